@@ -1,0 +1,53 @@
+# What a user calls. Each target is a line or two; what they do is written in include/launcher.
+.DEFAULT_GOAL := help
+.PHONY: help env data demo demo-history up test lint clean lock bench
+.NOTPARALLEL:
+unexport PYTHONDONTWRITEBYTECODE
+
+run := .venv/bin/python -m
+export OMP_NUM_THREADS := 1
+ifdef PORT
+export SHOTCLOCK_PORT := $(PORT)
+endif
+ifdef MLFLOW_PORT
+export SHOTCLOCK_MLFLOW_PORT := $(MLFLOW_PORT)
+endif
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
+	@echo 'Ports: make up PORT=8081 MLFLOW_PORT=5001; further settings: .env.example'
+
+env: # .venv, made from requirements.txt where it is missing or not what the file says
+	@include/launcher/bootstrap.sh
+
+data: env ## get every project's raw files into data/raw
+	@$(run) launcher data
+
+demo: data ## run the whole chain once: train, score, check for drift; then a summary
+	@$(run) launcher demo $(if $(PROJECT),--project $(PROJECT))
+
+demo-history: data ## the years go by: the production rows season by season, a line for each
+	@$(run) launcher demo-history $(if $(PROJECT),--project $(PROJECT)) $(if $(BATCHES),--batches $(BATCHES))
+
+up: data ## Airflow and MLflow with their web pages, until Ctrl-C
+	@$(run) launcher up
+
+test: data lint ## lint, types, and all tests
+	@$(run) pytest -q -n auto --dist loadgroup tests/unit
+	@$(run) pytest -q $(filter-out tests/unit/,$(wildcard tests/*/))
+
+lint: env ## style, types, and which way imports point
+	@$(run) ruff check .
+	@$(run) ruff format --check .
+	@$(run) mypy
+	@.venv/bin/lint-imports
+
+bench: data ## the same steps in plain Python and through Airflow, side by side
+	@$(run) benchmarks.chain
+
+clean: ## remove what running left behind, and the environment; data/raw stays
+	@include/launcher/clean.sh
+
+lock: env ## requirements.txt anew from requirements.in
+	@.venv/bin/uv pip compile requirements.in --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	  --quiet --output-file requirements.txt

@@ -1,0 +1,169 @@
+"""The same steps called in one plain Python process, and through Airflow, side by side, in one run.
+
+    make bench                          # or: python -m benchmarks.chain --runs 3
+
+Both start from an empty store with the raw files in place, and do the same: training, inference, and monitoring up to the
+drift report. Airflow's own start is not counted; neither is, on the plain side, the time that imports take (it is printed:
+Airflow pays for them in its start). The plain side trains one candidate after the other; Airflow trains them side by side.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+LAST = ("monitoring", "drift_check")
+RUNS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--project", default="kobe_shots")
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--part", choices=("plain", "airflow"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.part:
+        found = {"plain": plain, "airflow": through_airflow}[arguments.part](arguments.project)
+        print(json.dumps(found))
+        return
+    pairs = [(part("plain", arguments.project), part("airflow", arguments.project)) for _ in range(arguments.runs)]
+    report(pairs)
+
+
+def part(name: str, project: str) -> dict[str, Any]:
+    """One measurement, in a process and a home of its own; its last line of output is the result."""
+    with home() as environment:
+        command = [sys.executable, "-m", "benchmarks.chain", "--part", name, "--project", project]
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{name:<8} {found['chain']:6.2f} s", flush=True)
+    return found
+
+
+@contextmanager
+def home() -> Iterator[dict[str, str]]:
+    """An empty home with the raw files in it, and the environment that names it."""
+    from shotclock.config import settings
+
+    raw = settings().data / "raw"
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        shutil.copytree(raw, data / "raw")
+        own = {"SHOTCLOCK_HOME": folder, "SHOTCLOCK_DATA": str(data), "SHOTCLOCK_PROJECTS": str(settings().projects)}
+        yield {**os.environ, **own, "SHOTCLOCK_PORT": str(free_port()), "OMP_NUM_THREADS": "1"}
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def plain(project: str) -> dict[str, Any]:
+    """The chain in this process, step by step."""
+    start = time.perf_counter()
+    import evidently.presets  # noqa: F401
+
+    import shotclock.candidates.pycaret_backend  # noqa: F401
+    from shotclock import flows, registry
+    from shotclock.runs import Run
+    from shotclock.steps import monitoring
+
+    imports = time.perf_counter() - start
+    registry.prepare_store()
+    steps: dict[str, float] = {}
+    start = last = time.perf_counter()
+
+    def note(step: str, _: dict[str, Any]) -> None:
+        nonlocal last
+        steps[step] = steps.get(step, 0.0) + time.perf_counter() - last
+        last = time.perf_counter()
+
+    flows.train(project, "bench", note=note)
+    flows.score(project, "bench", note=note)
+    note("drift_check", monitoring.drift_check(Run(project, "monitoring", "bench")))
+    return {"chain": time.perf_counter() - start, "imports": imports, "steps": steps}
+
+
+def through_airflow(project: str) -> dict[str, Any]:
+    """The chain through a real Airflow: from the start of the training's run to the end of the drift check."""
+    from launcher.api import Api
+    from launcher.layout import Layout
+    from launcher.readiness import wait_for_airflow, wait_for_dags
+    from launcher.stack import running
+
+    with running(Layout.of()) as stack:
+        api = Api(stack.layout.address, stack.login)
+        wait_for_airflow(stack, api)
+        wait_for_dags(stack, api, project)
+        api.post(f"/dags/{project}.training/dagRuns", {"logical_date": None})
+        tasks = wait_for_last(stack, api, project)
+    begun = min(moment(task["run_start"]) for task in tasks)
+    ended = max(moment(task["end_date"]) for task in tasks)
+    return {"chain": ended - begun, "steps": {task["task_id"]: task["duration"] for task in tasks}}
+
+
+def wait_for_last(stack: Any, api: Any, project: str) -> list[dict[str, Any]]:
+    """Wait until the drift check has ended; gives every task instance of the three flows up to it."""
+    flow, last = LAST
+    while True:  # one small question a second: who asks more slows down what is measured
+        stack.check()
+        for name in ("training", "inference"):
+            failed = [
+                run for run in api.listed(f"/dags/{project}.{name}/dagRuns", "dag_runs") if run["state"] == "failed"
+            ]
+            if failed:
+                raise SystemExit(f"{project}.{name} failed")
+        tasks = list(instances(api, f"{project}.{flow}"))
+        if any(task["task_id"] == last and task["state"] == "success" for task in tasks):
+            break
+        time.sleep(1)
+    tasks += [task for name in ("training", "inference") for task in instances(api, f"{project}.{name}")]
+    return [task for task in tasks if task["end_date"] and not task["task_id"].endswith("_sensor")]
+
+
+def instances(api: Any, dag: str) -> Iterator[dict[str, Any]]:
+    from urllib.parse import quote
+
+    for run in api.listed(f"/dags/{dag}/dagRuns", "dag_runs"):
+        path = f"/dags/{dag}/dagRuns/{quote(run['dag_run_id'], safe='')}/taskInstances"
+        for task in api.listed(path, "task_instances"):
+            yield {**task, "run_start": run["queued_at"] or run["start_date"]}
+
+
+def moment(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def report(pairs: list[tuple[dict[str, Any], dict[str, Any]]]) -> None:
+    print(f"\n{'step':<28} {'plain':>8} {'Airflow':>8}")
+    first_plain, first_airflow = pairs[0]
+    for step, seconds in first_plain["steps"].items():
+        through = first_airflow["steps"].get(step.split(" ")[0])
+        print(f"{step:<28} {seconds:8.2f} " + ("" if through is None else f"{through:8.2f}"))
+    ratios = [airflow["chain"] / plain["chain"] for plain, airflow in pairs]
+    for name, index in (("plain", 0), ("Airflow", 1)):
+        found = [pair[index]["chain"] for pair in pairs]
+        print(
+            f"{name:<10} {statistics.median(found):6.2f} s, {min(found):.2f} to {max(found):.2f} in {len(found)} runs"
+        )
+    print(
+        f"imports    {statistics.median([plain['imports'] for plain, _ in pairs]):6.2f} s, on the plain side, not counted"
+    )
+    print(f"ratio      {statistics.median(ratios):6.2f}, {min(ratios):.2f} to {max(ratios):.2f}, pair by pair")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Airflow imports this file in each of its processes. Here: what tasks need is loaded once, before they are forked.
+
+The scheduler forks its workers, and a worker forks one process per task, so what stands in the scheduler's memory costs
+a task nothing: 0.1 s instead of some seconds. No thread may run and no connection be open when a fork happens: what is
+opened here is closed here.
+"""
+
+import sys
+import warnings
+from importlib import import_module
+from pkgutil import iter_modules
+
+__all__: list[str] = []  # Airflow would take every other name here for a setting of its own
+
+_WHOLE = ("plotly.graph_objs.layout", "plotly.graph_objs.bar")  # packages that load each part when it is first named
+_FORKS_TASKS = (["scheduler"], ["celery"])
+_NEEDED = (
+    "shotclock.steps.intake",  # the steps, and all that they import
+    "shotclock.steps.training",
+    "shotclock.steps.inference",
+    "shotclock.steps.monitoring",
+    "shotclock.steps.retraining",
+    "shotclock.steps.sensing",
+    "shotclock_airflow.approval",  # what a DAG file imports
+    "shotclock_airflow.sensors",
+    "shotclock.candidates.pycaret_backend",  # and what they import late, when it is first used
+    "git",
+    "lightgbm",
+    "sklearn.gaussian_process",
+    "evidently.core.report",
+    "evidently.metrics",
+    "evidently.presets",
+    "matplotlib.backends.backend_agg",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "skops.io",
+)
+
+
+def _now_in_milliseconds() -> None:
+    """Make SQLite's `now` finer than a second, so that a new run starts at once.
+
+    The scheduler starts the runs whose time is at most the database's `now`. SQLite's CURRENT_TIMESTAMP has no fraction, so
+    each run would wait for the next full second, half a second on average for each hop from DAG to DAG. PostgreSQL's has
+    one; this touches SQLite alone.
+    """
+    from sqlalchemy.ext.compiler import compiles
+    from sqlalchemy.sql.functions import now
+
+    compiles(now, "sqlite")(lambda *_, **__: "strftime('%Y-%m-%d %H:%M:%f000', 'now')")
+
+
+if sys.argv[1:2] == ["scheduler"]:
+    _now_in_milliseconds()
+
+if sys.argv[1:2] in _FORKS_TASKS:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # skops looks at each attribute of each module, the deprecated ones too
+        for _module in _NEEDED:
+            import_module(_module)
+        for _package in _WHOLE:
+            for _part in iter_modules(import_module(_package).__path__):
+                import_module(f"{_package}.{_part.name}")
+    from shotclock import registry as _registry
+
+    _registry.warm_up()

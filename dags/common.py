@@ -1,0 +1,116 @@
+"""How a step of the package becomes an Airflow task: `step(project, "training.split")(filtered=…)`."""
+
+import inspect
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Param, get_current_context, get_parsing_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from shotclock.config import ALGORITHMS, MODES, Project, usable_projects
+
+DOCS = {
+    name.strip(): text.strip()
+    for name, _, text in (
+        section.partition("\n")
+        for section in Path(__file__).with_name("tasks.md").read_text("utf-8").split("\n## ")[1:]
+    )
+}
+FOR_PEOPLE = ("summary", "report", "mlflow_run_id")
+START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
+DEFAULTS = {"retries": 1, "retry_delay": 5.0}
+
+
+def my_projects() -> list[Project]:
+    """The projects to make DAGs of. A file that cannot be used takes no other's DAGs away: see `broken_projects.py`.
+
+    In a task it is the one that the task belongs to, so that a hundred other projects cost it nothing.
+    """
+    mine = (get_parsing_context().dag_id or "*").partition(".")[0]
+    return usable_projects(mine)[0]
+
+
+def step(project: str, address: str, **options: Any) -> Any:
+    """A task that calls `shotclock.steps.<address>`, named and documented after it.
+
+    What the step returns goes on as the task's XCom; what it says to people (a summary, a report's address, an MLflow run)
+    is pushed beside it, where the UI finds it. A result with `skip` ends the task as skipped, with that reason.
+    """
+    module, _, name = address.partition(".")
+    task_id = options.pop("task_id", name)
+
+    @task(task_id=task_id, doc_md=DOCS[task_id], **{**DEFAULTS, **options})
+    def call(**arguments: Any) -> Any:
+        function = getattr(import_module(f"shotclock.steps.{module}"), name)
+        known = inspect.signature(function).parameters
+        context = get_current_context()
+        given = {key: _whole(value) for key, value in arguments.items() if key in known}
+        for mapped in given.keys() & {"candidate", "batch"}:
+            context[mapped] = given[mapped]["name"]  # what map_index_template shows
+        if "by" in known:
+            given["by"] = _started_by(context)
+        if "reason" in known:
+            given["reason"] = context["params"]["reason"]  # a person's text: as a template, "[1]" would become a list
+        return _tell(context, function(_run(project, context), **given))
+
+    return call
+
+
+def _whole(value: Any) -> Any:
+    """What mapped tasks returned comes lazily; as a slice it is fetched in one request, and no end is logged as an error."""
+    return value[:] if isinstance(value, Sequence) else value
+
+
+def _run(project: str, context: Any) -> Any:
+    from shotclock.runs import Run
+
+    dag_run = context["dag_run"]
+    events = context["triggering_asset_events"]
+    cause = ", ".join(sorted(asset.name for asset in events)) or str(dag_run.run_type)
+    return Run(project, context["dag"].dag_id.removeprefix(f"{project}."), context["run_id"], cause)
+
+
+def _started_by(context: Any) -> str:
+    kinds = {"scheduled": "scheduled", "asset_triggered": "alert"}
+    return kinds.get(str(context["dag_run"].run_type).rpartition(".")[2].lower(), "manual")
+
+
+def _tell(context: Any, result: Any) -> Any:
+    context["told"] = result  # for notifiers
+    if not isinstance(result, dict):
+        return result
+    for key in FOR_PEOPLE:
+        if key in result:
+            context["ti"].xcom_push(key=key, value=result[key])
+    if "skip" in result:
+        raise AirflowSkipException(result["skip"])
+    for asset in context["outlets"]:
+        context["outlet_events"][asset].extra = {k: v for k, v in result.items() if k not in FOR_PEOPLE}
+    return {key: value for key, value in result.items() if key != "summary"}
+
+
+def path_param(file: str) -> Param:
+    """A typed form field for a data file."""
+    return Param(None, type=["null", "string"], title="Data file", description=f"under data/raw; empty means {file}")
+
+
+def candidates_param(project: Project) -> Param:
+    """A typed form field for the algorithms that compete."""
+    return Param(
+        list(project.training.candidates),
+        type="array",
+        title="Candidates",
+        items={"type": "string", "enum": list(ALGORITHMS)},
+        minItems=1,
+        uniqueItems=True,
+        examples=list(ALGORITHMS),
+    )
+
+
+def mode_param(project: Project) -> Param:
+    """A typed form field for what a better challenger leads to."""
+    text = "on: promote; dry_run: only say what would happen; approval: a person approves in the UI"
+    return Param(project.gate.mode, enum=list(MODES), title="Mode of the gate", description=text)

@@ -1,0 +1,46 @@
+"""`<project>.monitoring`: is the model still fit for use? One DAG for each file in include/projects."""
+
+from airflow.sdk import DAG, Param
+
+from assets import degradation_alert, drift_alert, labels, new_records_alert, predictions
+from common import DOCS, my_projects, step
+from shotclock.config import Project
+from shotclock_airflow.notifiers import tell_alerts, tell_failures
+from shotclock_airflow.sensors import DriftSensor, MetricDegradationSensor, NewRecordsSensor
+
+VERSION = "whose newest window is judged; empty means the champion"
+
+
+def monitoring(project: Project) -> DAG:
+    """drift_check and performance_check, then the three sensors, which decide at once."""
+    name = project.name
+    with DAG(
+        f"{name}.monitoring",
+        dag_display_name=f"{project.title}: monitoring",
+        description="Judge the newest window: drift, and performance where labels have come; raise alerts",
+        doc_md=DOCS["monitoring"],
+        schedule=predictions(name) | labels(name),
+        max_active_runs=1,
+        render_template_as_native_obj=True,
+        tags=[name],
+        **tell_failures(name),
+        params={"version": Param(None, type=["null", "integer"], minimum=1, title="Version", description=VERSION)},
+    ) as dag:
+        version = "{{ params.version }}"
+        checks = [
+            step(name, "monitoring.drift_check")(version=version),
+            step(name, "monitoring.performance_check")(version=version),
+        ]
+        for sensor, asset in (
+            (DriftSensor, drift_alert),
+            (MetricDegradationSensor, degradation_alert),
+            (NewRecordsSensor, new_records_alert),
+        ):
+            task_id = f"{sensor.kind}_sensor"
+            options = {"wait": False, "outlets": [asset(name)], "doc_md": DOCS[task_id], **tell_alerts(name)}
+            checks >> sensor(task_id=task_id, project=name, **options)
+    return dag
+
+
+for project in my_projects():
+    globals()[f"{project.name}_monitoring"] = monitoring(project)

@@ -1,0 +1,46 @@
+"""`<project>.retraining`: on schedule, on an alert or by hand. One DAG for each file in include/projects."""
+
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
+
+from assets import degradation_alert, drift_alert, new_records_alert
+from common import DOCS, START, candidates_param, mode_param, my_projects, step
+from groups import compete
+from shotclock.config import Project
+from shotclock_airflow.notifiers import tell_decisions, tell_failures
+
+
+def retraining(project: Project) -> DAG:
+    """decide -> collect -> split -> train[each candidate] -> select -> gate -> approve -> promote or keep."""
+    name = project.name
+    with DAG(
+        f"{name}.retraining",
+        dag_display_name=f"{project.title}: retraining",
+        description="Train challengers on recent rows; replace the champion only if one is proven better",
+        doc_md=DOCS["retraining"],
+        schedule=AssetOrTimeSchedule(
+            timetable=CronTriggerTimetable(project.retraining.schedule, timezone="UTC"),
+            assets=(drift_alert(name) | degradation_alert(name) | new_records_alert(name)),
+        ),
+        start_date=START,
+        catchup=False,
+        max_active_runs=1,
+        render_template_as_native_obj=True,
+        tags=[name],
+        **tell_failures(name),
+        params={
+            "reason": Param(None, type=["null", "string"], title="Reason", description="why, when triggered by hand"),
+            "candidates": candidates_param(project),
+            "mode": mode_param(project),
+        },
+    ) as dag:
+        plan = step(name, "retraining.decide", **tell_decisions(name))()
+        recent = step(name, "retraining.collect", **tell_decisions(name))(plan=plan)
+        data = step(name, "retraining.split_recent", task_id="split")(collected=recent)
+        chosen = step(name, "retraining.candidates")(plan=plan, names="{{ params.candidates }}")
+        recent >> chosen
+        compete(name, chosen, data)
+    return dag
+
+
+for project in my_projects():
+    globals()[f"{project.name}_retraining"] = retraining(project)

@@ -1,0 +1,35 @@
+"""`<project>.rollback`: put an earlier version back into service, by hand. One DAG for each file in include/projects."""
+
+from airflow.sdk import DAG, Param
+
+from assets import champion
+from common import DOCS, my_projects, step
+from shotclock.config import Project
+from shotclock_airflow.notifiers import tell_decisions, tell_failures
+
+
+def rollback(project: Project) -> DAG:
+    """One task: move the alias back, with a reason."""
+    name = project.name
+    with DAG(
+        f"{name}.rollback",
+        dag_display_name=f"{project.title}: rollback",
+        description="Put the previous version, or the one named, back into service",
+        doc_md=DOCS["rollback"],
+        schedule=None,
+        max_active_runs=1,
+        render_template_as_native_obj=True,
+        tags=[name],
+        **tell_failures(name),
+        params={
+            "reason": Param(type="string", minLength=3, title="Reason"),
+            "version": Param(None, type=["null", "integer"], minimum=1, title="Version", description="empty: previous"),
+        },
+    ) as dag:
+        undo = step(name, "rollback.rollback", outlets=[champion(name)], **tell_decisions(name))
+        undo(version="{{ params.version }}")
+    return dag
+
+
+for project in my_projects():
+    globals()[f"{project.name}_rollback"] = rollback(project)

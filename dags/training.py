@@ -1,0 +1,43 @@
+"""`<project>.training`: from the raw file to a champion. One DAG for each file in include/projects."""
+
+from airflow.sdk import DAG, Param
+
+from common import DOCS, candidates_param, mode_param, my_projects, path_param, step
+from groups import compete
+from shotclock.config import Project
+from shotclock_airflow.notifiers import tell_failures
+
+
+def training(project: Project) -> DAG:
+    """ingest -> validate -> filter -> split -> train[each candidate] -> select -> gate -> approve -> promote."""
+    name = project.name
+    with DAG(
+        f"{name}.training",
+        dag_display_name=f"{project.title}: training",
+        description="Train the candidates, compare them, and promote the best one if it is proven better",
+        doc_md=DOCS["training"],
+        schedule=None,
+        max_active_runs=1,
+        render_template_as_native_obj=True,
+        tags=[name],
+        **tell_failures(name),
+        params={
+            "data_path": path_param(project.data.training),
+            "seed": Param(project.split.seed, type="integer", minimum=0, title="Seed of the split and of the search"),
+            "candidates": candidates_param(project),
+            "mode": mode_param(project),
+        },
+    ) as dag:
+        seed = "{{ params.seed }}"
+        source = step(name, "intake.ingest")(role="training", path="{{ params.data_path }}")
+        valid = step(name, "intake.validate")(source=source)
+        filtered = step(name, "training.filter_rows", task_id="filter")(source=valid)
+        data = step(name, "training.split")(filtered=filtered, seed=seed)
+        chosen = step(name, "training.candidates")(names="{{ params.candidates }}")
+        filtered >> chosen
+        compete(name, chosen, data, seed)
+    return dag
+
+
+for project in my_projects():
+    globals()[f"{project.name}_training"] = training(project)

@@ -1,0 +1,74 @@
+"""The command line: `python -m launcher up|demo|demo-history|data`."""
+
+import argparse
+import os
+import runpy
+import sys
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+from launcher.console import say, show
+from launcher.demo import PATIENCE, demo
+from launcher.demo_history import demo_history
+from launcher.layout import CHECKOUT, Layout
+from launcher.signals import Stopped, stop_on_signals
+from launcher.up import up
+from shotclock.config import projects
+from shotclock.errors import ShotclockError
+
+_INTERRUPTED = 130  # what a shell reports after Ctrl-C
+
+
+def main() -> int:
+    load_dotenv(CHECKOUT / ".env")  # what stands in the environment already goes first
+    arguments = _arguments()
+    try:
+        with stop_on_signals():
+            return _run(arguments)
+    except Stopped as stopped:
+        say(f"stopped ({stopped})")
+        return 0 if arguments.command == "up" else _INTERRUPTED
+    except ShotclockError as error:
+        show(f"\n{error}")
+        return 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="launcher", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("data", help="get every project's raw files")
+    up_ = commands.add_parser("up", help="Airflow and MLflow with their web pages, until Ctrl-C")
+    demo_ = commands.add_parser("demo", help="the whole chain of one project, once")
+    history_ = commands.add_parser("demo-history", help="the production rows season by season, a line for each")
+    history_.add_argument("--batches", type=int, metavar="N", help="only the first N seasons")
+    for command in (demo_, history_):
+        command.add_argument("--project", help="its name; the first one if left out")
+        command.add_argument(
+            "--patience",
+            type=float,
+            default=float(os.environ.get("SHOTCLOCK_PATIENCE") or PATIENCE),
+            help="seconds without progress before it gives up (%(default).0f)",
+        )
+    for command in (up_, demo_):
+        command.add_argument("--dags", type=Path, help="the DAG folder, if not the checkout's")
+    return parser.parse_args()
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "data":
+        sys.argv = ["shotclock.sources"]
+        runpy.run_module("shotclock.sources", run_name="__main__", alter_sys=True)
+        return 0
+    if arguments.command == "demo-history":
+        project = arguments.project or projects()[0].name
+        return 0 if demo_history(project, arguments.batches, arguments.patience) else 1
+    layout = Layout.of(dags=arguments.dags)
+    if arguments.command == "up":
+        up(layout)
+        return 0
+    return 0 if demo(layout, arguments.project or projects()[0].name, arguments.patience) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

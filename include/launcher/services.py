@@ -1,0 +1,33 @@
+"""The programs that make up a stack, each with its command."""
+
+import sys
+from dataclasses import dataclass
+
+from launcher.layout import LOOPBACK, Layout
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    command: tuple[str, ...]
+
+
+def airflow_services() -> list[Service]:
+    """Airflow's four parts. Logs are read from the shared folder, so nobody opens a port to serve them."""
+    return [
+        _airflow("api-server"),
+        _airflow("scheduler", "--skip-serve-logs"),
+        _airflow("dag-processor"),
+        _airflow("triggerer", "--skip-serve-logs"),
+    ]
+
+
+def mlflow_service(layout: Layout) -> Service:
+    """MLflow's UI on the same store that the tasks write to; one worker, and (see `environment`) no job runner."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(layout.mlflow_port)]
+    store = ["--backend-store-uri", layout.settings.tracking_uri, "--workers", "1"]
+    return Service("mlflow", (*command, *store, "--default-artifact-root", layout.settings.artifacts))
+
+
+def _airflow(name: str, *options: str) -> Service:
+    return Service(name, (sys.executable, "-m", "airflow", name, *options))

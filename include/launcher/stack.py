@@ -1,0 +1,106 @@
+"""A running stack: Airflow's processes (and MLflow's server), watched, and ended together."""
+
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from launcher import credentials, lock, ports, processes
+from launcher.console import say
+from launcher.environment import airflow_environment
+from launcher.errors import LaunchError
+from launcher.guardian import Guardian
+from launcher.layout import Layout
+from launcher.preparation import prepare, tail
+from launcher.services import Service, airflow_services, mlflow_service
+from launcher.signals import undisturbed
+
+_TAIL = 25
+
+
+@dataclass
+class Stack:
+    """The processes of one start. `check` is to be called again and again while it runs."""
+
+    layout: Layout
+    id: str
+    login: credentials.Login
+    env: dict[str, str]
+    started: float = field(default_factory=time.time)  # seconds since 1970, as Airflow's heartbeats are
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, services: Sequence[Service]) -> None:
+        say(f"starting {', '.join(service.name for service in services)}")
+        for service in services:
+            self._running[service.name] = self.spawn(service.name, service.command)
+
+    def spawn(self, name: str, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Start a process of this stack; its output goes to `<name>.log`, that of the start before is in `.log.1`."""
+        log = self.layout.logs / f"{name}.log"
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))
+        return processes.spawn(command, self.env, log, self.id, self.layout.settings.home)
+
+    def check(self) -> None:
+        """Make sure that every service still runs.
+
+        Raises:
+            LaunchError: one has ended; the message says which, how, and shows the last lines of its log.
+        """
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                log = self.layout.logs / f"{name}.log"
+                raise LaunchError(
+                    f"{name} ended by itself, {_how(process.returncode)}; its last lines:\n"
+                    f"{tail(log, _TAIL)}\nall of it: {log}"
+                )
+
+    def end(self) -> None:
+        """End every process of the stack, forked ones included."""
+        processes.end(self.id)
+        for process in self._running.values():
+            process.wait()
+
+
+@contextmanager
+def running(layout: Layout, *, mlflow: bool = False) -> Iterator[Stack]:
+    """Start a stack, and end all of it on the way out; a guardian does so if this process cannot.
+
+    Raises:
+        LaunchError: another stack runs here, a port is in use, or a database could not be made ready.
+    """
+    layout.make_folders()
+    name = uuid.uuid4().hex
+    with lock.only_one(layout.lock, name) as before:
+        _end_leftovers(before)
+        _check_ports(layout, mlflow=mlflow)
+        env = airflow_environment(layout, credentials.keys(layout.airflow))
+        stack = Stack(layout, name, credentials.login(layout.airflow), env)
+        guardian = Guardian(name, layout.logs / "guardian.log")
+        try:
+            prepare(layout, stack.spawn)
+            stack.start([*airflow_services(), *([mlflow_service(layout)] if mlflow else [])])
+            yield stack
+        finally:
+            with undisturbed():
+                say("stopping")
+                stack.end()
+                guardian.release()
+
+
+def _end_leftovers(before: str | None) -> None:
+    ended = processes.end(before) if before else 0
+    if ended:
+        say(f"ended {ended} processes that an earlier start had left behind")
+
+
+def _check_ports(layout: Layout, *, mlflow: bool) -> None:
+    ports.check_free("Airflow UI", layout.port, "SHOTCLOCK_PORT")
+    if mlflow:
+        ports.check_free("MLflow UI", layout.mlflow_port, "SHOTCLOCK_MLFLOW_PORT")
+
+
+def _how(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit status {code}"

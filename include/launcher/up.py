@@ -1,0 +1,43 @@
+"""`up`: Airflow and MLflow with their web pages, until Ctrl-C."""
+
+import time
+
+from launcher.api import Api
+from launcher.console import say, show
+from launcher.layout import LOOPBACK, Layout
+from launcher.readiness import wait_for_airflow, wait_for_mlflow
+from launcher.stack import Stack, running
+
+_PAUSE = 0.5
+
+
+def up(layout: Layout) -> None:
+    """Start everything, say where it is, and watch it. Only an exception ends it.
+
+    Raises:
+        LaunchError: something did not start, or died.
+    """
+    own_store = layout.store is not None  # a server elsewhere has pages of its own
+    with running(layout, mlflow=own_store) as stack:
+        wait_for_airflow(stack, Api(layout.address, stack.login))
+        say("Airflow is up")
+        if own_store:
+            wait_for_mlflow(stack)
+        show(_welcome(stack))
+        while True:
+            stack.check()
+            time.sleep(_PAUSE)
+
+
+def _welcome(stack: Stack) -> str:
+    layout = stack.layout
+    mlflow = f"http://{LOOPBACK}:{layout.mlflow_port}" if layout.store else layout.settings.tracking_uri
+    return f"""
+  Airflow   {layout.address}
+            user {stack.login.user}, password {stack.login.password}
+  MLflow    {mlflow}
+  data      {layout.settings.data}
+  logs      {layout.logs}
+
+  Ctrl-C stops all of it.
+"""

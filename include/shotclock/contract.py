@@ -1,0 +1,344 @@
+"""What a row must be: the columns and types of a file, and the rules that each of its rows keeps. Arrow in, Arrow out.
+
+A file whose columns are wrong is refused as a whole. Single rows that break a rule are told apart, with a reason, and
+the caller decides by their share whether the rest may be used.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shotclock.config import Columns, Feature
+from shotclock.errors import ContractError
+
+Rows: TypeAlias = "pa.Table | pa.RecordBatch"
+Mask = npt.NDArray[np.bool_]
+
+REASON = "reason"
+OUTPUTS = ("probability", "prediction", "model_version")  # the columns that scoring adds
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Rows told apart: `good` keep the contract; `bad` carry their first broken rule in the column `reason`.
+
+    Both are of the kind that was examined (table or record batch) and keep its order. `reasons` counts the bad rows by
+    reason, most frequent first.
+    """
+
+    good: Rows
+    bad: Rows
+    reasons: dict[str, int]
+
+
+def check_schema(schema: pa.Schema, columns: Columns, source: str, *, needs_target: bool) -> None:
+    """Refuse a file whose columns are not what the project names. Columns that it does not name are of no concern.
+
+    A `number` may be stored as integer or float. An `integer`, and the 0/1 target, may be stored as float: whether its
+    values are whole is a matter of rows, and so is whether a time written as text is a date.
+
+    Raises:
+        ContractError: a column is missing, stands twice or has a type that cannot be used; the message lists every such
+            column, with names in the file that are near to a missing one.
+    """
+    wanted = {columns.id: "id", columns.time: "time"} | {name: rule.type for name, rule in columns.features.items()}
+    if needs_target or columns.target in schema.names:
+        wanted[columns.target] = "target"
+    problems = [problem for name, kind in wanted.items() if (problem := _column_problem(schema, name, kind))]
+    problems += [
+        f"column '{name}': Shotclock writes a column of this name itself; rename yours, in the file and the project"
+        for name in wanted
+        if name in (REASON, *OUTPUTS)
+    ]
+    if problems:
+        raise ContractError("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+def refuse_empty(rows: int, source: str) -> None:
+    """Raise ContractError where there is no row to work on."""
+    if rows == 0:
+        raise ContractError(f"{source}: found no rows, expected at least one; name a file with data")
+
+
+def refuse_above(bad: int, reasons: Mapping[str, int], rows: int, source: str, allowed: float) -> None:
+    """Raise ContractError, worst reason first, when more than the share `allowed` (0 to 1) of `rows` are bad."""
+    if bad <= allowed * rows:
+        return
+    listed = "; ".join(_reason(reason, count) for reason, count in worst_first(reasons).items())
+    raise ContractError(
+        f"{source}: found {bad:,} of {rows:,} rows ({bad / rows:.2%}) that break the contract, expected at most "
+        f"{allowed:.2%}: {listed}. Correct the file; if such rows are right, change the column's rule or the share "
+        "'quarantine' in the project file"
+    )
+
+
+def worst_first(reasons: Mapping[str, int]) -> dict[str, int]:
+    """The counts by reason, greatest first, equal ones by name."""
+    return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+
+
+def require_both_classes(target: pa.ChunkedArray | pa.Array, name: str, source: str) -> None:
+    """Raise ContractError unless the target holds labelled rows of both 0 and 1: nothing is learned from less."""
+    counts = {int(item["values"]): item["counts"] for item in pc.value_counts(target.drop_null()).to_pylist()}
+    if not counts:
+        raise ContractError(
+            f"{source}: column '{name}': no labelled rows left: all {len(target):,} are null, expected some 0 and some "
+            "1; name a file with labels"
+        )
+    if len(counts) == 1:
+        only, count = next(iter(counts.items()))
+        raise ContractError(
+            f"{source}: column '{name}': all {count:,} labelled rows are of one class ({only}), expected some 0 and "
+            "some 1; name a file with both outcomes"
+        )
+
+
+def examine(rows: Rows, columns: Columns, *, needs_features: bool = True, repeated: Mask | None = None) -> Examination:
+    """Tell the rows that keep the contract from those that do not.
+
+    The rules, in the order in which the first broken one is named: the id is there and is the first of its kind; the
+    time is there and is a date; each feature is there, finite, whole where it must be, within its range, among its
+    allowed values; the target, where the column is there, is 0, 1 or null. A null target is no breach: the row is
+    unlabelled.
+
+    Args:
+        rows: a table or batch whose columns `check_schema` let pass.
+        needs_features: False for files without features, such as late labels.
+        repeated: marks the rows whose id stood in an earlier row, for one who knows rows outside of `rows`. Without it,
+            repeats are looked for within `rows`.
+    """
+    code: npt.NDArray[np.int16] = np.full(rows.num_rows, -1, dtype=np.int16)
+    names: list[str] = []
+    for reason, broken in _breaches(rows, columns, needs_features, repeated):
+        code[broken & (code < 0)] = len(names)
+        names.append(reason)
+    if not names:
+        return Examination(rows, rows.slice(0, 0).append_column(REASON, pa.array([], pa.string())), {})
+    bad = code >= 0
+    reasons = pa.array(names).take(pa.array(code[bad]))
+    good, broken_rows = rows.filter(pa.array(~bad)), rows.filter(pa.array(bad))
+    return Examination(good, broken_rows.append_column(REASON, reasons), worst_first(Counter(reasons.to_pylist())))
+
+
+def repeated_ids(ids: pa.ChunkedArray | pa.Array) -> Mask:
+    """Mark each row whose id stood in an earlier row. Null ids are no repeats."""
+    if increasing(ids):
+        return np.zeros(len(ids), dtype=np.bool_)
+    encoded = plain(ids).dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    repeated = np.ones(len(codes), dtype=np.bool_)
+    repeated[np.unique(codes, return_index=True)[1]] = False
+    repeated[codes < 0] = False
+    return repeated
+
+
+def increasing(ids: pa.ChunkedArray | pa.Array) -> bool:
+    """True when each id that is not null is greater than the one before it, so that none can stand twice."""
+    known = plain(ids).drop_null()
+    return len(known) < 2 or bool(pc.all(pc.less(known[:-1], known[1:])).as_py())
+
+
+def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """One array of plain values."""
+    array = _one_array(column)
+    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+
+
+# Columns and types
+
+
+def _column_problem(schema: pa.Schema, name: str, kind: str) -> str | None:
+    found = schema.get_all_field_indices(name)
+    if not found:
+        near = difflib.get_close_matches(name, schema.names, n=3)
+        hint = f"; near to it: {', '.join(near)}" if near else f"; found: {', '.join(schema.names)}"
+        return f"column '{name}' is missing{hint}. Rename the file's column, or correct the name in the project file"
+    if len(found) > 1:
+        return f"column '{name}' stands {len(found)} times, expected once; remove what is not meant"
+    expected, fits = _KINDS[kind]
+    kind_of = schema.field(found[0]).type
+    if not fits(kind_of):
+        return (
+            f"column '{name}': found type {kind_of}, expected {expected}. Convert the column, or fetch the right file"
+        )
+    return None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _is_id(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind)) or _is_text(kind)
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind)) or _is_text(kind)
+
+
+def _is_target(kind: pa.DataType) -> bool:
+    return _is_number(kind) or bool(pa.types.is_null(kind))  # a column without one label has the type null
+
+
+_KINDS: dict[str, tuple[str, Any]] = {
+    "id": ("integer or text", _is_id),
+    "time": ("date, timestamp or text such as 2016-04-13", _is_time),
+    "number": ("a number (integer or float)", _is_number),
+    "integer": ("an integer (or a float with whole values)", _is_number),
+    "target": ("0 and 1 as integer or float, null where unlabelled", _is_target),
+}
+
+
+# Rows. A breach is a reason and a mask of the rows that break the rule; a rule that all rows keep gives none.
+
+Breach = tuple[str, Mask]
+
+
+def _breaches(rows: Rows, columns: Columns, needs_features: bool, repeated: Mask | None) -> Iterator[Breach]:
+    for column, rule, broken in _rules(rows, columns, needs_features, repeated):
+        if broken.any():
+            yield f"{column}: {rule}", broken
+
+
+def _rules(
+    rows: Rows, columns: Columns, needs_features: bool, repeated: Mask | None
+) -> Iterator[tuple[str, str, Mask]]:
+    ids = rows[columns.id]
+    if ids.null_count:
+        yield columns.id, "null", _nulls(ids)
+    yield columns.id, "repeated", repeated_ids(ids) if repeated is None else repeated
+    for rule, broken in _time_rules(rows[columns.time]):
+        yield columns.time, rule, broken
+    for name, feature in columns.features.items() if needs_features else ():
+        for rule, broken in _feature_rules(rows[name], feature):
+            yield name, rule, broken
+    if columns.target in rows.schema.names:
+        for rule, broken in _target_rules(rows[columns.target]):
+            yield columns.target, rule, broken
+
+
+def _time_rules(times: pa.ChunkedArray | pa.Array) -> Iterator[Breach]:
+    if times.null_count:
+        yield "null", _nulls(times)
+    if _is_text(times.type):
+        yield "not an ISO date", _no_date(times)
+
+
+def _no_date(times: pa.ChunkedArray | pa.Array) -> Mask:
+    """Mark the texts that are no ISO 8601 date. Days repeat, so each distinct text is read once."""
+    encoded = _one_array(times)
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    if _all_iso(encoded.dictionary):
+        return np.zeros(len(encoded), dtype=np.bool_)
+    wrong = np.array([not _is_iso(text) for text in encoded.dictionary.to_pylist()] + [False])
+    codes = encoded.indices.cast(pa.int64()).fill_null(len(encoded.dictionary))  # a null is another rule's matter
+    marked: Mask = wrong[codes.to_numpy(zero_copy_only=False)]
+    return marked
+
+
+def _all_iso(texts: pa.Array) -> bool:
+    """True where Arrow reads every text as a time; it reads fast, but fewer forms than ISO 8601 has."""
+    try:
+        return bool(texts.cast(pa.timestamp("ns")).null_count == 0)
+    except pa.ArrowInvalid:
+        return False
+
+
+def _is_iso(text: str | None) -> bool:
+    try:
+        datetime.fromisoformat(text or "")
+    except ValueError:
+        return False
+    return True
+
+
+def _feature_rules(column: pa.ChunkedArray | pa.Array, feature: Feature) -> Iterator[Breach]:
+    if column.null_count:
+        yield "null", _nulls(column)
+    values = _values(column)
+    if _within(values, feature):
+        return
+    yield "not a number", np.isnan(values)
+    yield "infinite", np.isinf(values)
+    if feature.type == "integer":
+        yield "not whole", _not_whole(values)
+    if feature.min is not None:
+        yield f"below {feature.min:g}", values < feature.min
+    if feature.max is not None:
+        yield f"above {feature.max:g}", values > feature.max
+    if feature.allowed is not None:
+        yield f"not among {', '.join(map(str, feature.allowed))}", ~np.isin(values, feature.allowed)
+
+
+def _within(values: npt.NDArray[Any], feature: Feature) -> bool:
+    """True when the smallest and the greatest value alone show that every row keeps every rule of `feature`.
+
+    This is what examining nearly always comes to, at the speed of memory: NaN and infinity cannot pass it.
+    """
+    if not len(values):
+        return True
+    low, high = values.min(), values.max()
+    in_range = np.isfinite(low) and np.isfinite(high)
+    in_range &= (feature.min is None or low >= feature.min) and (feature.max is None or high <= feature.max)
+    if in_range and feature.allowed is not None:
+        gapless = set(range(min(feature.allowed), max(feature.allowed) + 1)) == set(feature.allowed)
+        in_range &= gapless and low >= min(feature.allowed) and high <= max(feature.allowed)
+    needs_whole = feature.type == "integer" or feature.allowed is not None
+    return bool(in_range) and not (needs_whole and _not_whole(values).any())
+
+
+def _target_rules(column: pa.ChunkedArray | pa.Array) -> Iterator[Breach]:
+    if pa.types.is_null(column.type):
+        return
+    values = _values(column, null=0)
+    yield "not 0 or 1", ~((values == 0) | (values == 1))
+
+
+def _not_whole(values: npt.NDArray[Any]) -> Mask:
+    if values.dtype.kind != "f":
+        return np.zeros(len(values), dtype=np.bool_)
+    broken: Mask = np.isfinite(values) & (values != np.trunc(values))
+    return broken
+
+
+def _nulls(column: pa.ChunkedArray | pa.Array) -> Mask:
+    return np.asarray(column.is_null().to_numpy(**_copying(column)))
+
+
+def _values(column: pa.ChunkedArray | pa.Array, null: int | None = None) -> npt.NDArray[Any]:
+    """The column as numpy; nulls become `null`, or the first value that is there, which other rules judge."""
+    if column.null_count:
+        known = column.drop_null()
+        stand_in = null if null is not None else (known[0].as_py() if len(known) else 0)
+        column = column.fill_null(pa.scalar(stand_in, column.type))
+    return np.asarray(column.to_numpy(**_copying(column)))
+
+
+def _copying(column: pa.ChunkedArray | pa.Array) -> dict[str, bool]:
+    return {} if isinstance(column, pa.ChunkedArray) else {"zero_copy_only": False}
+
+
+def _one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """One array; chunks with dictionaries of their own are brought to one dictionary."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks() if len(column) else pa.array([], column.type)
+    return column
+
+
+def _reason(reason: str, count: int) -> str:
+    column, rule = reason.rsplit(": ", 1)
+    return f"column '{column}': {count:,} {rule}"

@@ -1,0 +1,25 @@
+"""What can go wrong. Every message names the file, column or setting, what was found, what was expected, what to do."""
+
+
+class ShotclockError(Exception):
+    """Base of every error that Shotclock raises on purpose."""
+
+
+class ConfigError(ShotclockError):
+    """A project file or setting that cannot be used."""
+
+
+class SourceError(ShotclockError):
+    """Input data that is missing, truncated or not the file that it should be."""
+
+
+class ContractError(ShotclockError):
+    """Data that is readable but breaks what the project promised about its rows or columns."""
+
+
+class StoreError(ShotclockError):
+    """The MLflow store or an artefact in it is missing, or is not what was registered."""
+
+
+class ConflictError(ShotclockError):
+    """Someone else changed the champion first."""

@@ -1,0 +1,89 @@
+"""The flows as plain function calls, in one process: what the DAGs wire, for the command line, tests and benchmarks."""
+
+from collections.abc import Callable
+from typing import Any
+
+from shotclock.runs import Run
+from shotclock.steps import inference, intake, monitoring, retraining, sensing, training
+from shotclock.triggers import KINDS
+
+Note = Callable[[str, dict[str, Any]], None]
+"""Called after each step with its name and result."""
+
+
+def _silent(step: str, result: dict[str, Any]) -> None:
+    pass
+
+
+def train(project: str, run_id: str, *, path: str | None = None, note: Note = _silent) -> dict[str, Any]:
+    """Ingest, validate, filter, split, train each candidate, select, gate, promote or keep."""
+    run = Run(project, "training", run_id)
+
+    def told(step: str, result: dict[str, Any]) -> dict[str, Any]:
+        note(step, result)
+        return result
+
+    source = told("ingest", intake.ingest(run, "training", path))
+    valid = told("validate", intake.validate(run, source))
+    filtered = told("filter", training.filter_rows(run, valid))
+    data = told("split", training.split(run, filtered))
+    names = training.candidates(run)
+    trained = [told(f"train {item['name']}", training.train(run, item, data)) for item in names]
+    return told("promote", _finish(run, trained, data, told))
+
+
+def score(project: str, run_id: str, *, path: str | None = None, note: Note = _silent) -> dict[str, Any]:
+    """Take the production files in that are new, or the one at `path`, and score them with the champion."""
+    run = Run(project, "inference", run_id)
+    scored = []
+    for batch in intake.ingest_batches(run, path):
+        valid = intake.validate_batch(run, batch)
+        note("validate", valid)
+        scored.append(inference.score(run, valid))
+        note("score", scored[-1])
+    published = inference.publish(run, scored)
+    note("publish", published)
+    return published
+
+
+def check(project: str, run_id: str, *, note: Note = _silent) -> dict[str, Any]:
+    """Judge the champion's newest window: drift, and performance where labels have come."""
+    run = Run(project, "monitoring", run_id)
+    found = {"drift_check": monitoring.drift_check(run)}
+    note("drift_check", found["drift_check"])
+    found["performance_check"] = monitoring.performance_check(run)
+    note("performance_check", found["performance_check"])
+    for kind in KINDS:
+        found[kind] = sensing.sense(run, kind)
+        note(f"{kind}_sensor", found[kind])
+    return found
+
+
+def retrain(
+    project: str, run_id: str, *, by: str = "manual", reason: str | None = None, note: Note = _silent
+) -> dict[str, Any]:
+    """Decide, collect the recent rows, split them, train each candidate, select, gate, promote or keep."""
+    run = Run(project, "retraining", run_id)
+
+    def told(step: str, result: dict[str, Any]) -> dict[str, Any]:
+        note(step, result)
+        return result
+
+    plan = told("decide", retraining.decide(run, by, reason))
+    if "skip" in plan:
+        return plan
+    collected = told("collect", retraining.collect(run, plan))
+    if "skip" in collected:
+        return collected
+    data = told("split", retraining.split_recent(run, collected))
+    chosen = retraining.candidates(run, plan)
+    trained = [told(f"train {item['name']}", training.train(run, item, data)) for item in chosen]
+    return told("promote", _finish(run, trained, data, told))
+
+
+def _finish(
+    run: Run, trained: list[dict[str, Any]], data: dict[str, Any], told: Callable[..., dict[str, Any]]
+) -> dict[str, Any]:
+    selection = told("select", training.select(run, trained))
+    decision = told("gate", training.gate(run, selection, data))
+    return training.promote(run, selection, decision, data)

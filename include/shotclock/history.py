@@ -1,0 +1,88 @@
+"""What happened to a project, read from the store as values: decisions, alerts, findings. Nothing is kept elsewhere."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from shotclock import registry
+from shotclock.triggers import Alert, Decided, Finding, Kind
+from shotclock.verdict import Status, Verdict
+
+_CHECKS = {"drift": "drift", "degradation": "performance"}
+_REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
+_OUTCOMES = ("promote", "keep", "rollback")  # asked for by name: skips could fill any page of the newest
+
+
+def decisions(project: str, most: int = 50) -> list[Decided]:
+    """The newest decisions, newest first, without skips."""
+    pages = [registry.newest(project, "decision", tags={"decision": outcome}, most=most) for outcome in _OUTCOMES]
+    found = sorted((run for page in pages for run in page), key=_started, reverse=True)
+    return [_decided(run) for run in found[:most]]
+
+
+def champion_on(project: str, day: date) -> Decided | None:
+    """The decision that the champion at the end of `day` (UTC) came out of, or None if there was none yet."""
+    changes = (done for done in decisions(project, most=1000) if done.outcome in ("promote", "rollback"))
+    return next((done for done in changes if done.at.date() <= day), None)
+
+
+def alerts(project: str, most: int = 100) -> list[Alert]:
+    """The newest alerts, newest first."""
+    return [_alert(run) for run in registry.newest(project, "alert", most=most)]
+
+
+def findings(project: str, kind: Kind, champion: str, most: int) -> list[Finding]:
+    """What drift or performance checks concluded about the champion's newest windows, newest first, one a window."""
+    runs = registry.newest(project, _CHECKS[kind], tags={"champion": champion}, most=_REPEATS * most)
+    by_window = {tag(run, "window"): run for run in reversed(runs)}
+    newest = sorted(by_window.values(), key=_started, reverse=True)[:most]
+    return [Finding(kind, tag(run, "window"), champion, _verdict(run)) for run in newest]
+
+
+def broken_feed(project: str, champion: str, window: str) -> str:
+    """The features that stood still in this window when it was last checked for drift, or an empty string."""
+    newest = registry.newest(project, "drift", tags={"champion": champion, "window": window})
+    return tag(newest[0], "broken") if newest else ""
+
+
+def tag(run: Any, name: str) -> str:
+    return str(run.data.tags.get(f"shotclock.{name}", ""))
+
+
+def _started(run: Any) -> int:
+    return int(run.info.start_time)
+
+
+def at(run: Any) -> datetime:
+    """When the MLflow run began, UTC."""
+    return datetime.fromtimestamp(run.info.start_time / 1000, UTC)
+
+
+def _verdict(run: Any) -> Verdict:
+    status: Status = tag(run, "verdict")  # type: ignore[assignment]  # written by a check, from a Verdict
+    return Verdict(status, tag(run, "reason"), dict(run.data.metrics))
+
+
+def _alert(run: Any) -> Alert:
+    kind: Kind = tag(run, "trigger")  # type: ignore[assignment]  # written by a sensor, from a Finding
+    reason, figures = tag(run, "reason"), dict(run.data.metrics)
+    return Alert(run.info.run_id, kind, tag(run, "window"), tag(run, "champion"), reason, at(run), figures)
+
+
+def _decided(run: Any) -> Decided:
+    answers = tuple(alert for alert in tag(run, "answers").split(",") if alert)
+    outcome: Any = tag(run, "decision")
+    flow, window = tag(run, "flow"), tag(run, "window")
+    gate: Any = tag(run, "gate_outcome") or outcome
+    return Decided(
+        run.info.run_id,
+        outcome,
+        tag(run, "reason"),
+        tag(run, "after"),
+        at(run),
+        flow,
+        window,
+        answers,
+        gate,
+        by=tag(run, "by") or "gate",
+        run=run.data.tags.get("airflow.run_id", ""),
+    )

@@ -1,0 +1,168 @@
+"""What notifications say: facts in, a subject and a plain body out. Who sends them, and where to, is not known here."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Level = Literal["info", "warning", "error"]
+Facts = Mapping[str, Any]
+
+_LONGEST = 500  # characters of an error: its first line can be a whole SQL statement
+_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+_IF_IT_FAILS = re.compile(r"\*\*If it fails\*\*,?\s*(.+?)(?:\n\n|$)", re.DOTALL)
+_DAG_REMEDY = (
+    "The champion in service and everything that was published are as they were. Read the task's log, put the cause "
+    "right, then clear the failed task."
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One notification. `subject` is one line."""
+
+    subject: str
+    body: str
+    level: Level = "info"
+
+
+@dataclass(frozen=True)
+class Where:
+    """The run that a message is about. `link` leads to it in the UI."""
+
+    dag: str
+    run: str
+    link: str
+
+    def __str__(self) -> str:
+        return f"run: {self.dag}, {self.run}\n{self.link}"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task that failed: the first line of its error (empty where none was recorded), and its documentation."""
+
+    task: str
+    error: str = ""
+    doc: str = ""
+
+
+def alert(project: str, told: Facts, where: Where) -> Message:
+    """A sensor that fires: `told` is what `sensing.sense` gave, with its figures."""
+    kind = told["trigger"].replace("_", " ")
+    lines = [("alert", kind), *_judged(told), *_figures(told["figures"])]
+    return Message(
+        f"{project}: {kind} alert, champion v{told['champion']}", _body(told["reason"], lines, where), "warning"
+    )
+
+
+def stopped(project: str, told: Facts, where: Where) -> Message:
+    """The guard holds back what would be an alert, and people have to look: the reason begins with its name in capitals."""
+    lines = [("finding", told["trigger"].replace("_", " ")), *_judged(told)]
+    subject = f"{project}: {told['reason'].partition(':')[0]}, alerts start no retraining, champion v{told['champion']}"
+    return Message(subject, _body(told["reason"], lines, where), "warning")
+
+
+def decision(project: str, told: Facts, where: Where, gate: Facts | None = None, why: str = "") -> Message:
+    """Promote, keep, rollback, or skip: `told` is what the step that decided gave.
+
+    Args:
+        gate: what the gate said, where there was one.
+        why: what the run was started by.
+    """
+    outcome = told.get("decision", "skip")
+    lines = [*_gate(gate), *([("started because", why)] if why else [])]
+    subject = f"{project}: {outcome}, {_state(outcome, told, gate, where)}"
+    return Message(subject, _body(told.get("reason") or told["skip"], lines, where))
+
+
+def approval(project: str, gate: Facts, where: Where) -> Message:
+    """A person is asked whether to promote."""
+    challenged = f"champion v{gate['champion']}" if gate["champion"] else "the base rate: there is no champion yet"
+    closing = "Answer in Airflow, under Required actions. Until then the champion stays."
+    return Message(
+        f"{project}: approval asked, promote {gate['challenger']}?",
+        _body(gate["because"], [*_gate(gate), ("against", challenged)], where, closing),
+        "warning",
+    )
+
+
+def failure(project: str, failed: Sequence[Failed], reason: str, where: Where) -> Message:
+    """A run that failed, with what each failed task's documentation says about it.
+
+    Args:
+        reason: Airflow's word for it, such as `task_failure` or `timed_out`.
+    """
+    names = ", ".join(task.task for task in failed)
+    flow = where.dag.removeprefix(f"{project}.")
+    said = "\n".join(f"{task.task}: {task.error or 'no error was recorded, see its log'}" for task in failed)
+    remedies = list(dict.fromkeys(remedy for task in failed if (remedy := _remedy(task.doc))))
+    because = said or f"no task failed: {reason.replace('_', ' ')}"
+    return Message(
+        f"{project}: {flow} failed" + (f" at {names}" if names else f": {reason.replace('_', ' ')}"),
+        _body(because, [], where, "\n".join([*remedies, _DAG_REMEDY])),
+        "error",
+    )
+
+
+def first_line(error: object) -> str:
+    """The first line of an error's text, with its class; passwords in addresses are blotted out."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    name = f"{type(error).__name__}: " if isinstance(error, BaseException) else ""
+    line = _PASSWORD.sub(r"\1***@", f"{name}{text}".removesuffix(": "))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def _body(reason: str, lines: Sequence[tuple[str, Any]], where: Where, closing: str = "") -> str:
+    facts = "\n".join(f"{name}: {value}" for name, value in lines)
+    return "\n\n".join(part for part in (reason, facts, closing, str(where)) if part)
+
+
+def _judged(told: Facts) -> list[tuple[str, str]]:
+    return [("window", told["window"]), ("champion", f"v{told['champion']}")]
+
+
+def _state(outcome: str, told: Facts, gate: Facts | None, where: Where) -> str:
+    before = (gate or {}).get("champion")
+    if outcome == "promote":
+        return f"v{told['version']} is the champion" + (f" instead of v{before}" if before else ", the first one")
+    if outcome == "rollback":
+        return f"v{told['version']} is the champion again"
+    if outcome == "keep":
+        return f"v{before} stays the champion" if before else "there is still no champion"
+    return f"{where.dag} ends without a decision"
+
+
+def _gate(gate: Facts | None) -> list[tuple[str, str]]:
+    if gate is None:
+        return []
+    lines = [("gate", gate["outcome"]), ("challenger", gate["challenger"]), ("holdout rows", f"{gate['rows']:,}")]
+    if gate["gain"]:
+        gain = gate["gain"]
+        lines += [("gain", f"{gain['value']:.4f} [{gain['low']:.4f}, {gain['high']:.4f}] nats per row")]
+        lines += [
+            ("log loss", f"{gate['challenger_log_loss']:.4f}, the {gate['against']}'s {gate['champion_log_loss']:.4f}")
+        ]
+    return lines + ([("more rows that would decide", f"{gate['more_rows']:,}")] if gate["more_rows"] else [])
+
+
+def _figures(found: Facts) -> list[tuple[str, str]]:
+    """The numbers by name; one with `_low` and `_high` beside it stands in one line with them."""
+    numbers = {name: _number(value) for name, value in sorted(found.items()) if isinstance(value, int | float)}
+    ends = {f"{name}_{end}" for name in numbers for end in ("low", "high")}
+    return [(name, value + _interval(numbers, name)) for name, value in numbers.items() if name not in ends]
+
+
+def _interval(numbers: Mapping[str, str], name: str) -> str:
+    low, high = numbers.get(f"{name}_low"), numbers.get(f"{name}_high")
+    return f" [{low}, {high}]" if low and high else ""
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
+
+
+def _remedy(doc: str) -> str:
+    found = _IF_IT_FAILS.search(doc)
+    text = " ".join(found[1].split()) if found else ""
+    return text[:1].upper() + text[1:]

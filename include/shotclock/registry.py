@@ -1,0 +1,492 @@
+"""MLflow, only here: the one store of what happened, and the registry of models.
+
+Runs are found by the key of the step that made them, so a task that is tried again goes on with its own run instead of
+making a second one. A project is one experiment and one registered model, both called as the project.
+"""
+
+import json
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import mlflow
+import mlflow.sklearn
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from mlflow.store.entities.paged_list import PagedList
+from sklearn.pipeline import Pipeline
+from sqlalchemy import make_url
+
+from shotclock import storage
+from shotclock.config import settings
+from shotclock.errors import ConflictError, StoreError
+from shotclock.runs import Run
+
+log = logging.getLogger(__name__)
+
+CHAMPION = "champion"
+PREVIOUS = "previous"
+TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is made of
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+)
+REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
+_TAG = "shotclock."
+_NOBODY = "shotclock_warm_up"
+_PARENT = "mlflow.parentRunId"
+_KEPT_TAGS = (
+    *(_TAG + name for name in ("project", "kind", "key", "cause")),
+    "airflow.dag_id",
+    "airflow.run_id",
+    _PARENT,
+)
+_DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
+
+
+def prepare_store() -> None:
+    """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task."""
+    if settings().tracking_uri.startswith("sqlite:///"):
+        _prepare_sqlite(Path(settings().tracking_uri.removeprefix("sqlite:///")))
+    _client().search_experiments(max_results=1)
+
+
+def _prepare_sqlite(path: Path) -> None:
+    """A write-ahead log: readers and the writer do not wait for each other, and a commit costs one fsync instead of three.
+
+    SQLite keeps this with the file, for whoever opens it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+
+
+def warm_up() -> None:
+    """Open the store once, in a process that will be forked: what MLflow prepares and checks, its children inherit.
+
+    Connections must not cross a fork, so they are closed again. A store behind HTTP has nothing to prepare, and one that
+    does not exist yet is left alone.
+    """
+    uri = settings().tracking_uri
+    database = make_url(uri).database if not uri.startswith("http") else None
+    if database is None or (uri.startswith("sqlite:") and not Path(database).exists()):
+        return
+    client = _client()
+    client.get_experiment_by_name(_NOBODY)
+    for order in ([], ["attributes.start_time DESC"]):  # the statements that steps send, compiled once for all tasks
+        client.search_runs(["0"], f"tags.`{_TAG}key` = '{_NOBODY}'", order_by=order, max_results=1)
+    by_alias(_NOBODY, CHAMPION)
+    client.search_model_versions(f"name = '{_NOBODY}' and run_id = '{_NOBODY}'")
+    for store in (client._tracking_client.store, client._get_registry_client().store):
+        store.engine.dispose()
+
+
+def _client() -> MlflowClient:
+    mlflow.set_tracking_uri(settings().tracking_uri)
+    return MlflowClient(settings().tracking_uri)
+
+
+def experiment_id(project: str) -> str:
+    """The project's experiment, made if it is not there, also when two processes ask at once."""
+    client = _client()
+    found = client.get_experiment_by_name(project)
+    if found is None:
+        try:
+            return str(client.create_experiment(project, artifact_location=_artifacts(project)))
+        except MlflowException:
+            found = client.get_experiment_by_name(project)
+            if found is None:
+                raise
+    return str(found.experiment_id)
+
+
+def _artifacts(project: str) -> str:
+    root = settings().artifacts
+    return f"{root}/{project}" if "://" in root else (Path(root) / project).as_uri()
+
+
+@dataclass
+class Tracked:
+    """An open MLflow run. `id` changes when the run gives way to a new one: see `record`."""
+
+    id: str
+    experiment: str
+
+    def record(
+        self,
+        *,
+        params: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write parameters, metrics and tags (these get the prefix `shotclock.`) in one call.
+
+        MLflow never changes a parameter. Where an earlier try of the step wrote another value (another champion serves by
+        now, a rule in the project file was changed), that try's run gives way to a new one.
+        """
+        now = int(time.time() * 1000)
+        written = {name: str(value) for name, value in (params or {}).items()}
+        if written:
+            self._give_way(written)
+        _client().log_batch(
+            self.id,
+            metrics=[Metric(name, float(value), now, 0) for name, value in (metrics or {}).items()],
+            params=[Param(name, value) for name, value in written.items()],
+            tags=[RunTag(_TAG + name, str(value)) for name, value in (tags or {}).items()],
+        )
+
+    def _give_way(self, params: Mapping[str, str]) -> None:
+        client = _client()
+        old = client.get_run(self.id)
+        if all(old.data.params.get(name, value) == value for name, value in params.items()):
+            return
+        tags = {name: value for name, value in old.data.tags.items() if name in _KEPT_TAGS}
+        new = client.create_run(self.experiment, tags=tags, run_name=old.info.run_name).info.run_id
+        for child in children(self.id, self.experiment):
+            client.set_tag(child.info.run_id, _PARENT, new)
+        client.delete_run(self.id)
+        log.info("MLflow run %s has other parameters, from an earlier try; %s takes its place", self.id, new)
+        self.id = new
+
+    def series(self, name: str, values: Iterable[float]) -> None:
+        """Write one metric's values as steps 0, 1, 2, …"""
+        now = int(time.time() * 1000)
+        _client().log_batch(self.id, metrics=[Metric(name, float(v), now, step) for step, v in enumerate(values)])
+
+    def artifact(self, path: Path, folder: str | None = None) -> None:
+        _client().log_artifact(self.id, str(path), folder)
+
+    def text(self, content: str, name: str) -> None:
+        _client().log_text(self.id, content, name)
+
+    def json(self, content: Any, name: str) -> None:
+        _client().log_dict(self.id, content, name)
+
+    def figure(self, figure: Any, name: str) -> None:
+        """Write a matplotlib figure as PNG."""
+        _client().log_figure(self.id, figure, name)
+
+    def dataset(self, name: str, path: str | Path, digest: str, context: str) -> None:
+        """Say which data went in: name, address and sha256."""
+        data = Dataset(name=name, digest=digest[:_DIGEST_LENGTH], source_type="local", source=str(path))
+        inputs = DatasetInput(dataset=data, tags=[InputTag("mlflow.data.context", context)])
+        _client().log_inputs(self.id, [inputs])
+        self.record(tags={f"sha256.{name}": digest})
+
+
+def open_run(run: Run, step: str, name: str, *, kind: str, parent: str | None = None) -> Tracked:
+    """The MLflow run of `step`: the one that an earlier try left, or a new one."""
+    client, experiment = _client(), experiment_id(run.project)
+    tags = {
+        _TAG + "project": run.project,
+        _TAG + "kind": kind,
+        _TAG + "key": run.key(step),
+        _TAG + "cause": run.cause,
+        "airflow.dag_id": f"{run.project}.{run.flow}",
+        "airflow.run_id": run.id,
+        **({_PARENT: parent} if parent else {}),
+    }
+    found = _by_key(run, step)
+    if found is None:
+        return Tracked(client.create_run(experiment, tags=tags, run_name=name).info.run_id, experiment)
+    client.update_run(found.info.run_id, status="RUNNING")
+    return Tracked(found.info.run_id, experiment)
+
+
+def close_run(run_id: str, status: str = "FINISHED") -> None:
+    _client().set_terminated(run_id, status=status)
+
+
+@contextmanager
+def tracked(run: Run, step: str, name: str, *, kind: str, parent: str | None = None) -> Iterator[Tracked]:
+    """An MLflow run for the length of a block: finished at its end, failed when the block raises."""
+    opened = open_run(run, step, name, kind=kind, parent=parent)
+    try:
+        yield opened
+    except BaseException:
+        close_run(opened.id, "FAILED")
+        raise
+    close_run(opened.id)
+
+
+def _by_key(run: Run, step: str) -> Any:
+    found = _client().search_runs(
+        [experiment_id(run.project)], filter_string=f"tags.`{_TAG}key` = '{run.key(step)}'", max_results=1
+    )
+    return found[0] if found else None
+
+
+def tags(tracked_run: Tracked) -> dict[str, str]:
+    """`before` and `after` of a decision, where an earlier try has written them."""
+    found = _client().get_run(tracked_run.id).data.tags
+    return {name: found[_TAG + name] for name in ("before", "after") if _TAG + name in found}
+
+
+def find_run(run: Run, step: str) -> Tracked:
+    """The MLflow run that `step` of this run made.
+
+    Raises:
+        StoreError: there is none.
+    """
+    found = _by_key(run, step)
+    if found is None:
+        raise StoreError(f"MLflow has no run '{run.key(step)}'; the task '{step}' must have run before")
+    return Tracked(found.info.run_id, found.info.experiment_id)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version, and the MLflow run that trained it."""
+
+    project: str
+    number: str
+    run_id: str
+    tags: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        return f"models:/{self.project}/{self.number}"
+
+    def load(self) -> Pipeline:
+        """The bare scikit-learn pipeline."""
+        return load_model(self.uri)
+
+    def artifact(self, name: str) -> Path:
+        """A local copy of a file that was stored with this version's training run."""
+        return artifact(self.run_id, name)
+
+
+def artifact(run_id: str, name: str) -> Path:
+    """A local copy of a file that was stored with an MLflow run.
+
+    Raises:
+        StoreError: the run has no such file.
+    """
+    try:
+        return Path(_client().download_artifacts(run_id, name))
+    except (MlflowException, OSError) as error:
+        raise StoreError(f"MLflow run {run_id} has no '{name}'; train and promote again") from error
+
+
+def load_model(uri: str, store: str | None = None) -> Pipeline:
+    """The bare scikit-learn pipeline behind a `models:/` address."""
+    mlflow.set_tracking_uri(store or settings().tracking_uri)
+    return mlflow.sklearn.load_model(uri)
+
+
+def _version(found: ModelVersion) -> Version:
+    return Version(found.name, str(found.version), str(found.run_id), dict(found.tags))
+
+
+def version(project: str, number: str) -> Version:
+    """Version `number` of the project's model.
+
+    Raises:
+        StoreError: there is no such version.
+    """
+    try:
+        return _version(_client().get_model_version(project, number))
+    except MlflowException as error:
+        raise StoreError(f"models:/{project}/{number}: no such version in MLflow ({error.message})") from error
+
+
+def by_alias(project: str, alias: str) -> Version | None:
+    """The version that carries `alias`, or None."""
+    try:
+        return _version(_client().get_model_version_by_alias(project, alias))
+    except MlflowException as error:
+        if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+            return None
+        raise
+
+
+def champion(project: str) -> Version | None:
+    """The version in service, or None before the first promotion."""
+    return by_alias(project, CHAMPION)
+
+
+def require_champion(project: str) -> Version:
+    """The version in service.
+
+    Raises:
+        StoreError: nothing was promoted yet.
+    """
+    found = champion(project)
+    if found is None:
+        raise StoreError(f"project '{project}' has no champion yet; trigger {project}.training first")
+    return found
+
+
+def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, *, tags: Mapping[str, Any]) -> Version:
+    """Register `model` under the MLflow run that trained it; a second call for the same run finds the first one's version.
+
+    Args:
+        run_id: the MLflow run that trained the model.
+        example: a few rows of features (rows x features), from which the signature is made. Whole numbers are declared
+            as doubles, so that a consumer's 3.0 is as good as 3.
+    """
+    example = example.astype(float)
+    client = _client()
+    found: PagedList[ModelVersion] = client.search_model_versions(f"name = '{run.project}' and run_id = '{run_id}'")
+    if found:
+        return _version(found[0])
+    address, model_id = _stored(run, run_id) or _store(run_id, model, example)
+    try:
+        client.create_registered_model(run.project, tags={_TAG + "project": run.project})
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    named = {_TAG + name: str(value) for name, value in tags.items()}
+    made = client.create_model_version(run.project, address, run_id, tags=named, model_id=model_id)
+    return _version(made)
+
+
+def _stored(run: Run, run_id: str) -> tuple[str, str] | None:
+    """Address and id of the model that an earlier try stored, before it could register it; what it left half is deleted."""
+    client, whole = _client(), None
+    for found in client.search_logged_models([experiment_id(run.project)], f"source_run_id = '{run_id}'"):
+        if found.status == LoggedModelStatus.READY:  # MLflow's own filter finds nothing by status
+            whole = found.model_uri, found.model_id
+        else:
+            client.delete_logged_model(found.model_id)
+    return whole
+
+
+def _store(run_id: str, model: Pipeline, example: pd.DataFrame) -> tuple[str, str]:
+    with mlflow.start_run(run_id=run_id):
+        info = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=infer_signature(example, model.predict_proba(example)),
+            input_example=example,
+            pip_requirements=_requirements(),
+            pyfunc_predict_fn="predict_proba",
+            skops_trusted_types=list(TRUSTED),
+        )
+    return info.model_uri, info.model_id
+
+
+def _requirements() -> list[str]:
+    """Exactly the packages that the bare pipeline needs, at the versions that trained it."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+class Verifier:
+    """A fresh process without PyCaret that loads a registered model back and compares its probabilities.
+
+    To be started early, as a context: it loads its libraries while the model is being registered.
+    """
+
+    def __enter__(self) -> Self:
+        command, pipe = [sys.executable, "-m", "shotclock.verify"], subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def verify(self, version: Version, rows: Path, *, tolerance: float = 1e-12) -> float:
+        """The largest absolute difference between the registered model's probabilities and the recorded ones.
+
+        Args:
+            rows: parquet file of features and the column `probability` as the gate measured it.
+
+        Raises:
+            StoreError: the model cannot be loaded, or a probability differs by more than `tolerance`.
+        """
+        asked = {"model": version.uri, "rows": str(rows), "store": settings().tracking_uri}
+        answer, errors = self._process.communicate(json.dumps(asked) + "\n")
+        if self._process.returncode != 0:
+            raise StoreError(f"{version.uri}: cannot be loaded back, the alias stays where it is: {errors[-2000:]}")
+        difference = float(answer.split()[-1])
+        if not difference <= tolerance:
+            raise StoreError(
+                f"{version.uri}: loaded back, its probabilities differ by up to {difference:.3g} from those that the "
+                f"gate measured (allowed {tolerance:.0e}); the alias stays where it is"
+            )
+        return difference
+
+
+def promote(version: Version, *, expected: str | None) -> None:
+    """Make `version` the champion if the champion is still version `expected` (None: if there is none yet).
+
+    Calling it again changes nothing after it succeeded, and finishes what a killed call began: `previous` moves first, so
+    whoever finds the new champion finds the old one too.
+
+    Raises:
+        ConflictError: another version became champion since the gate measured.
+    """
+    with _promotion(version.project):
+        client, current = _client(), champion(version.project)
+        if current is not None and current.number == version.number:
+            return
+        if (current.number if current else None) != expected:
+            raise ConflictError(
+                f"{version.project}: the gate measured against champion {expected or 'none'}, but now it is "
+                f"{current.number if current else 'none'}; nothing was promoted: run the training again"
+            )
+        if current is not None:
+            client.set_registered_model_alias(version.project, PREVIOUS, current.number)
+        client.set_registered_model_alias(version.project, CHAMPION, version.number)
+
+
+def _promotion(project: str) -> AbstractContextManager[None]:
+    """One promotion of a project at a time.
+
+    MLflow moves an alias without comparing it first, so two processes could both find the champion that they expect and
+    both move it. Everyone who promotes publishes to the same data folder, so a lock on a file there keeps them apart; the
+    kernel opens it when its holder dies.
+    """
+    return storage.locked(settings().data / project / ".promotion.lock")
+
+
+def newest(project: str, kind: str, *, tags: Mapping[str, str] | None = None, most: int = 1) -> list[Any]:
+    """The newest finished MLflow runs of one kind, newest first."""
+    wanted = {_TAG + "kind": kind, **{_TAG + name: value for name, value in (tags or {}).items()}}
+    where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items())
+    return list(
+        _client().search_runs(
+            [experiment_id(project)],
+            filter_string=f"{where} and attributes.status = 'FINISHED'",
+            order_by=["attributes.start_time DESC"],
+            max_results=most,
+        )
+    )
+
+
+def every(project: str, kind: str, *, most: int) -> list[Any]:
+    """The finished runs of one kind, newest first, page by page, up to `most`."""
+    where = f"tags.`{_TAG}kind` = '{kind}' and attributes.status = 'FINISHED'"
+    client, experiment, token = _client(), experiment_id(project), None
+    found: list[Any] = []
+    while len(found) < most:
+        page = client.search_runs([experiment], where, max_results=min(1000, most), page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            break
+    return found
+
+
+def children(run_id: str, experiment: str) -> list[Any]:
+    """The candidate runs below a training run."""
+    where = f"tags.`{_PARENT}` = '{run_id}'"
+    return list(_client().search_runs([experiment], filter_string=where, max_results=100))

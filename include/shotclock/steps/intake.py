@@ -1,0 +1,111 @@
+"""Steps that bring data in: find a raw file, check that its rows keep the contract."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from shotclock import contract, history, ledger, registry, sources, storage
+from shotclock.config import Role, project, settings
+from shotclock.runs import Run
+
+log = logging.getLogger(__name__)
+
+_MOST_SCORINGS = 1000  # how far back a window that is scored again may reach
+
+
+def folder_of(run: Run) -> Path:
+    return storage.run_folder(settings().data, run.project, run.flow, run.id)
+
+
+def ingest(run: Run, role: Role, path: str | None = None) -> dict[str, Any]:
+    """Find the raw file of `role`, or take the one at `path`, and say what it is.
+
+    Raises:
+        SourceError: it is missing, truncated, or not the file that the project expects.
+    """
+    source = _given(path) if path else sources.find(project(run.project), role, settings())
+    with storage.open_parquet(source.path) as file:
+        rows = file.metadata.num_rows
+    label = "**SYNTHETIC SAMPLE, not real data**" if source.synthetic else "real data"
+    if source.synthetic:
+        log.warning("%s is a SYNTHETIC sample: no figure that comes from it says anything about the world", source.path)
+    return {
+        "path": str(source.path),
+        "rows": rows,
+        "sha256": source.sha256,
+        "synthetic": source.synthetic,
+        "summary": f"`{source.path}`: {rows:,} rows, {label} ({source.origin})\n\nsha256 `{source.sha256}`",
+    }
+
+
+def ingest_batches(run: Run, path: str | None = None) -> list[dict[str, Any]]:
+    """The production files to score: the one at `path`; or the folder's new ones; or, for a new champion, its window again.
+
+    Each file is entered in the ledger once, in the order of the names, also when two runs race. As long as there is no
+    champion, nothing is taken in from the folder.
+    """
+    rules = project(run.project)
+    if path or rules.data.batches is None:
+        source = ingest(run, "production", path)
+        return [ledger.enter(run, Path(source["path"]), source["sha256"], synthetic=source["synthetic"]).to_dict()]
+    champion = registry.champion(run.project)
+    if champion is None:
+        return []
+    folder = settings().data / "raw" / rules.data.batches
+    new = ledger.claim(run, sorted(folder.glob("*.parquet")))
+    return [batch.to_dict() for batch in new or _window_again(run.project, champion)]
+
+
+def _window_again(name: str, champion: registry.Version) -> list[ledger.Batch]:
+    """The newest batches that hold the project's minimum of rows, oldest first, without those that the champion has scored.
+
+    A batch that nobody has scored yet is left to the run that took it in.
+    """
+    scorings = registry.newest(name, "application", most=_MOST_SCORINGS)
+    scored = {history.tag(found, "batch") for found in scorings}
+    by_champion = {
+        history.tag(found, "batch") for found in scorings if history.tag(found, "champion") == champion.number
+    }
+    kept, rows = [], 0
+    for batch in (batch for batch in ledger.entries(name) if str(batch.number) in scored):
+        if rows >= project(name).drift.min_rows:
+            break
+        kept.append(batch)
+        with storage.open_parquet(Path(batch.path)) as file:
+            rows += file.metadata.num_rows
+    return [batch for batch in reversed(kept) if str(batch.number) not in by_champion]
+
+
+def _given(path: str) -> sources.Source:
+    """The file that someone named by hand: relative to the raw folder, or absolute."""
+    file = settings().data / "raw" / path
+    with storage.open_parquet(file):
+        pass
+    return sources.Source(file, storage.digest(file), sources.is_synthetic(file), "named")
+
+
+def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a training file that breaks the contract; set single bad rows aside, up to the share that the project allows."""
+    rules, path = project(run.project), Path(source["path"])
+    with storage.open_parquet(path) as file:
+        contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=True)
+    examined = contract.examine(storage.read_table(path, rules.columns.all), rules.columns)
+    bad = examined.bad.num_rows
+    valid, quarantine = folder_of(run) / "data_valid.parquet", folder_of(run) / "quarantine.parquet"
+    if bad:
+        storage.write_table(examined.bad, quarantine)
+    contract.refuse_above(bad, examined.reasons, source["rows"], str(path), rules.quarantine.training)
+    storage.write_table(examined.good, valid)
+    reasons = "".join(f"\n- {reason}: {count}" for reason, count in examined.reasons.items())
+    summary = f"{examined.good.num_rows:,} rows keep the contract, {bad} set aside{reasons}"
+    return {**source, "valid": str(valid), "quarantined": bad, "summary": summary}
+
+
+def validate_batch(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
+    """Refuse a production file whose columns are wrong. It may be larger than memory: its rows are checked while scored."""
+    rules, path = project(run.project), Path(batch["path"])
+    with storage.open_parquet(path) as file:
+        contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=False)
+        rows = file.metadata.num_rows
+    contract.refuse_empty(rows, str(path))
+    return {**batch, "rows": rows, "summary": f"`{path}`: {rows:,} rows; every column is there, with its type"}

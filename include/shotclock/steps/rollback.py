@@ -1,0 +1,41 @@
+"""The step that puts an earlier version back into service."""
+
+from typing import Any
+
+from shotclock import registry
+from shotclock.errors import ConfigError, StoreError
+from shotclock.runs import Run
+
+
+def rollback(run: Run, reason: str | None, version: int | None = None, by: str = "manual") -> dict[str, Any]:
+    """Make `previous`, or the version named, the champion again, and write down why.
+
+    What was chosen is written down before the alias moves: a second try of the same run goes on with that choice, and does
+    not roll back what the first one rolled back.
+
+    Raises:
+        ConfigError: no reason was given.
+        StoreError: there is nothing to go back to.
+        ConflictError: someone promoted another version meanwhile.
+    """
+    if not (reason or "").strip():
+        raise ConfigError("reason: found nothing, expected a sentence: why is this version taken out of service?")
+    with registry.tracked(run, "rollback", "Decision: rollback", kind="decision") as record:
+        chosen = registry.tags(record) or _chosen(run.project, version)
+        record.record(tags={**chosen, "decision": "rollback", "reason": reason, "by": by, "flow": run.flow})
+        target = registry.version(run.project, chosen["after"])
+        registry.promote(target, expected=chosen["before"])
+    told = {"decision": "rollback", "version": target.number, "reason": reason, "mlflow_run_id": record.id}
+    return {**told, "summary": f"`{target.uri}` is the champion again instead of v{chosen['before']}: {reason}"}
+
+
+def _chosen(project: str, version: int | None) -> dict[str, str]:
+    champion = registry.require_champion(project)
+    target = registry.version(project, str(version)) if version else registry.by_alias(project, registry.PREVIOUS)
+    if target is None:
+        raise StoreError(
+            f"project '{project}': there is no earlier champion to go back to; v{champion.number} is the first"
+        )
+    if target.number == champion.number:
+        raise StoreError(f"{target.uri} is the champion already; name another version")
+    return {"before": champion.number, "after": target.number}

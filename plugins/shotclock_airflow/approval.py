@@ -1,0 +1,37 @@
+"""A person approves a promotion in Airflow's UI, with the gate's figures in front of them."""
+
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+
+
+class PromotionApproval(ApprovalOperator):
+    """Asks only in the mode `approval`, and only when the gate says *promote*; otherwise it answers by itself at once.
+
+    A rejection does not skip what follows, as it does in the base class: the next task writes the decision down.
+
+    Args:
+        mode: `on`, `dry_run` or `approval`.
+        decision: what the gate returned.
+    """
+
+    template_fields = (*ApprovalOperator.template_fields, "mode", "decision")
+
+    def __init__(self, *, mode: str, decision: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self.mode = mode
+        self.decision = decision
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        if self.decision["outcome"] != "promote" or self.mode == "on":
+            return {"approved": True}
+        if self.mode == "dry_run":
+            return {"approved": False, "because": "dry run"}
+        return super().execute(context)  # type: ignore[no-any-return]  # it raises: the task waits for a person
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
+        answer = HITLOperator.execute_complete(self, context, event)
+        approved = answer["chosen_options"] == [self.APPROVE]
+        by = answer["responded_by_user"]
+        name = by["name"] if by else "nobody in time"
+        return {"approved": approved, "by": name, "because": f"{'approved' if approved else 'rejected'} by {name}"}

@@ -1,0 +1,150 @@
+"""Who is told of what: alerts, decisions, failures, and approvals that are waited for.
+
+    from shotclock_airflow.notifiers import tell_alerts, tell_failures
+
+    with DAG("mine", **tell_failures("kobe_shots")):
+        DriftSensor(task_id="drift", project="kobe_shots", **tell_alerts("kobe_shots"))
+
+A task's callbacks run in its own process, after its end is known: nothing that follows waits for them. They find in
+`context["told"]` what the task said. A DAG's callback runs in the DAG processor: there is no task, so it asks Airflow which
+tasks failed, and finds the error that each of them left as the XCom `error`.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from airflow.sdk import BaseNotifier
+
+from shotclock import messages
+from shotclock_airflow import channels
+
+ERROR = "error"
+
+
+def tell_failures(project: str) -> dict[str, Any]:
+    """For a DAG: whose run failed, at which tasks, with which errors."""
+    return {"on_failure_callback": Failure(project), "default_args": {"on_failure_callback": leave_error}}
+
+
+def tell_alerts(project: str) -> dict[str, Any]:
+    """For a sensor: that it fires, or that the guard has stopped."""
+    return {"on_success_callback": Alert(project), "on_skipped_callback": Alert(project)}
+
+
+def tell_decisions(project: str) -> dict[str, Any]:
+    """For a step that decides, or that may end the run before a decision."""
+    return {"on_success_callback": Decision(project), "on_skipped_callback": Decision(project)}
+
+
+def leave_error(context: Any) -> None:
+    """Called in the process of a task that has failed for good; one that was killed leaves nothing."""
+    if context.get("exception"):
+        context["ti"].xcom_push(key=ERROR, value=messages.first_line(context["exception"]))
+
+
+class _Notifier(BaseNotifier):
+    """Composes a message from the context and has it delivered; None is not worth one."""
+
+    def __init__(self, project: str) -> None:
+        super().__init__()
+        self.project = project
+
+    def notify(self, context: Any) -> None:
+        message = self.message(context)
+        if message is not None:
+            channels.deliver(self.project, message)
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Nothing here is a template, and `dag.test()` passes a DAG that could not render one."""
+
+    def message(self, context: Any) -> messages.Message | None:
+        raise NotImplementedError
+
+
+class Alert(_Notifier):
+    """A sensor fires; or its finding would, had the guard not stopped: that is said once for each window."""
+
+    def message(self, context: Any) -> messages.Message | None:
+        told = context.get("told", {})
+        if told.get("fires"):
+            return messages.alert(self.project, told, _where(context))
+        if told.get("news"):
+            return messages.stopped(self.project, told, _where(context))
+        return None
+
+
+class Decision(_Notifier):
+    """Promote, keep and rollback; and *skip*, where a run ends before it has decided."""
+
+    def message(self, context: Any) -> messages.Message | None:
+        told = context.get("told", {})
+        if "decision" not in told and "skip" not in told:
+            return None
+        gate, plan = (_left_by(context, task) for task in ("gate", "decide"))
+        return messages.decision(self.project, told, _where(context), gate, (plan or {}).get("why", ""))
+
+
+class Approval(_Notifier):
+    """A person is asked: for `PromotionApproval(notifiers=...)`."""
+
+    def message(self, context: Any) -> messages.Message:
+        return messages.approval(self.project, context["task"].decision, _where(context))
+
+
+class Failure(_Notifier):
+    """A run has failed: for `DAG(on_failure_callback=...)`."""
+
+    def message(self, context: Any) -> messages.Message:
+        dag, reason = context["dag"], str(context.get("reason", "failed"))
+        failed = [_failed(dag, context["run_id"], *place) for place in _places(context)]
+        return messages.failure(self.project, failed, reason, _where(context))
+
+
+def _where(context: Any) -> messages.Where:
+    from airflow.sdk.configuration import conf
+
+    dag, run = context["dag"].dag_id, context["run_id"]
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    return messages.Where(dag, run, f"{base}/dags/{dag}/runs/{quote(run, safe='')}")
+
+
+def _left_by(context: Any, task: str) -> Any:
+    return context["ti"].xcom_pull(task_ids=task) if task in context["dag"].task_dict else None
+
+
+def _places(context: Any) -> list[tuple[str, int]]:
+    """Task and map index (-1 for none) of the tasks that failed, in the order in which the DAG file names them."""
+    tasks = context["dag"].task_dict
+    found = [_place(name, tasks) for name, state in _states(context).items() if state == "failed"]
+    return sorted(found, key=lambda place: (list(tasks).index(place[0]), place[1]))
+
+
+def _place(name: str, tasks: Mapping[str, Any]) -> tuple[str, int]:
+    """Airflow names the mapped instances of `train` `train_0`, `train_1`, …"""
+    if name in tasks:
+        return name, -1
+    task, _, index = name.rpartition("_")
+    return task, int(index)
+
+
+def _states(context: Any) -> dict[str, str]:
+    """The state of each task of the run; `dag.test()` cannot be asked: there it is the last one that failed."""
+    from airflow.sdk.execution_time import task_runner
+
+    if not hasattr(task_runner, "SUPERVISOR_COMMS"):
+        return {context["ti"].task_id: "failed"} if "ti" in context else {}
+    dag, run = context["dag"].dag_id, context["run_id"]
+    states: dict[str, str] = task_runner.RuntimeTaskInstance.get_task_states(dag_id=dag, run_ids=[run]).get(run, {})
+    return states
+
+
+def _failed(dag: Any, run: str, task: str, index: int) -> messages.Failed:
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.xcom import XCom
+
+    error = None
+    if hasattr(task_runner, "SUPERVISOR_COMMS"):
+        error = XCom.get_one(key=ERROR, dag_id=dag.dag_id, run_id=run, task_id=task, map_index=index)
+    label = task if index < 0 else f"{task}[{index}]"
+    return messages.Failed(label, error or "", dag.task_dict[task].doc_md or "")

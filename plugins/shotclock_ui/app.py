@@ -1,0 +1,124 @@
+"""The app behind the tabs and links. Each address names a DAG, and only who may read its XComs is answered."""
+
+from pathlib import Path
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
+from fastapi import Depends, FastAPI, HTTPException
+from fastapi.responses import FileResponse, HTMLResponse, Response
+
+from shotclock.config import settings
+from shotclock_ui import outputs, pages
+from shotclock_ui.links import mlflow_address, report_address
+
+# A report is a program of its own: it may draw, and nothing else. It gets no origin, no cookie and no network.
+REPORT_POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data: blob:; font-src data:; frame-ancestors 'self'"
+)
+_FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
+
+app = FastAPI(
+    title="Shotclock",
+    dependencies=[
+        Depends(requires_authenticated()),
+        Depends(requires_access_dag("GET", DagAccessEntity.XCOM)),
+    ],
+    docs_url=None,
+    redoc_url=None,
+    openapi_url=None,
+)
+
+
+@app.get("/summary/{dag_id}/{run_id}")
+def run_summary(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
+    """All summaries of a DAG run, in the order of its tasks."""
+    run = outputs.find_run(session, dag_id, run_id)
+    if run is None:
+        return _missing(f"There is no run {run_id} of {dag_id}.")
+    told = [output for output in outputs.of_run(session, run) if "summary" in output.values]
+    finished = run.state in _FINISHED
+    note = f"No task of this run wrote a summary; the run is {run.state}." if finished else "No task has finished yet."
+    return _html(
+        pages.page(f"{dag_id} {run_id}", [_part(dag_id, run_id, o) for o in told], note=note, refresh=not finished)
+    )
+
+
+@app.get("/summary/{dag_id}/{run_id}/{task_id}/{map_index}")
+def task_summary(dag_id: str, run_id: str, task_id: str, map_index: str, session: SessionDep) -> HTMLResponse:
+    """The summary of a task instance; for a mapped task without an index, those of all its instances."""
+    run = outputs.find_run(session, dag_id, run_id)
+    found = outputs.of_task(session, run, task_id, _index(map_index)) if run else []
+    if not found:
+        return _missing(f"There is no task instance {task_id} [{map_index}] in run {run_id} of {dag_id}.")
+    waiting = any(output.state not in _FINISHED for output in found)
+    return _html(pages.page(task_id, [_part(dag_id, run_id, output) for output in found], refresh=waiting))
+
+
+@app.get("/report/{dag_id}/{run_id}/{task_id}/{map_index}")
+def report(dag_id: str, run_id: str, task_id: str, map_index: str, session: SessionDep) -> Response:
+    """The drift report that a task made."""
+    left = outputs.values(session, dag_id, run_id, task_id, _index(map_index))
+    path = _report_file(left.get("report", ""), settings().data)
+    if path is None:
+        return _missing("This task made no drift report, or the file is no longer there.")
+    return FileResponse(path, media_type="text/html", headers=_headers(REPORT_POLICY))
+
+
+def _report_file(address: str, folder: Path) -> Path | None:
+    """The HTML file at `address`, if it really lies in `folder`: links and dots are followed before the check."""
+    if not Path(address).is_absolute():
+        return None
+    try:
+        path = Path(address).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):  # missing, a null byte, a loop of links
+        return None
+    inside = path.is_relative_to(folder.resolve())
+    return path if inside and path.suffix == ".html" and path.is_file() else None
+
+
+def _index(text: str) -> int:
+    """The map index in an address. Airflow's UI leaves the placeholder as it is where a task is not mapped."""
+    if text == "{MAP_INDEX}":
+        return -1
+    try:
+        return int(text)
+    except ValueError:
+        raise HTTPException(404, f"Found map index {text!r}, expected a whole number.") from None
+
+
+def _part(dag_id: str, run_id: str, output: outputs.Output) -> pages.Part:
+    left = output.values
+    heading = output.task_id if output.map_index < 0 else f"{output.task_id} [{output.label}]"
+    links = []
+    if "report" in left:
+        links.append(("Drift report", report_address(dag_id, run_id, output.task_id, output.map_index)))
+    if "mlflow_run_id" in left:
+        links.append(("MLflow run", mlflow_address(left["mlflow_run_id"])))
+    return pages.Part(heading, output.state or "waiting", left.get("summary", ""), _note(output.state), tuple(links))
+
+
+def _note(state: str | None) -> str:
+    if state not in _FINISHED:
+        return "Nothing yet: the summary appears here as soon as the task has finished."
+    if state in ("success", "removed"):
+        return "This task wrote no summary."
+    return f"This task is {state.replace('_', ' ')} and wrote no summary; its log says why."
+
+
+def _missing(note: str) -> HTMLResponse:
+    return _html(pages.page("Not found", [], note=note), status=404)
+
+
+def _html(page: str, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(page, status, _headers(pages.POLICY))
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "private, no-cache",
+    }

@@ -1,0 +1,57 @@
+"""The links that a task shows once it has made a drift report or an MLflow run."""
+
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from airflow.configuration import conf
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.models.taskinstancekey import TaskInstanceKey
+
+PREFIX = "shotclock"
+_MLFLOW_UI = "http://127.0.0.1:5000"
+
+
+def report_address(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
+    """The path, on Airflow's own host, under which the drift report of a task is served."""
+    base = urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/")
+    place = "/".join(quote(str(part), safe="") for part in (dag_id, run_id, task_id, map_index))
+    return f"{base}/{PREFIX}/report/{place}"
+
+
+def mlflow_address(run_id: str) -> str:
+    """The page of an MLflow run (MLflow finds the experiment itself).
+
+    `SHOTCLOCK_MLFLOW_UI` names MLflow's UI as the reader's browser reaches it.
+    """
+    base = (os.environ.get("SHOTCLOCK_MLFLOW_UI") or _MLFLOW_UI).rstrip("/")
+    return f"{base}/#/runs/{quote(run_id, safe='')}"
+
+
+class DriftReportLink(BaseOperatorLink):
+    name = "Drift report"
+
+    def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str:
+        if "report" not in _values(ti_key):
+            return ""
+        return report_address(ti_key.dag_id, ti_key.run_id, ti_key.task_id, ti_key.map_index)
+
+
+class MlflowRunLink(BaseOperatorLink):
+    name = "MLflow run"
+
+    def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str:
+        run_id = _values(ti_key).get("mlflow_run_id")
+        return mlflow_address(run_id) if run_id else ""
+
+
+def _values(ti_key: "TaskInstanceKey") -> dict[str, str]:
+    """What the task left. Only the API server asks, and only it may read the database: hence the late imports."""
+    from airflow.utils.session import create_session
+
+    from shotclock_ui.outputs import values
+
+    with create_session() as session:
+        return values(session, ti_key.dag_id, ti_key.run_id, ti_key.task_id, ti_key.map_index)

@@ -1,0 +1,300 @@
+"""What the tests share: the real data and the first project."""
+
+import email
+import email.policy
+import json
+import os
+import shutil
+import socketserver
+import sqlite3
+import threading
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from pandas import DataFrame
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads: small fits, and no threads to fork with
+
+ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers (`--dist loadgroup`) a file stays in one, and all that share the trained project in the same."""
+    for item in items:
+        shared = "at" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stages" if shared else str(item.path)))
+
+
+def _real(name: str) -> Path:
+    """A real data file, from `SHOTCLOCK_DATA_DIR` or from `data/raw`."""
+    source = os.environ.get("SHOTCLOCK_DATA_DIR")
+    folders = [*([ROOT / source] if source else []), ROOT / "data" / "raw"]
+    found = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if found is None:
+        pytest.fail(f"{name} is in none of {[str(f) for f in folders]}: run `make data`, or set SHOTCLOCK_DATA_DIR")
+    return found
+
+
+@pytest.fixture(scope="session")
+def dev_path() -> Path:
+    """24,271 two-point shots."""
+    return _real("dataset_kobe_dev.parquet")
+
+
+@pytest.fixture(scope="session")
+def prod_path() -> Path:
+    """6,426 three-point shots."""
+    return _real("dataset_kobe_prod.parquet")
+
+
+@pytest.fixture(scope="session")
+def _dev(dev_path: Path) -> DataFrame:
+    return pq.read_table(dev_path).to_pandas().reset_index(drop=True)
+
+
+@pytest.fixture(scope="session")
+def _prod(prod_path: Path) -> DataFrame:
+    return pq.read_table(prod_path).to_pandas().reset_index(drop=True)
+
+
+@pytest.fixture
+def dev(_dev: DataFrame) -> DataFrame:
+    """A copy that the test may change."""
+    return _dev.copy()
+
+
+@pytest.fixture
+def prod(_prod: DataFrame) -> DataFrame:
+    return _prod.copy()
+
+
+@pytest.fixture(scope="session")
+def kobe():
+    """The first project, as its YAML file describes it."""
+    from shotclock.config import load_project
+
+    return load_project(ROOT / "include" / "projects" / "kobe_shots.yaml")
+
+
+STAGES = ("empty", "trained", "alerted", "gated", "rested")
+
+
+class Stages:
+    """One project trained on the real data, once a session, kept as it was after each stage of the loop.
+
+    A test that asks for a stage gets a copy of it, always at the same address, because MLflow and the steps remember
+    absolute paths. Only the database's name changes, because MLflow keeps connections to the one it knows.
+    """
+
+    def __init__(self, folder: Path, raw: list[Path]) -> None:
+        self.live, self._kept, self._raw, self._copies = folder / "live", folder / "kept", raw, 0
+        self._broken: set[str] = set()
+
+    def restore(self, stage: str) -> Path:
+        """Put the stage in place and point the environment at it; makes it first if nobody has asked for it before."""
+        if stage in self._broken:
+            pytest.fail(f"the stage '{stage}' could not be made: see the first test that asked for it")
+        if not (self._kept / stage).exists():
+            self._broken.add(stage)
+            self._make(stage)
+            self._broken.remove(stage)
+        shutil.rmtree(self.live, ignore_errors=True)
+        shutil.copytree(self._kept / stage, self.live, symlinks=True)
+        self._point()
+        return self.live
+
+    def _make(self, stage: str) -> None:
+        from shotclock import flows, registry
+
+        if stage == "empty":
+            shutil.rmtree(self.live, ignore_errors=True)
+            self._lay_out()
+            registry.prepare_store()
+        else:
+            self.restore(STAGES[STAGES.index(stage) - 1])
+        if stage == "trained":
+            flows.train("shots", "t1")
+        elif stage == "alerted":
+            flows.score("shots", "s1")
+            flows.check("shots", "m1")
+        elif stage == "gated":
+            (self.live / "gated.json").write_text(json.dumps(_gated()), "utf-8")
+        elif stage == "rested":
+            promote(self.live)
+            flows.score("shots", "s2")
+            flows.check("shots", "m2")
+        self._keep(stage)
+
+    def _lay_out(self) -> None:
+        from yaml import safe_dump, safe_load
+
+        rules = safe_load((ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8"))
+        rules |= {"name": "shots", "training": rules["training"] | {"backend": "scikit-learn", "iterations": 2}}
+        for name in ("projects", "data/raw"):
+            (self.live / name).mkdir(parents=True)
+        (self.live / "projects" / "shots.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
+        for path in self._raw:
+            (self.live / "data" / "raw" / path.name).symlink_to(path.resolve())
+        self._point()
+
+    def _keep(self, stage: str) -> None:
+        kept = self._kept / stage
+        shutil.copytree(self.live, kept, symlinks=True, ignore=shutil.ignore_patterns("mlflow-*"))
+        with closing(sqlite3.connect(self._database)) as here, closing(sqlite3.connect(kept / "mlflow.db")) as there:
+            here.backup(there)  # with what its write-ahead log still holds
+
+    @property
+    def _database(self) -> Path:
+        return self.live / f"mlflow-{self._copies}.db"
+
+    def _point(self) -> None:
+        from shotclock import config
+
+        self._copies += 1
+        if (self.live / "mlflow.db").exists():
+            (self.live / "mlflow.db").rename(self._database)
+        os.environ["SHOTCLOCK_HOME"] = str(self.live)
+        os.environ["SHOTCLOCK_PROJECTS"] = "projects"
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self._database}"
+        os.environ["SHOTCLOCK_ARTIFACTS"] = str(self.live / "artifacts")
+        config.project.cache_clear()
+
+
+def _gated() -> dict[str, Any]:
+    """The retraining `r1` up to its gate: what the step `promote` is called with."""
+    from shotclock.runs import Run
+    from shotclock.steps import retraining, training
+
+    run = Run("shots", "retraining", "r1")
+    plan = retraining.decide(run, "alert")
+    data = retraining.split_recent(run, retraining.collect(run, plan))
+    selection = training.select(run, [training.train(run, item, data) for item in retraining.candidates(run, plan)])
+    return {"selection": selection, "decision": training.gate(run, selection, data), "data": data}
+
+
+def promote(folder: Path) -> dict[str, Any]:
+    """Promote what the retraining `r1` has gated in `folder`."""
+    from shotclock.runs import Run
+    from shotclock.steps import training
+
+    return training.promote(Run("shots", "retraining", "r1"), **json.loads((folder / "gated.json").read_text("utf-8")))
+
+
+@pytest.fixture
+def promote_r1(_stages, at):
+    """A function that promotes what the stage `gated` has gated."""
+    return lambda: promote(_stages.live)
+
+
+@pytest.fixture(scope="session")
+def _stages(tmp_path_factory, dev_path, prod_path) -> Stages:
+    return Stages(tmp_path_factory.mktemp("stages"), [dev_path, prod_path])
+
+
+class _Believing:
+    """A verifier that starts no process and finds no difference."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def verify(self, version, rows):
+        return 0.0
+
+
+@pytest.fixture
+def at(_stages, monkeypatch):
+    """`at("alerted")`: the folder of the project `shots` as it stands after that stage, and the environment that shows it.
+
+    Registered models are not loaded back in a process of their own, which takes seconds: what tests that says so.
+    """
+    from shotclock import config, registry
+
+    for name in ("SHOTCLOCK_HOME", "SHOTCLOCK_PROJECTS", "MLFLOW_TRACKING_URI", "SHOTCLOCK_ARTIFACTS"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.delenv("SHOTCLOCK_DATA", raising=False)
+    monkeypatch.delenv("SHOTCLOCK_DATA_DIR", raising=False)
+    monkeypatch.setattr(registry, "Verifier", _Believing)
+    yield _stages.restore
+    config.project.cache_clear()
+
+
+class Mailbox(socketserver.ThreadingTCPServer):
+    """A mail server on this machine that keeps what it is sent. Whoever logs in is let in."""
+
+    def __init__(self) -> None:
+        self.mails: list[Any] = []
+        super().__init__(("127.0.0.1", 0), _Mailman)
+
+    @property
+    def connection(self) -> str:
+        """As Airflow reads it from the environment."""
+        extra = {"disable_ssl": True, "disable_tls": True, "from_email": "shotclock@example.org"}
+        server = {"host": "127.0.0.1", "port": self.server_address[1], "login": "bob", "password": "mail-secret"}
+        return json.dumps({"conn_type": "smtp", **server, "extra": extra})
+
+
+class _Mailman(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        self._say("220 here")
+        while command := self.rfile.readline()[:4].upper():
+            if command == b"DATA":
+                self._say("354 go on")
+                lines = b"".join(iter(self.rfile.readline, b".\r\n"))
+                self.server.mails.append(email.message_from_bytes(lines, policy=email.policy.default))
+            self._say({b"EHLO": "250-here\r\n250 AUTH PLAIN", b"AUTH": "235 in"}.get(command, "250 ok"))
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+class Webhook(ThreadingHTTPServer):
+    """A Slack webhook on this machine that keeps what it is sent. When it refuses, it repeats the whole request."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.texts: list[str] = []
+        self.status = 200
+        super().__init__(("127.0.0.1", 0), _Poster)
+
+    @property
+    def connection(self) -> str:
+        host = f"http://127.0.0.1:{self.server_address[1]}"
+        return json.dumps({"conn_type": "slackwebhook", "host": host, "password": "T0/B0/hook-secret"})
+
+
+class _Poster(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.paths.append(self.path)
+        self.server.texts.append(json.loads(body)["text"])
+        self.send_response(self.server.status)
+        self.end_headers()
+        self.wfile.write(b"ok" if self.server.status == 200 else self.path.encode())
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def mailbox():
+    yield from _serving(Mailbox())
+
+
+@pytest.fixture
+def webhook():
+    yield from _serving(Webhook())
+
+
+def _serving(server):
+    with server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()

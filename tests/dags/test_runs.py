@@ -1,0 +1,235 @@
+"""Runs of the DAGs: what reaches the steps, what comes back, what a failed or repeated run leaves behind."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from mlflow import MlflowClient
+
+MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
+ALERTS = [f"shots/{kind}_alert" for kind in ("drift", "degradation", "new_records")]
+
+
+def store():
+    """MLflow's client for the store at hand."""
+    from shotclock.config import settings
+
+    return MlflowClient(settings().tracking_uri)
+
+
+def others(states, *but):
+    """The states of all tasks except those named."""
+    return {state for task, state in states.items() if task not in but}
+
+
+def published(folder):
+    """What readers find: where the links of the project point, and the version in service."""
+    from shotclock import registry
+
+    links = {link.name: str(link.readlink()) for link in sorted((folder / "data/shots").glob("*")) if link.is_symlink()}
+    champion = registry.champion("shots")
+    return links, champion and champion.number
+
+
+def digests(folder):
+    from shotclock import storage
+
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return {str(path.relative_to(folder)): storage.digest(path) for path in files}
+
+
+def test_parameters_reach_the_steps_of_a_training(at, run):
+    folder = at("empty")
+    found = run(
+        "training", seed=7, candidates=["logistic_regression"], mode="dry_run", data_path="dataset_kobe_dev.parquet"
+    )
+    assert found.state == "success"
+    assert "train[logistic_regression]" in found.states
+    assert sum(task.startswith("train[") for task in found.states) == 1
+    assert (found.states["promote"], others(found.states, "promote")) == ("skipped", {"success"})
+    assert found.xcom("promote") is None
+    assert found.xcom("promote", "summary").startswith("**keep**: dry run; ")
+    assert found.events() == {}
+    assert published(folder) == ({}, None)
+    runs = {
+        run.data.tags["shotclock.key"].rpartition(found.id + "/")[2]: run
+        for run in store().search_runs([store().get_experiment_by_name("shots").experiment_id])
+    }
+    assert runs["prepare"].data.params["seed"] == "7"
+    assert runs["train/logistic_regression"].data.params["seed"] == "7"
+    assert {run.data.tags["airflow.run_id"] for run in runs.values()} == {found.id}
+
+
+def test_the_same_run_executed_again_leaves_the_same_bytes_and_one_version(at, run):
+    folder = at("empty")
+    first = run("training", moment=MOMENT)
+    assert others(first.states) == {"success"}
+    assert first.events()["shots/champion"]["version"] == "1"
+    files, visible = digests(folder / "data/shots"), published(folder)
+    again = run("training", moment=MOMENT)
+    assert (again.id, others(again.states)) == (first.id, {"success"})
+    assert digests(folder / "data/shots") == files
+    assert published(folder) == visible
+    assert visible[1] == "1"
+    assert len(store().search_model_versions("name = 'shots'")) == 1
+
+
+@pytest.mark.parametrize(("flow", "task"), [("training", "validate"), ("inference", "validate[lacking.parquet]")])
+def test_a_file_without_a_column_fails_the_run_by_name_and_changes_nothing(at, run, dev, capsys, flow, task):
+    folder = at("alerted")
+    before = published(folder)
+    dev.drop(columns="lat").to_parquet(folder / "data/raw/lacking.parquet")
+    found = run(flow, data_path="lacking.parquet")
+    assert found.state == "failed"
+    assert found.states[task] == "failed"
+    assert others(found.states, "ingest", task) == {"upstream_failed"}
+    message = capsys.readouterr().out
+    assert "lacking.parquet" in message
+    assert "'lat'" in message
+    assert published(folder) == before
+    assert found.events() == {}
+
+
+def test_without_a_champion_inference_fails_and_says_what_to_trigger(at, run, capsys):
+    at("empty")
+    found = run("inference")
+    assert found.states["score[dataset_kobe_prod.parquet]"] == "failed"
+    assert "project 'shots' has no champion yet; trigger shots.training first" in capsys.readouterr().out
+
+
+def test_monitoring_raises_each_alert_with_reason_figures_window_and_champion(at, run):
+    from shotclock import history
+
+    at("trained")
+    scored = run("inference")
+    assert scored.events()["shots/predictions"] == {"rows": 6426, "version": "1", "batches": [1]}
+    found = run("monitoring")
+    assert others(found.states) == {"success"}
+    events = found.events()
+    assert sorted(events) == sorted(ALERTS)
+    for name, extra in events.items():
+        assert {"reason", "figures", "window", "champion", "alert"} <= extra.keys(), name
+        assert extra["champion"] == "1"
+    assert "5 of 6" in events["shots/drift_alert"]["reason"]
+    assert events["shots/degradation_alert"]["figures"]["log_loss_skill"] < 0
+    assert events["shots/new_records_alert"]["figures"]["new_labelled_rows"] == 5412
+    assert {alert.id for alert in history.alerts("shots")} == {extra["alert"] for extra in events.values()}
+
+
+# Why a retraining runs
+
+
+@pytest.fixture
+def decided(at, run, bag):
+    """`decided("rested", by="scheduled")`: state, plan and summary of a retraining's first task, which alone is run.
+
+    Without a stage the store stays as the test has made it.
+    """
+
+    def decide(stage, **options):
+        if stage:
+            at(stage)
+        found = run("retraining", dag=bag().dags["shots.retraining"].partial_subset("decide"), **options)
+        return found.states["decide"], found.xcom("decide"), found.xcom("decide", "summary")
+
+    return decide
+
+
+def age(kind, days):
+    """Make the runs of this kind in the store older."""
+    from mlflow.store.tracking.dbmodels.models import SqlRun
+
+    from shotclock import registry
+
+    with store()._tracking_client.store.ManagedSessionMaker(read_only=False) as session:
+        for found in registry.newest("shots", kind, most=100):
+            session.get(SqlRun, found.info.run_id).start_time -= int(timedelta(days=days).total_seconds() * 1000)
+
+
+def forget(kind):
+    """Delete the runs of this kind from the store."""
+    from shotclock import registry
+
+    for found in registry.newest("shots", kind, most=100):
+        store().delete_run(found.info.run_id)
+
+
+def test_without_a_champion_there_is_nothing_to_retrain_and_the_rest_is_skipped(at, run):
+    at("empty")
+    found = run("retraining", by="scheduled")
+    assert (found.state, others(found.states)) == ("success", {"skipped"})
+    assert "no champion yet: trigger shots.training first" in found.xcom("decide", "summary")
+
+
+def test_the_schedule_is_silent_while_the_last_decision_is_younger_than_its_period(decided):
+    state, _, summary = decided("trained", by="scheduled")
+    assert state == "skipped"
+    assert "the last decision is 0.0 days old, younger than the schedule's period of " in summary
+
+
+def test_the_schedule_retrains_once_its_period_is_over_and_labels_have_come(at, decided):
+    at("alerted")
+    forget("alert")
+    age("decision", 40)
+    state, plan, summary = decided(None, by="scheduled")
+    assert (state, plan["by"], plan["why"], plan["answers"]) == ("success", "scheduled", "scheduled", [])
+    assert summary.startswith("**Goes on.**")
+
+
+def test_the_schedule_has_nothing_to_do_where_no_label_has_come_since(at, decided):
+    at("rested")
+    age("decision", 40)
+    state, _, summary = decided(None, by="scheduled")
+    assert state == "skipped"
+    assert "no labelled row has come since the last decision" in summary
+
+
+def test_the_schedule_answers_an_alert_whose_event_was_lost(decided):
+    state, plan, _ = decided("alerted", by="scheduled")
+    assert (state, plan["by"], len(plan["answers"])) == ("success", "scheduled", 3)
+    assert plan["why"].startswith("scheduled (open alerts: ")
+
+
+def test_an_alert_starts_a_retraining_that_names_every_open_alert(at, run, bag, decided):
+    at("trained")
+    run("inference")
+    run("monitoring")
+    state, plan, summary = decided(None, by="asset_triggered", events=ALERTS)
+    assert (state, plan["by"]) == ("success", "alert")
+    assert {alert["kind"] for alert in plan["alerts"]} == {"drift", "degradation", "new_records"}
+    assert "5 of 6" in summary
+    cause = store().get_run(plan["mlflow_run_id"]).data.tags["shotclock.cause"]
+    assert cause == ", ".join(sorted(ALERTS))
+
+
+def test_an_alert_that_was_answered_starts_nothing(decided):
+    state, _, summary = decided("rested", by="asset_triggered")
+    assert state == "skipped"
+    assert "every alert is answered already by the decision of " in summary
+
+
+def test_a_person_retrains_at_any_time_and_gives_the_reason(decided):
+    state, plan, _ = decided("rested", reason="new arena")
+    assert (state, plan["by"], plan["why"]) == ("success", "manual", "new arena")
+
+
+def test_a_retraining_runs_dry_with_the_candidates_asked_for_and_the_recalibrated_champion(at, run):
+    folder = at("alerted")
+    before = published(folder)
+    found = run("retraining", mode="dry_run", candidates=["decision_tree"])
+    names = {"decision_tree.older_and_recent", "decision_tree.recent", "recalibrated_champion"}
+    assert {task for task in found.states if task.startswith("train[")} == {f"train[{name}]" for name in names}
+    assert (found.states["promote"], others(found.states, "promote")) == ("skipped", {"success"})
+    assert found.xcom("promote", "summary").startswith("**keep**: dry run; gain over the champion ")
+    assert published(folder) == before
+
+
+def test_a_rollback_needs_a_reason_and_moves_the_alias_back(at, run):
+    from airflow.sdk.exceptions import ParamValidationError
+
+    folder = at("rested")
+    with pytest.raises(ParamValidationError):
+        run("rollback")
+    found = run("rollback", reason="the new one is too eager")
+    assert found.state == "success"
+    assert found.events()["shots/champion"]["version"] == "1"
+    assert published(folder)[1] == "1"

@@ -1,0 +1,205 @@
+"""Whole flows on the real rows, as plain calls: every step twice, other champions, many batches, rival processes."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from yaml import safe_dump, safe_load
+
+from shotclock import config, flows, history, registry, storage, triggers
+from shotclock.config import settings
+from shotclock.steps import inference, intake, monitoring, retraining, sensing, training
+from shotclock.triggers import KINDS
+
+_Verifier = registry.Verifier  # the fixture `at` replaces it
+STEPS = {
+    intake: ("ingest", "validate", "ingest_batches", "validate_batch"),
+    training: ("filter_rows", "split", "candidates", "train", "select", "gate", "promote"),
+    inference: ("score", "publish"),
+    monitoring: ("drift_check", "performance_check"),
+    retraining: ("decide", "collect", "split_recent", "candidates"),
+}
+
+
+def change(**sections):
+    path = settings().projects / "shots.yaml"
+    rules = safe_load(path.read_text("utf-8"))
+    for name, values in sections.items():
+        rules[name] = rules[name] | values
+    path.write_text(safe_dump(rules, sort_keys=False), "utf-8")
+    config.project.cache_clear()
+
+
+def decisions():
+    return [(done.flow, done.outcome, done.champion) for done in history.decisions("shots")]
+
+
+def fired(found):
+    return [kind for kind in KINDS if found[kind]["fires"]]
+
+
+# Second tries
+
+
+@pytest.fixture
+def twice(monkeypatch):
+    """Every step is called twice; gives the names of those that left other files or said something else."""
+    differed = []
+
+    def again(step):
+        def call(*args, **kwargs):
+            first = step(*args, **kwargs)
+            left = {path: storage.digest(path) for path in settings().data.rglob("*.p*") if path.is_file()}
+            second = step(*args, **kwargs)
+            now = {path: storage.digest(path) for path in settings().data.rglob("*.p*") if path.is_file()}
+            if first != second or left != now:
+                differed.append(step.__name__)
+            return second
+
+        return call
+
+    for module, names in STEPS.items():
+        for name in names:
+            monkeypatch.setattr(module, name, again(getattr(module, name)))
+    return differed
+
+
+def test_each_step_run_twice_leaves_the_same_files_one_run_and_one_version(at, twice):
+    folder = at("empty")
+    flows.train("shots", "t1")
+    flows.score("shots", "s1")
+    flows.check("shots", "m1")
+    flows.retrain("shots", "r1", by="alert")
+    assert twice == []
+    client = MlflowClient(settings().tracking_uri)
+    runs = client.search_runs([registry.experiment_id("shots")])
+    keys = [run.data.tags["shotclock.key"] for run in runs]
+    assert len(keys) == len(set(keys))
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert len(client.search_model_versions("name = 'shots'")) == 2
+    assert (registry.champion("shots").number, registry.by_alias("shots", "previous").number) == ("2", "1")
+    assert not list(folder.rglob(".*.partial"))
+
+
+# Champions that end differently
+
+
+def test_a_tree_is_replaced_by_a_model_of_recent_rows_that_is_loaded_back_in_a_fresh_process(at, monkeypatch):
+    at("alerted")
+    monkeypatch.setattr(registry, "Verifier", _Verifier)
+    found = flows.retrain("shots", "r1", by="alert")
+    assert (found["decision"], found["version"]) == ("promote", "2")
+    (gate, _) = registry.newest("shots", "gate", most=2)
+    assert gate.data.metrics["gate_gain"] == pytest.approx(0.0277, abs=5e-4)
+    assert gate.data.metrics["gate_gain_low"] > 0.015
+    assert gate.data.metrics["gate_rows"] == 1_624
+    assert registry.champion("shots").tags["shotclock.algorithm"].endswith(".recent")
+
+
+def test_a_logistic_regression_drifts_but_is_not_worse_than_the_base_rate_and_is_kept(at):
+    at("empty")
+    change(training={"candidates": ["logistic_regression"]})
+    flows.train("shots", "t1")
+    flows.score("shots", "s1")
+    found = flows.check("shots", "m1")
+    assert (found["drift_check"]["verdict"], found["performance_check"]["verdict"]) == ("alert", "ok")
+    (window,) = registry.newest("shots", "performance")
+    assert 0 < window.data.metrics["log_loss_skill_low"] < 0.008 < window.data.metrics["log_loss_skill_high"]
+    assert fired(found) == ["drift", "new_records"]
+    result = flows.retrain("shots", "r1", by="alert")
+    assert result["decision"] == "keep"
+    (gate, _) = registry.newest("shots", "gate", most=2)
+    assert gate.data.metrics["gate_gain_low"] < 0.001
+    assert decisions() == [("retraining", "keep", "1"), ("training", "promote", "1")]
+    assert fired(flows.check("shots", "m2")) == []
+    assert flows.retrain("shots", "r2", by="alert")["skip"].startswith("every alert is answered already")
+
+
+# Many batches
+
+
+def test_a_project_with_more_rows_than_a_retraining_takes_comes_to_rest_after_each_batch(at, prod):
+    at("trained")
+    change(data={"batches": "arrivals"}, retraining={"recent_rows": 2000, "every_new_records": 1500})
+    folder = settings().data / "raw" / "arrivals"
+    folder.mkdir()
+    rows = prod.sort_values(["game_date", "shot_id"])
+    for number in range(4):
+        rows.iloc[1600 * number : 1600 * (number + 1)].to_parquet(folder / f"{number}.parquet")
+        come_to_rest(number)
+    assert "promote" in [outcome for flow, outcome, _ in decisions() if flow == "retraining"]
+    champion = registry.champion("shots").number
+    assert triggers.unanswered(history.alerts("shots"), history.decisions("shots"), champion) == []
+    assert registry.newest("shots", "performance")[0].data.metrics["rows_new"] < 1500
+
+
+def come_to_rest(number):
+    """What Airflow does after a batch: score and check; on an alert retrain; on a new champion score and check again."""
+    for turn in range(3):
+        flows.score("shots", f"s{number}.{turn}")
+        if not fired(flows.check("shots", f"m{number}.{turn}")):
+            return
+        if "version" not in flows.retrain("shots", f"r{number}.{turn}", by="alert"):
+            return
+    pytest.fail(f"batch {number} never comes to rest: {decisions()}")
+
+
+# Rivals
+
+RIVAL = """
+import sys
+from shotclock import registry
+from shotclock.errors import ConflictError
+version = registry.version("shots", sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    registry.promote(version, expected="1")
+    print("won")
+except ConflictError as error:
+    print("lost:", error)
+"""
+
+
+def test_of_two_processes_that_promote_at_the_same_time_exactly_one_wins(at):
+    at("trained")
+    client = MlflowClient(settings().tracking_uri)
+    champion = registry.champion("shots")
+    source = client.get_model_version("shots", "1").source
+    versions = [client.create_model_version("shots", source, champion.run_id).version for _ in range(2)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    rivals = [subprocess.Popen([sys.executable, "-c", RIVAL, str(version)], **pipes) for version in versions]
+    assert [rival.stdout.readline() for rival in rivals] == ["ready\n"] * 2
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(lambda rival: rival.communicate("go\n")[0], rivals))
+    assert sorted(line.split(":")[0].strip() for line in said) == ["lost", "won"]
+    winner = str(versions[[line.strip() == "won" for line in said].index(True)])
+    assert (registry.champion("shots").number, registry.by_alias("shots", "previous").number) == (winner, "1")
+
+
+# Late labels
+
+
+def test_an_alert_waits_for_the_labels_that_it_takes_to_answer_it(at, prod):
+    at("trained")
+    change(data={"labels": "late"})
+    late = settings().data / "raw" / "late"
+    late.mkdir()
+    prod.assign(shot_made_flag=float("nan")).to_parquet(late.parent / "given.parquet")
+    flows.score("shots", "s1", path="given.parquet")
+    assert fired(flows.check("shots", "m1")) == ["drift"]
+    assert "0 labelled rows, 1,667 are needed" in flows.retrain("shots", "r1", by="alert")["skip"]
+    assert fired(flows.check("shots", "m2")) == ["drift"]  # nothing was decided, so the alert stays
+    prod.dropna()[["shot_id", "shot_made_flag"]].to_parquet(late / "all.parquet")
+    found = flows.check("shots", "m3")
+    assert found["performance_check"]["verdict"] == "alert"
+    assert fired(found) == list(KINDS)
+    assert flows.retrain("shots", "r2", by="alert")["decision"] == "promote"
+    flows.score("shots", "s2", path="given.parquet")
+    assert fired(flows.check("shots", "m4")) == []
+    recent = pd.read_parquet(settings().data / "shots" / "champion" / "recent.parquet")
+    assert len(recent) == 5_412
+    assert sensing.judged("shots", "drift")[0].champion == "2"

@@ -1,0 +1,271 @@
+"""The launcher with a real Airflow: start, trigger, follow, stop; and that nothing is left behind, whatever happens."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from launcher import processes
+from launcher.api import Api
+from launcher.demo import chain
+from launcher.errors import LaunchError
+from launcher.layout import Layout
+from launcher.readiness import wait_for_dags
+from launcher.stack import Stack, running
+
+DAGS = """
+    from airflow.sdk import DAG, Asset, get_current_context, task
+
+    made = Asset("good/made")
+
+    with DAG("good.training", schedule=None):
+        @task
+        def names():
+            return ["tree", "line"]
+
+        @task(map_index_template="{{ name }}")
+        def train(name):
+            get_current_context()["name"] = name
+
+        @task(outlets=[made])
+        def publish(trained):
+            pass
+
+        publish(train.expand(name=names()))
+
+    with DAG("good.after", schedule=[made]):
+        @task
+        def note_surroundings():
+            import json, os, sys
+            heavy = sorted({"pandas", "mlflow", "pycaret", "evidently"} & set(sys.modules))
+            print("loaded already:", ",".join(heavy))
+
+        note_surroundings()
+
+    with DAG("bad.training", schedule=None):
+        @task
+        def split():
+            raise ValueError("dev.parquet: column 'lat' is missing; add it")
+
+        @task
+        def train(data):
+            pass
+
+        train(split())
+
+    with DAG("slow.training", schedule=None):
+        @task
+        def nap():
+            import subprocess, time
+            subprocess.Popen(["sleep", "120"])
+            time.sleep(120)
+
+        @task
+        def tell():
+            pass
+
+        nap()
+        tell()
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(holds: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.1)
+    return holds()
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A home of its own, with nothing in it but what the launcher makes, and a free port."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "user").mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    return {**kept, "HOME": str(home / "user"), "SHOTCLOCK_HOME": str(home), "SHOTCLOCK_PORT": str(free_port())}
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dags")
+    (folder / "toys.py").write_text(textwrap.dedent(DAGS))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def layout(environment: dict[str, str], dags: Path) -> Layout:
+    return Layout.of(environment, dags)
+
+
+def _default_sigint() -> None:
+    """Where tests run in the background of a shell, Ctrl-C is ignored, and so it would be in what they start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+class Launched:
+    """`python -m launcher …` as a process, and what it has printed so far."""
+
+    def __init__(self, environment: dict[str, str], dags: Path, output: Path, *arguments: str) -> None:
+        self._output = output
+        with output.open("wb") as file:
+            command = [sys.executable, "-m", "launcher", *arguments, "--dags", str(dags)]
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_default_sigint,  # noqa: PLW1509  (no thread runs here)
+            )
+
+    @property
+    def text(self) -> str:
+        return self._output.read_text()
+
+    def wait_for(self, pattern: str, seconds: float = 120) -> None:
+        ended = lambda: self.process.poll() is not None  # noqa: E731
+        assert eventually(lambda: bool(re.search(pattern, self.text)) or ended(), seconds), self.text
+        assert re.search(pattern, self.text), self.text
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+
+@pytest.fixture
+def launch(environment, dags: Path, tmp_path: Path, layout: Layout) -> Iterator[Callable[..., Launched]]:
+    started: list[Launched] = []
+
+    def start(*arguments: str, **settings: str) -> Launched:
+        output = tmp_path / f"output-{len(started)}"
+        started.append(Launched(environment | settings, dags, output, *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.wait()
+    if layout.lock.exists():
+        assert eventually(lambda: processes.members(stack_of(layout)) == [], 30)
+
+
+def stack_of(layout: Layout) -> str:
+    return str(json.loads(layout.lock.read_text())["stack"])
+
+
+def names(stack: str) -> str:
+    return "\n".join(" ".join(process.cmdline()) for process in processes.members(stack))
+
+
+def error_of_a_broken_file(stack: Stack) -> str:
+    """What the launcher says about a DAG file that appears while Airflow runs, and cannot be imported."""
+    broken = stack.layout.dags / "broken.py"
+    broken.write_text("from airflow.sdk import DAG\nwith DAG('good.broken'):\n    import missing_one\n")
+    with pytest.raises(LaunchError) as error:
+        wait_for_dags(stack, Api(stack.layout.address, stack.login), "good")
+    broken.unlink()
+    return str(error.value)
+
+
+def test_one_stack_runs_a_chain_to_its_rest_and_tells_what_failed(layout: Layout, capsys) -> None:
+    with running(layout) as stack:
+        good, _ = chain(stack, "good")
+        told_good = capsys.readouterr().out
+        bad, _ = chain(stack, "bad")
+        told_bad = capsys.readouterr().out
+        import_error = error_of_a_broken_file(stack)
+
+    assert good.good
+    assert {dag for dag, _ in good.runs} == {"good.training", "good.after"}
+    assert {t.label for t in good.tasks if t.task == "train"} == {"train[tree]", "train[line]"}
+    for label in ("names", "train[tree]", "train[line]", "publish", "note_surroundings"):
+        assert len(re.findall(rf"good\.\w+ +{re.escape(label)} +success +\d+\.\d", told_good)) == 1, told_good
+
+    assert not bad.good
+    assert {(t.task, t.state) for t in bad.tasks} == {("split", "failed"), ("train", "upstream_failed")}
+    assert "ValueError: dev.parquet: column 'lat' is missing; add it" in told_bad
+    log = re.search(r"all of it: (/.*/task_id=split/attempt=1.log)", told_bad)
+    assert log
+    assert "column 'lat' is missing" in Path(log[1]).read_text()
+
+    assert "1 DAG file(s) cannot be imported" in import_error
+    assert "No module named 'missing_one'" in import_error
+
+    assert processes.members(stack.id) == []
+    note = next(layout.task_logs.glob("dag_id=good.after/*/task_id=note_surroundings/attempt=1.log"))
+    assert "loaded already: evidently,mlflow,pandas,pycaret" in note.read_text()
+    assert {path.name for path in layout.settings.home.iterdir()} == {"user", "var"}
+
+
+def test_the_command_fails_with_the_chain_and_leaves_nothing_running(launch, layout: Layout) -> None:
+    launched = launch("demo", "--project", "bad")
+    assert launched.process.wait(timeout=120) == 1
+    assert "preparing" not in launched.text  # both databases stand since the first start
+    assert "not every step succeeded:\n  bad.training" in launched.text
+    assert "bad.training split: failed" in launched.text
+    assert processes.members(stack_of(layout)) == []
+
+
+def test_ctrl_c_in_the_midst_of_a_task_ends_every_process(launch, layout: Layout) -> None:
+    launched = launch("demo", "--project", "slow")
+    launched.wait_for(r"slow.training +tell +success")
+    stack = stack_of(layout)
+    assert eventually(lambda: "sleep 120" in names(stack), 20)
+
+    second = launch("up")
+    assert second.process.wait(timeout=30) == 1
+    assert f"already running in this folder (pid {launched.process.pid})" in second.text
+
+    launched.signal(signal.SIGINT)
+    assert launched.process.wait(timeout=30) == 130
+    assert "stopped (SIGINT)" in launched.text
+    assert processes.members(stack) == []
+
+
+def test_kill_9_of_the_launcher_or_of_its_guardian_too_leaves_nothing(launch, layout: Layout) -> None:
+    launched = launch("up", SHOTCLOCK_MLFLOW_PORT=str(free_port()), MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    launched.wait_for("Ctrl-C stops all of it")
+    assert re.search(r"user admin, password \S{12,}", launched.text)
+    orphans = stack_of(layout)
+    guardian = next(p for p in psutil.Process(launched.process.pid).children() if "launcher.guardian" in p.cmdline())
+    guardian.kill()
+    launched.process.kill()
+    launched.process.wait()
+    assert len(processes.members(orphans)) >= 5
+
+    again = launch("demo", "--project", "slow")
+    again.wait_for(r"slow.training +tell +success")
+    assert re.search(r"ended \d+ processes that an earlier start had left behind", again.text)
+    assert processes.members(orphans) == []
+    stack = stack_of(layout)
+    assert eventually(lambda: "sleep 120" in names(stack), 20)
+    again.signal(signal.SIGKILL)
+    assert eventually(lambda: processes.members(stack) == [], 20), names(stack)
+
+
+def test_a_port_in_use_is_reported_before_anything_is_started(launch, layout: Layout) -> None:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the last test's connections may linger
+        listener.bind(("127.0.0.1", layout.port))
+        listener.listen()
+        launched = launch("up")
+        assert launched.process.wait(timeout=30) == 1
+    assert f"port {layout.port}, which the Airflow UI needs, is in use by" in launched.text
+    assert f"(pid {os.getpid()})" in launched.text
+    assert "starting" not in launched.text

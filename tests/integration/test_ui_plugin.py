@@ -1,0 +1,393 @@
+"""What Airflow's web UI shows of a task, asked of a real API server over HTTP."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DAG_ID = "sample.training"
+SUMMARY_OF_INGEST = """# Ingest
+
+Evil column: <script>alert(1)</script>, [evil link](javascript:alert(1)), ![tracker](http://example.org/x.png)
+
+| column | rows |
+| --- | ---: |
+| `<img src=x onerror=alert(1)>` | 20,285 |
+"""
+
+# Tasks are declared against the flow and against the alphabet, so that neither can pass for the order of the flow.
+DAG_FILE = """
+from pathlib import Path
+from airflow.sdk import DAG, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+HOME = Path(__file__).parents[1]
+SUMMARY = {summary!r}
+
+@task
+def notify():
+    pass
+
+@task
+def drift_check(ti=None):
+    ti.xcom_push("summary", "# Drift")
+    ti.xcom_push("report", str(HOME / "data" / "sample" / "runs" / "drift.html"))
+    ti.xcom_push("mlflow_run_id", "abc123")
+
+@task
+def ingest(ti=None):
+    ti.xcom_push("summary", SUMMARY)
+
+@task(map_index_template="{{{{ name }}}}")
+def train(candidate, ti=None):
+    get_current_context()["name"] = candidate
+    ti.xcom_push("summary", f"Trained {{candidate}}.")
+
+@task
+def skipped():
+    raise AirflowSkipException("nothing to do")
+
+@task
+def trick(address, ti=None):
+    ti.xcom_push("report", address.replace("HOME", str(HOME)))
+
+with DAG({dag_id!r}) as dag:
+    last, drift, first = notify(), drift_check(), ingest()
+    first >> train.expand(candidate=["tree", "logistic"]) >> drift >> last
+    first >> skipped()
+    trick.expand(address={tricks!r})
+"""
+
+TRICKS = [
+    "HOME/secret.html",  # outside the data folder
+    "HOME/data/sample/../../secret.html",
+    "HOME/data/sample/link.html",  # a link that leads out
+    "HOME/data-other/secret.html",  # a folder whose name begins alike
+    "HOME/data/sample/rows.parquet",  # inside, but no report
+    "HOME/data/sample/gone.html",
+    "HOME/data/sample/folder.html",
+    "HOME/data/sample/null\0byte.html",
+    "data/sample/runs/drift.html",  # relative to nothing that is known
+    "",
+]
+
+RUN_THE_DAG = """
+import sys
+from airflow.utils.db import initdb
+initdb()
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[1])
+assert not bag.import_errors, bag.import_errors
+run = bag.dags[sys.argv[2]].test()
+assert run.state == "success", run.state
+open("run_id", "w").write(run.run_id)
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    home: Path
+    address: str
+    run: str
+    tokens: dict[str, str]
+
+    def get(self, path: str, user: str | None = "viewer", **options) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.tokens[user]}"} if user else {}
+        path = path.replace("RUN", quote(self.run, safe=""))
+        return httpx.get(f"{self.address}{path}", headers=headers, timeout=30, **options)
+
+    def page(self, kind: str, *place: object) -> httpx.Response:
+        return self.get("/".join(["/shotclock", kind, *(quote(str(part), safe="") for part in place)]))
+
+    def links(self, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        place = f"/api/v2/dags/{DAG_ID}/dagRuns/RUN/taskInstances/{task_id}/links?map_index={map_index}"
+        return self.get(place).raise_for_status().json()["extra_links"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An API server of its own on a database of its own, with one finished run."""
+    home = tmp_path_factory.mktemp("airflow")
+    port = _free_port()
+    environment = _environment(home, port)
+    _lay_out(home)
+    subprocess.run(
+        [sys.executable, "-c", RUN_THE_DAG, str(home / "dags"), DAG_ID],
+        **_quietly(home, environment),
+        check=True,
+        timeout=120,
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "airflow", "api-server", "--port", str(port), "--host", "127.0.0.1", "--workers", "1"],
+        **_quietly(home, environment),
+        start_new_session=True,
+    )
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_until_up(process, address, home / "log.txt")
+        yield Server(home, address, (home / "run_id").read_text(), _log_in(home, address))
+    finally:
+        _end(process)
+
+
+def _environment(home: Path, port: int) -> dict[str, str]:
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "SHOTCLOCK", "PYTHON"))
+    }
+    return kept | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "viewer:viewer,starter:user,outsider:",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test, at least sixty-four bytes long, used nowhere else",
+        "SHOTCLOCK_DATA": str(home / "data"),
+        "SHOTCLOCK_MLFLOW_UI": "http://mlflow.test:5001/",
+    }
+
+
+def _lay_out(home: Path) -> None:
+    runs = home / "data" / "sample" / "runs"
+    for folder in (home / "dags", runs, home / "data-other", home / "data" / "sample" / "folder.html"):
+        folder.mkdir(parents=True)
+    (home / "dags" / "sample.py").write_text(DAG_FILE.format(summary=SUMMARY_OF_INGEST, tricks=TRICKS, dag_id=DAG_ID))
+    (runs / "drift.html").write_text("<h1>the drift report</h1>")
+    for secret in (
+        home / "secret.html",
+        home / "data-other" / "secret.html",
+        home / "data" / "sample" / "rows.parquet",
+    ):
+        secret.write_text("secret")
+    (home / "data" / "sample" / "link.html").symlink_to(home / "secret.html")
+
+
+def _quietly(home: Path, environment: dict[str, str]) -> dict:
+    log = (home / "log.txt").open("a")
+    return {"env": environment, "cwd": home, "stdout": log, "stderr": subprocess.STDOUT}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_up(process: subprocess.Popen, address: str, log: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(f"{address}/api/v2/monitor/health").is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.2)
+    pytest.fail(f"the API server did not come up:\n{log.read_text()[-5000:]}")
+
+
+def _log_in(home: Path, address: str) -> dict[str, str]:
+    passwords = json.loads((home / "passwords.json").read_text())
+    return {
+        user: httpx.post(f"{address}/auth/token", json={"username": user, "password": password}, timeout=30)
+        .raise_for_status()
+        .json()["access_token"]
+        for user, password in passwords.items()
+    }
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End the server and every process that it started: they share its group."""
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(20)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+PAGES = [
+    f"/shotclock/summary/{DAG_ID}/RUN",
+    f"/shotclock/summary/{DAG_ID}/RUN/ingest/-1",
+    f"/shotclock/report/{DAG_ID}/RUN/drift_check/-1",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_is_served_without_a_login(server: Server, path: str) -> None:
+    assert server.get(path, user=None).status_code == 401
+    assert server.get(path, user=None, cookies={"_token": "forged"}).status_code in (401, 403)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_login_is_answered_whether_by_bearer_or_by_the_cookie_that_a_frame_sends(server: Server, path: str) -> None:
+    assert server.get(path).status_code == 200
+    assert server.get(path, user=None, cookies={"_token": server.tokens["viewer"]}).status_code == 200
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_who_may_not_read_the_dag_gets_403(server: Server, path: str) -> None:
+    assert server.get(path, user="outsider").status_code == 403
+
+
+@pytest.mark.parametrize("path", ["", "/", "/docs", "/redoc", "/openapi.json"])
+def test_the_app_describes_itself_to_nobody(server: Server, path: str) -> None:
+    assert "Shotclock" not in server.get(f"/shotclock{path}").text
+
+
+def test_a_summary_is_rendered_and_what_it_quotes_stays_text(server: Server) -> None:
+    answer = server.page("summary", DAG_ID, "RUN", "ingest", -1)
+    assert "<h1>Ingest</h1>" in answer.text
+    assert '<td style="text-align:right">20,285</td>' in answer.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in answer.text
+    assert "<script>alert" not in answer.text
+    assert "<img src=x" not in answer.text
+    assert 'href="javascript' not in answer.text
+
+
+def test_a_page_allows_no_script_but_its_own_and_no_other_host(server: Server) -> None:
+    answer = server.page("summary", DAG_ID, "RUN", "ingest", -1)
+    policy = dict(rule.strip().split(" ", 1) for rule in answer.headers["content-security-policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"].startswith("'sha256-")
+    assert policy["img-src"] == "data:"
+    assert policy["frame-ancestors"] == "'self'"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_task_that_is_not_mapped_is_found_under_the_placeholder_that_the_ui_leaves(server: Server) -> None:
+    assert "<h1>Ingest</h1>" in server.page("summary", DAG_ID, "RUN", "ingest", "{MAP_INDEX}").text
+
+
+def test_a_mapped_instance_shows_its_own_summary_under_its_name(server: Server) -> None:
+    text = server.page("summary", DAG_ID, "RUN", "train", 1).text
+    assert "Trained logistic." in text
+    assert "train [logistic]" in text
+    assert "Trained tree." not in text
+
+
+def test_a_mapped_task_without_an_index_shows_every_instance(server: Server) -> None:
+    text = server.page("summary", DAG_ID, "RUN", "train", "{MAP_INDEX}").text
+    assert text.index("Trained tree.") < text.index("Trained logistic.")
+
+
+def test_a_task_without_a_summary_says_so_and_why(server: Server) -> None:
+    assert "This task wrote no summary" in server.page("summary", DAG_ID, "RUN", "notify", -1).text
+    assert "This task is skipped and wrote no summary" in server.page("summary", DAG_ID, "RUN", "skipped", -1).text
+
+
+def test_a_run_shows_all_summaries_in_the_order_of_its_tasks(server: Server) -> None:
+    text = server.page("summary", DAG_ID, "RUN").text
+    found = [text.index(part) for part in ("<h1>Ingest</h1>", "Trained tree.", "Trained logistic.", "<h1>Drift</h1>")]
+    assert found == sorted(found)
+    assert "notify" not in text
+
+
+def test_a_run_that_is_under_way_says_so_and_looks_again(server: Server) -> None:
+    started = httpx.post(
+        f"{server.address}/api/v2/dags/{DAG_ID}/dagRuns",
+        headers={"Authorization": f"Bearer {server.tokens['starter']}"},
+        json={"dag_run_id": "waiting", "logical_date": None},
+        timeout=30,
+    )
+    assert started.is_success, started.text
+    of_run = server.page("summary", DAG_ID, "waiting").text
+    of_task = server.page("summary", DAG_ID, "waiting", "ingest", -1).text
+    assert "No task has finished yet" in of_run
+    assert "Nothing yet" in of_task
+    assert all('http-equiv="refresh"' in page for page in (of_run, of_task))
+    assert 'http-equiv="refresh"' not in server.page("summary", DAG_ID, "RUN").text
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        (DAG_ID, "no_such_run"),
+        ("no_such_dag", "RUN"),
+        (DAG_ID, "RUN", "no_such_task", -1),
+        (DAG_ID, "RUN", "train", 2),
+        (DAG_ID, "RUN", "ingest", "x"),
+        (DAG_ID, "../..", "ingest", -1),
+        (DAG_ID, "RUN", "<script>alert(1)</script>", -1),
+    ],
+)
+def test_what_does_not_exist_is_not_found(server: Server, place: tuple) -> None:
+    answer = server.page("summary", *place)
+    assert answer.status_code == 404
+    assert "<script>alert" not in answer.text
+
+
+def test_the_drift_report_is_served_as_it_is_in_a_sandbox(server: Server) -> None:
+    answer = server.page("report", DAG_ID, "RUN", "drift_check", -1)
+    assert answer.text == "<h1>the drift report</h1>"
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none';")
+    assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("map_index", range(len(TRICKS)), ids=[repr(trick) for trick in TRICKS])
+def test_a_report_address_that_leads_elsewhere_is_not_followed(server: Server, map_index: int) -> None:
+    answer = server.page("report", DAG_ID, "RUN", "trick", map_index)
+    assert answer.status_code == 404
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("trick", ["..%2f..%2fsecret.html", "%2e%2e/%2e%2e/secret.html", "../../secret.html", "%00"])
+def test_path_tricks_in_the_address_are_not_found(server: Server, trick: str) -> None:
+    """Sent through a plain socket: a client would tidy the address first."""
+    request = (
+        f"GET /shotclock/report/{DAG_ID}/{quote(server.run)}/drift_check/{trick} HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {server.tokens['viewer']}\r\nConnection: close\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", int(server.address.rsplit(":", 1)[1])), timeout=30) as connection:
+        connection.sendall(request.encode())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b" 404 " in answer.split(b"\r\n", 1)[0]
+    assert b"secret" not in answer
+
+
+def test_links_stand_only_on_the_task_that_left_something_to_open(server: Server) -> None:
+    run = quote(server.run, safe="")
+    assert server.links("drift_check") == {
+        "Drift report": f"/shotclock/report/{DAG_ID}/{run}/drift_check/-1",
+        "MLflow run": "http://mlflow.test:5001/#/runs/abc123",
+    }
+    assert server.links("ingest") == {"Drift report": None, "MLflow run": None}
+    assert server.links("train", map_index=0) == {"Drift report": None, "MLflow run": None}
+    assert server.links("trick", map_index=0)["Drift report"].endswith("/trick/0")
+
+
+def test_the_drift_report_link_of_the_task_opens_the_report(server: Server) -> None:
+    address = server.links("drift_check")["Drift report"]
+    assert address is not None
+    assert server.get(address).text == "<h1>the drift report</h1>"
+    assert address in server.page("summary", DAG_ID, "RUN").text
+
+
+def test_the_plugin_loads_and_adds_a_tab_to_task_instance_and_run(server: Server) -> None:
+    assert server.get("/api/v2/plugins/importErrors").raise_for_status().json()["import_errors"] == []
+    plugins = server.get("/api/v2/plugins").raise_for_status().json()["plugins"]
+    views = next(plugin["external_views"] for plugin in plugins if plugin["name"] == "shotclock")
+    assert {view["destination"]: view["name"] for view in views} == {"task_instance": "Summary", "dag_run": "Summary"}
+    assert len({view["url_route"] for view in views}) == 2
+
+
+def test_a_worker_that_loads_the_plugin_does_not_load_its_app(server: Server) -> None:
+    code = (
+        "import sys; from airflow import plugins_manager as p; p.get_global_operator_extra_links();"
+        "assert 'shotclock_ui.links' in sys.modules;"
+        "assert not {'shotclock_ui.app', 'markdown_it', 'pandas', 'mlflow'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], env=_environment(server.home, 1), cwd=server.home, check=True)

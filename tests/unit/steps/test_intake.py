@@ -1,0 +1,158 @@
+"""Bringing data in: the right file, its rows examined; production files entered once."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow.parquet as pq
+import pytest
+from yaml import safe_dump, safe_load
+
+from shotclock import config, ledger, synthetic
+from shotclock.config import settings
+from shotclock.errors import ContractError, SourceError
+from shotclock.runs import Run
+from shotclock.steps import intake
+from shotclock.storage import write_table
+
+RUN = Run("shots", "training", "t1")
+
+
+def change(**sections):
+    """Change the project file."""
+    path = settings().projects / "shots.yaml"
+    rules = safe_load(path.read_text("utf-8"))
+    for name, values in sections.items():
+        rules[name] = rules[name] | values
+    path.write_text(safe_dump(rules, sort_keys=False), "utf-8")
+    config.project.cache_clear()
+
+
+def test_the_projects_own_file_is_found_and_known_by_its_digest(at, kobe):
+    folder = at("empty")
+    found = intake.ingest(RUN, "training")
+    assert found["path"] == str(folder / "data" / "raw" / "dataset_kobe_dev.parquet")
+    assert (found["rows"], found["synthetic"]) == (24_271, False)
+    assert found["sha256"] == kobe.data.sha256["dataset_kobe_dev.parquet"]
+    assert "real data" in found["summary"]
+
+
+def test_a_file_may_be_named_below_the_raw_folder_or_by_its_address(at, dev, put):
+    folder = at("empty")
+    name = put(dev.head(10))
+    for path in (name, str(folder / "data" / "raw" / name)):
+        assert intake.ingest(RUN, "training", path)["rows"] == 10
+
+
+def test_a_synthetic_sample_is_labelled_loudly(at, kobe, caplog):
+    at("empty")
+    recipe = synthetic.load_recipe(config.settings({}).home / "include" / "synthetic" / "kobe_shots.yaml")
+    write_table(synthetic.generate(recipe, "dataset_kobe_dev.parquet"), settings().data / "raw" / "sample.parquet")
+    found = intake.ingest(RUN, "training", "sample.parquet")
+    assert found["synthetic"] is True
+    assert "SYNTHETIC SAMPLE" in found["summary"]
+    assert "SYNTHETIC" in caplog.text
+
+
+def test_every_row_of_dev_keeps_the_contract(at):
+    at("empty")
+    found = intake.validate(RUN, intake.ingest(RUN, "training"))
+    assert found["quarantined"] == 0
+    assert pq.read_metadata(found["valid"]).num_rows == 24_271
+
+
+def test_bad_rows_below_the_projects_share_are_set_aside_with_their_reason(at, dev, put):
+    at("empty")
+    change(quarantine={"training": 0.01})
+    dev.loc[5, "lat"] = float("inf")
+    found = intake.validate(RUN, intake.ingest(RUN, "training", put(dev.head(200))))
+    aside = pq.read_table(intake.folder_of(RUN) / "quarantine.parquet")
+    assert aside.select(["shot_id", "reason"]).to_pylist() == [
+        {"shot_id": dev.loc[5, "shot_id"], "reason": "lat: infinite"}
+    ]
+    assert found["quarantined"] == 1
+    assert "- lat: infinite: 1" in found["summary"]
+
+
+def test_bad_rows_above_the_share_end_the_run(at, dev, put):
+    at("empty")
+    dev.loc[[5, 9], "lat"] = float("inf")
+    source = intake.ingest(RUN, "training", put(dev.head(200)))
+    with pytest.raises(ContractError, match=r"given\.parquet: found 2 of 200 rows.*column 'lat': 2 infinite\. Correct"):
+        intake.validate(RUN, source)
+
+
+# Production files
+
+
+def batches(*names):
+    """A folder of production files, each with rows of its own."""
+    change(data={"batches": "arrivals"})
+    folder, rows = (
+        settings().data / "raw" / "arrivals",
+        pq.read_table(settings().data / "raw" / "dataset_kobe_prod.parquet"),
+    )
+    for place, name in enumerate(names):
+        write_table(rows.slice(700 * place, 700), folder / f"{name}.parquet")
+    return folder
+
+
+def names(found):
+    return [batch["name"] for batch in found]
+
+
+def test_the_one_production_file_is_one_batch_however_often_it_is_asked_for(at):
+    at("trained")
+    runs = [Run("shots", "inference", f"s{number}") for number in (1, 1, 2)]
+    found = [intake.ingest_batches(run) for run in runs]
+    assert found[0] == found[1] == found[2]
+    assert [(batch["number"], batch["name"]) for batch in found[0]] == [(1, "dataset_kobe_prod.parquet")]
+
+
+def test_new_files_of_a_folder_are_taken_in_once_in_order(at):
+    at("trained")
+    batches("b", "a")
+    run = Run("shots", "inference", "s1")
+    assert names(intake.ingest_batches(run)) == ["a.parquet", "b.parquet"]
+    assert names(intake.ingest_batches(run)) == ["a.parquet", "b.parquet"]  # a second try of the same run
+    assert [batch.number for batch in ledger.entries("shots")] == [2, 1]
+
+
+def test_the_same_rows_under_another_name_are_not_taken_twice(at):
+    at("trained")
+    folder = batches("a")
+    intake.ingest_batches(Run("shots", "inference", "s1"))
+    shutil.copy(folder / "a.parquet", folder / "copy.parquet")
+    intake.ingest_batches(Run("shots", "inference", "s2"))
+    assert [batch.name for batch in ledger.entries("shots")] == ["a.parquet"]
+
+
+def test_of_two_runs_that_race_each_file_goes_to_one(at):
+    at("trained")
+    batches("a", "b", "c")
+    files = sorted((settings().data / "raw" / "arrivals").glob("*.parquet"))
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda id: ledger.claim(Run("shots", "inference", id), files), ["s1", "s2"]))
+    assert sorted(batch.name for claimed in found for batch in claimed) == ["a.parquet", "b.parquet", "c.parquet"]
+    assert sorted(batch.number for batch in ledger.entries("shots")) == [1, 2, 3]
+
+
+# Refusals
+
+
+def test_an_empty_production_file_is_refused(at, prod_path, tmp_path):
+    at("trained")
+    write_table(pq.read_table(prod_path).slice(0, 0), tmp_path / "empty.parquet")
+    with pytest.raises(ContractError, match=r"empty\.parquet: found no rows, expected at least one"):
+        intake.validate_batch(RUN, {"path": str(tmp_path / "empty.parquet")})
+
+
+def test_a_production_file_may_come_without_labels(at, prod, put):
+    at("trained")
+    name = put(prod.drop(columns="shot_made_flag"))
+    assert intake.validate_batch(RUN, {"path": str(settings().data / "raw" / name)})["rows"] == 6_426
+
+
+def test_a_file_that_is_not_there_is_named(at):
+    folder = at("empty")
+    with pytest.raises(SourceError, match=rf"{folder}/data/raw/nowhere\.parquet: no such file"):
+        intake.ingest(RUN, "training", "nowhere.parquet")

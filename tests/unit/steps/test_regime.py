@@ -1,0 +1,25 @@
+"""Once a champion was judged on production rows, a model from the training file is judged on those too."""
+
+import pytest
+
+from shotclock import flows, history, registry
+
+
+@pytest.mark.parametrize("again", ["again", "and_again"])
+def test_training_again_on_the_training_file_does_not_replace_the_adapted_champion(at, again):
+    at("rested")
+    adapted = registry.require_champion("shots").number
+    decision = flows.train("shots", again)
+    newest = history.decisions("shots")[0]
+    assert decision["decision"] == "keep" and registry.require_champion("shots").number == adapted
+    assert "gain over the champion -0.0" in newest.reason and "on 1624 rows" in newest.reason
+
+
+def test_the_rows_of_the_training_file_stay_with_a_champion_that_learnt_from_recent_rows_alone(at):
+    from shotclock.storage import read_table
+
+    folder = at("rested")
+    champion = registry.require_champion("shots")
+    rows = read_table(folder.joinpath(champion.tags["shotclock.rows_path"]))
+    assert champion.tags["shotclock.algorithm"].endswith(".recent")
+    assert rows.num_rows == 16_228 + 2_706

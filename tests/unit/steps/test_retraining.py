@@ -1,0 +1,185 @@
+"""Why a retraining runs or does not, and the rows that it learns from."""
+
+import re
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from shotclock import flows, history, registry
+from shotclock.config import RetrainingRules
+from shotclock.runs import Run
+from shotclock.steps import retraining
+from shotclock.triggers import KINDS
+
+R9 = Run("shots", "retraining", "r9")
+
+
+def decided(by, reason=None):
+    return retraining.decide(R9, by, reason)
+
+
+def skips():
+    return registry.newest("shots", "decision", tags={"decision": "skip"}, most=9)
+
+
+# Whether it goes on
+
+
+def test_alerts_start_one_retraining_that_answers_them_all(at):
+    at("alerted")
+    plan = decided("alert")
+    assert "skip" not in plan
+    assert sorted(alert["kind"] for alert in plan["alerts"]) == sorted(KINDS)
+    assert plan["answers"] == [alert.id for alert in history.alerts("shots")]
+    assert "5 of 6 columns drifted" in plan["why"] and "log-loss skill" in plan["why"]
+    assert plan["why"] in plan["summary"]
+
+
+def test_the_second_retraining_by_alert_finds_them_answered(at):
+    at("rested")
+    plan = decided("alert")
+    assert plan["skip"].startswith("every alert is answered already by the decision of 20")
+    assert "gain over the champion" in plan["skip"]
+    (skip,) = skips()
+    assert skip.data.tags["shotclock.reason"] in plan["skip"]
+    assert skip.info.run_name == "Retraining: skip"
+
+
+def test_deciding_again_is_the_same_run(at, mlflow_runs):
+    at("alerted")
+    first, runs = decided("alert"), mlflow_runs()
+    assert decided("alert") == first
+    assert mlflow_runs() == runs
+
+
+@pytest.mark.parametrize("by", ["alert", "scheduled", "manual"])
+def test_without_a_champion_there_is_nothing_to_retrain(at, by):
+    at("empty")
+    assert decided(by)["skip"].startswith("no champion yet: trigger shots.training first")
+
+
+def test_a_person_may_always_start_one_and_the_reason_is_kept(at):
+    at("rested")
+    plan = decided("manual", "the hoop was moved")
+    assert "skip" not in plan
+    assert plan["why"] == "the hoop was moved"
+    assert registry.newest("shots", "retraining")[0].data.tags["shotclock.why"] == "the hoop was moved"
+
+
+def test_the_schedule_waits_until_the_last_decision_is_a_period_old(at):
+    at("rested")
+    assert "days old, younger than the schedule's period of" in decided("scheduled")["skip"]
+
+
+def test_the_schedule_waits_for_labels(at, monkeypatch):
+    at("rested")
+    monkeypatch.setattr(retraining, "schedule_period", lambda rules: timedelta(0))
+    assert decided("scheduled")["skip"].startswith("no labelled row has come since the last decision")
+
+
+def test_the_schedule_goes_on_when_labels_have_come(at, monkeypatch):
+    at("alerted")
+    for alert in history.alerts("shots"):
+        registry.close_run(alert.id, "FAILED")
+    monkeypatch.setattr(retraining, "schedule_period", lambda rules: timedelta(0))
+    plan = decided("scheduled")
+    assert "skip" not in plan and plan["alerts"] == []
+
+
+def test_the_schedule_answers_alerts_whose_events_were_lost(at):
+    at("alerted")
+    plan = decided("scheduled")  # minutes after the first training
+    assert "skip" not in plan and len(plan["answers"]) == 3
+    assert plan["why"].startswith("scheduled (open alerts: ")
+
+
+def test_a_champion_whose_decision_is_not_on_record_is_no_obstacle_to_the_schedule(at):
+    at("trained")
+    registry.close_run(history.decisions("shots")[0].id, "FAILED")
+    assert decided("scheduled")["skip"].startswith("no labelled row has come")
+
+
+@pytest.mark.parametrize(("cron", "low", "high"), [("0 0 1 * *", 28, 31), ("0 0 1 */3 *", 89, 92), ("0 6 * * *", 1, 1)])
+def test_the_schedules_period_is_that_of_its_cron(cron, low, high):
+    assert timedelta(days=low) <= retraining.schedule_period(RetrainingRules(schedule=cron)) <= timedelta(days=high)
+
+
+# The rows
+
+
+def test_all_5412_labelled_production_rows_are_collected_in_the_order_of_time(at):
+    at("alerted")
+    found = retraining.collect(R9, decided("alert"))
+    rows = pd.read_parquet(found["recent"])
+    assert len(rows) == found["rows"] == 5_412
+    assert rows.equals(rows.sort_values(["game_date", "shot_id"]).reset_index(drop=True))
+    assert rows["shot_made_flag"].mean() == pytest.approx(0.3293, abs=5e-5)
+
+
+def test_they_are_cut_by_time_and_the_older_rows_join_the_first_part(at):
+    at("alerted")
+    data = retraining.split_recent(R9, retraining.collect(R9, decided("alert")))
+    parts = {name: pd.read_parquet(data[name]) for name in ("train", "validation", "test", "all")}
+    assert {name: len(part) for name, part in parts.items()} == {
+        "train": 2_706,
+        "validation": 1_082,
+        "test": 1_624,
+        "all": 18_934,
+    }
+    assert parts["train"]["game_date"].max() <= parts["validation"]["game_date"].min()
+    assert parts["validation"]["game_date"].max() <= parts["test"]["game_date"].min()
+    held = np.concatenate([parts["validation"]["shot_id"], parts["test"]["shot_id"]])
+    assert not np.isin(parts["all"]["shot_id"], held).any()
+
+
+def test_collecting_and_splitting_again_leave_the_same_bytes_and_runs(at, files, mlflow_runs):
+    folder = at("gated")
+    before = files(folder / "data"), mlflow_runs()
+    run = Run("shots", "retraining", "r1")
+    plan = {"answers": [alert.id for alert in history.alerts("shots")]}
+    retraining.split_recent(run, retraining.collect(run, plan))
+    assert (files(folder / "data"), mlflow_runs()) == before
+
+
+def test_each_algorithm_competes_twice_and_the_recalibrated_champion_once(at):
+    at("alerted")
+    found = retraining.candidates(R9, {})
+    assert [(item["name"], item["rows"]) for item in found] == [
+        ("decision_tree.older_and_recent", "all"),
+        ("decision_tree.recent", "train"),
+        ("logistic_regression.older_and_recent", "all"),
+        ("logistic_regression.recent", "train"),
+        ("recalibrated_champion", "train"),
+    ]
+    assert len(retraining.candidates(R9, {}, ["decision_tree"])) == 3
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (lambda rows: rows.assign(shot_made_flag=np.nan), "0 labelled rows, 1,667 are needed"),
+        (lambda rows: rows.drop(columns="shot_made_flag"), "0 labelled rows, 1,667 are needed"),
+        (lambda rows: rows.head(1900), "1,6[0-9]{2} labelled rows, 1,667 are needed"),
+        (lambda rows: rows.assign(shot_made_flag=1.0), "all 6,426 labelled rows are 1, both outcomes are needed"),
+    ],
+    ids=["null", "no column", "too few", "one class"],
+)
+def test_rows_that_could_not_decide_anything_end_the_retraining_as_skipped(at, prod, put, published, labels, said):
+    at("trained")
+    flows.score("shots", "s1", path=put(labels(prod)))
+    before = published()
+    found = flows.retrain("shots", "r9")
+    assert re.match(rf"column 'shot_made_flag' of window `[0-9a-f]+`: {said}", found["skip"])
+    assert published() == before
+    assert history.decisions("shots")[0].flow == "training"  # no alert is answered by that
+
+
+def test_a_synthetic_window_is_marked_in_what_comes_of_it(at):
+    at("alerted")
+    with registry.tracked(Run("shots", "inference", "s1"), "score/1", "PipelineAplicacao", kind="application") as run:
+        run.record(tags={"synthetic": True})
+    data = retraining.split_recent(R9, retraining.collect(R9, decided("alert")))
+    assert data["synthetic"] is True
+    assert registry.newest("shots", "preparation")[0].data.tags["shotclock.synthetic"] == "True"

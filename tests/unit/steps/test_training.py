@@ -1,0 +1,347 @@
+"""The steps of a training on the real rows: what they leave, and what they leave alone."""
+
+import os
+import pickle
+import signal
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from mlflow import MlflowClient
+
+from shotclock import history, registry, storage
+from shotclock.config import RECALIBRATED, settings
+from shotclock.errors import ConfigError, ConflictError, ContractError, StoreError
+from shotclock.runs import Run
+from shotclock.steps import training
+
+RUN = Run("shots", "training", "t1")
+R1 = Run("shots", "retraining", "r1")
+KEPT = [
+    "shot_id",
+    "game_date",
+    "lat",
+    "lon",
+    "minutes_remaining",
+    "period",
+    "playoffs",
+    "shot_distance",
+    "shot_made_flag",
+]
+
+
+def store():
+    return MlflowClient(settings().tracking_uri)
+
+
+def versions():
+    return len(store().search_model_versions("name = 'shots'"))
+
+
+# Artefacts
+
+
+def test_the_artefacts_have_the_names_rows_and_columns_that_people_know(at):
+    folder = at("trained") / "data" / "shots" / "champion"
+    rows = {}
+    for name in ("data_filtered", "base_train", "base_test"):
+        table = pq.read_table(folder / f"{name}.parquet")
+        assert table.column_names == KEPT
+        assert sum(column.null_count for column in table.columns) == 0
+        rows[name] = table.num_rows
+    assert rows == {"data_filtered": 20_285, "base_train": 16_228, "base_test": 4_057}
+    assert (folder / "modelo_final.pickle").is_file()
+
+
+def test_the_pickle_is_the_model_that_was_registered(at):
+    folder = at("trained") / "data" / "shots" / "champion"
+    model, version = pickle.loads((folder / "modelo_final.pickle").read_bytes()), registry.require_champion("shots")
+    rows = pd.read_parquet(folder / "gate_scores.parquet")
+    features = rows[list(model.feature_names_in_)]
+    np.testing.assert_array_equal(model.predict_proba(features)[:, 1], rows["probability"])
+    np.testing.assert_array_equal(version.load().predict_proba(features)[:, 1], rows["probability"])
+    assert version.tags["shotclock.model_sha256"] == storage.digest(folder / "modelo_final.pickle")
+
+
+def test_mlflow_has_the_runs_that_people_know_with_a_child_for_each_candidate(at):
+    at("trained")
+    (parent,) = registry.newest("shots", "training")
+    names = {run.info.run_name for run in registry.children(parent.info.run_id, parent.info.experiment_id)}
+    assert (parent.info.run_name, names) == ("Treinamento", {"decision_tree", "logistic_regression"})
+    (prepared,) = registry.newest("shots", "preparation")
+    assert prepared.info.run_name == "PreparacaoDados"
+    counts = {"raw": 24_271, "quarantined": 0, "filtered": 20_285, "train": 16_228, "test": 4_057}
+    assert prepared.data.metrics == {f"rows_{name}": count for name, count in counts.items()}
+    assert {data.dataset.name for data in prepared.inputs.dataset_inputs} == {"raw", "train", "test"}
+
+
+def test_each_candidate_has_its_figures_and_the_tree_wins_by_log_loss(at):
+    at("trained")
+    (parent,) = registry.newest("shots", "training")
+    found = {
+        run.info.run_name: run.data.metrics for run in registry.children(parent.info.run_id, parent.info.experiment_id)
+    }
+    assert parent.data.params["winner"] == "decision_tree"
+    assert found["decision_tree"]["cv_log_loss"] < found["logistic_regression"]["cv_log_loss"]
+    assert found["decision_tree"]["holdout_log_loss"] < 0.676
+    for metrics in found.values():
+        assert {f"holdout_{name}" for name in ("log_loss", "log_loss_skill", "roc_auc", "f1", "accuracy")} <= set(
+            metrics
+        )
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(("labels", "message"), [(None, "no labelled rows left: all 50 are null"), (1, "one class")])
+def test_rows_that_teach_nothing_are_refused_with_file_and_column(at, dev, labels, message):
+    folder = at("empty")
+    path = folder / "valid.parquet"
+    dev.head(50).assign(shot_made_flag=labels).astype({"shot_made_flag": float}).to_parquet(path)
+    with pytest.raises(ContractError, match=rf"raw/shots\.parquet: column 'shot_made_flag': .*{message}"):
+        training.filter_rows(RUN, {"valid": str(path), "path": "raw/shots.parquet", "rows": 50})
+
+
+def test_an_algorithm_that_does_not_exist_is_refused_with_those_that_do(at):
+    at("empty")
+    with pytest.raises(ConfigError, match=r"found forest, allowed: decision_tree, logistic_regression"):
+        training.candidates(RUN, ["forest"])
+
+
+def test_an_algorithm_named_twice_competes_once(at):
+    at("empty")
+    names = training.candidates(RUN, ["decision_tree", "decision_tree"])
+    assert names == [{"name": "decision_tree", "algorithm": "decision_tree", "rows": "train"}]
+
+
+# The gate
+
+
+def gated(folder):
+    import json
+
+    return json.loads((folder / "gated.json").read_text("utf-8"))
+
+
+def test_the_gate_leaves_out_rows_that_either_model_was_trained_on(at, tmp_path):
+    given = gated(at("gated"))
+    data = given["data"]
+    holdout, seen = pd.read_parquet(data["test"]), pd.read_parquet(data["train"]).head(300)
+    dev = pd.read_parquet(settings().data / "shots" / "champion" / "base_train.parquet").head(200)
+    mixed = tmp_path / "mixed.parquet"
+    pd.concat([seen, holdout, dev]).to_parquet(mixed)
+    found = training.gate(R1, given["selection"], {**data, "test": str(mixed)})
+    assert found["rows"] == len(holdout) == 1_624
+    assert found["gain"] == given["decision"]["gain"]
+
+
+def test_a_holdout_of_which_nothing_is_left_decides_nothing(at):
+    given = gated(at("gated"))
+    data = given["data"]
+    found = training.gate(R1, given["selection"], {**data, "test": data["train"]})
+    assert (found["outcome"], found["rows"]) == ("not enough data", 0)
+    assert "–" in found["summary"]
+
+
+def test_the_gate_can_be_asked_again_after_another_champion_came(at):
+    given = gated(at("gated"))
+    other = registry.version("shots", versions_made(1)[0])
+    registry.promote(other, expected="1")
+    found = training.gate(R1, given["selection"], given["data"])
+    assert found["champion"] == other.number
+    assert [run.data.params["champion"] for run in registry.newest("shots", "gate", most=9)] == [other.number, "None"]
+
+
+def versions_made(count):
+    """More versions of the champion, as other trainings would register them."""
+    champion = registry.require_champion("shots")  # this also points MLflow at the store of this very test
+    source = store().get_model_version("shots", champion.number).source
+    return [store().create_model_version("shots", source, champion.run_id).version for _ in range(count)]
+
+
+# Promotion
+
+
+def test_a_better_challenger_becomes_the_champion_and_the_old_one_is_kept(at, promote_r1):
+    folder = at("gated")
+    found = promote_r1()
+    assert (found["decision"], found["version"]) == ("promote", "2")
+    assert registry.champion("shots").number == "2"
+    assert registry.by_alias("shots", "previous").number == "1"
+    assert (folder / "data" / "shots" / "champion").resolve().name == "r1"
+
+
+def test_from_the_version_one_gets_back_to_the_data_the_training_and_the_reason(at):
+    at("rested")
+    version = registry.require_champion("shots")
+    tags = {name.removeprefix("shotclock."): value for name, value in version.tags.items()}
+    assert (tags["flow"], tags["run"], tags["synthetic"]) == ("retraining", "r1", "False")
+    assert tags["data_sha256"] == storage.digest(settings().data / "shots" / "champion" / "recent.parquet")
+    assert tags["reason"].startswith("gain over the champion 0.02")
+    assert store().get_run(version.run_id).info.run_name == tags["algorithm"]
+
+
+@pytest.mark.parametrize(
+    ("approval", "said"),
+    [
+        ({"approved": False, "because": "dry run", "by": "mode"}, "dry run; gain over"),
+        ({"approved": False, "because": "Ann: not before the finals", "by": "Ann"}, "Ann: not before the finals; gain"),
+    ],
+)
+def test_without_approval_the_champion_stays_and_the_reason_is_written_down(at, approval, said):
+    given = gated(at("gated"))
+    found = training.promote(R1, **given, approval=approval)
+    assert found["decision"] == "keep" and found["skip"].startswith(f"the champion stays: {said}")
+    assert registry.champion("shots").number == "1" and versions() == 1
+    newest = history.decisions("shots")[0]
+    assert (newest.outcome, newest.champion, newest.gate) == ("keep", "1", "promote")
+    assert len(newest.answers) == 3
+
+
+def test_a_champion_that_came_after_the_gate_measured_stays(at, promote_r1, published):
+    at("gated")
+    registry.promote(registry.version("shots", versions_made(1)[0]), expected="1")
+    before = published()
+    with pytest.raises(ConflictError, match="measured against champion 1, but now it is 2; nothing was promoted"):
+        promote_r1()
+    assert published() == before
+    assert history.decisions("shots")[0].flow == "training"
+
+
+def test_a_model_that_gives_other_scores_than_the_gate_saw_is_not_promoted(at, published, load_back_here):
+    given = gated(at("gated"))
+    scores = pd.read_parquet(given["decision"]["scores"])
+    scores.loc[3, "probability"] += 1e-9
+    scores.to_parquet(given["decision"]["scores"])
+    before = published()
+    with pytest.raises(StoreError, match="models:/shots/2: loaded back, its probabilities differ by up to 1e-09"):
+        training.promote(R1, **given)
+    assert published() == before
+
+
+def test_a_model_that_gives_the_same_scores_is_promoted(at, load_back_here):
+    assert training.promote(R1, **gated(at("gated")))["version"] == "2"
+
+
+def test_the_next_windows_are_measured_against_the_rows_that_the_decision_was_about(at):
+    at("rested")
+    newest = history.decisions("shots")[0]
+    reference = pd.read_parquet(registry.artifact(newest.id, "reference.parquet"))
+    recent = pd.read_parquet(settings().data / "shots" / "champion" / "recent.parquet")
+    pd.testing.assert_frame_equal(reference.drop(columns="probability"), recent)
+    model = registry.require_champion("shots").load()
+    expected = model.predict_proba(recent[list(model.feature_names_in_)])[:, 1]
+    np.testing.assert_array_equal(reference["probability"], expected)
+
+
+def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(at):
+    given = gated(at("gated"))
+    data, item = given["data"], {"name": RECALIBRATED, "algorithm": RECALIBRATED, "rows": "train"}
+    trained = training.train(R1, item, data)
+    selection = training.select(R1, [trained])
+    decision = training.gate(R1, selection, data)
+    training.promote(R1, selection, {**decision, "outcome": "promote"}, data)
+    champion = registry.require_champion("shots")
+    seen = set(pd.read_parquet(champion.artifact("training_ids.parquet"))["shot_id"])
+    folder = settings().data / "shots" / "runs" / "training" / "t1"
+    for path in (folder / "base_train.parquet", data["train"], data["validation"]):
+        assert set(pd.read_parquet(path)["shot_id"]) <= seen
+    assert not seen & set(pd.read_parquet(data["test"])["shot_id"])
+
+
+# Second tries
+
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed(monkeypatch, target, name, work, *, after=False, at_call=1):
+    """Do `work` in a process that is killed at, or right after, the call of `target.name` that is counted."""
+    real, calls = getattr(target, name), []
+
+    def hooked(*args, **kwargs):
+        calls.append(name)
+        if len(calls) == at_call and not after:
+            die()
+        result = real(*args, **kwargs)
+        return die() if len(calls) == at_call else result
+
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(target, name, hooked)
+        try:
+            work()
+        finally:
+            os._exit(1)  # it was not killed
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("target", "name", "options"),
+    [
+        (MlflowClient, "finalize_logged_model", {}),
+        (MlflowClient, "create_model_version", {}),
+        (MlflowClient, "create_model_version", {"after": True}),
+        (training, "_reference", {}),
+        (MlflowClient, "set_registered_model_alias", {}),
+        (MlflowClient, "set_registered_model_alias", {"after": True}),
+        (MlflowClient, "set_registered_model_alias", {"after": True, "at_call": 2}),
+        (storage, "publish", {}),
+        (storage, "publish", {"after": True}),
+    ],
+    ids=["storing", "stored", "version", "loaded-back", "aliases", "previous", "champion", "publish", "published"],
+)
+def test_a_promotion_killed_anywhere_is_finished_by_its_second_try(at, promote_r1, monkeypatch, target, name, options):
+    folder = at("gated")
+    killed(monkeypatch, target, name, promote_r1, **options)
+    assert registry.champion("shots").number in ("1", "2")
+    assert promote_r1()["version"] == "2"
+    assert (registry.champion("shots").number, registry.by_alias("shots", "previous").number) == ("2", "1")
+    assert versions() == 2
+    assert len(store().search_logged_models([registry.experiment_id("shots")])) == 2
+    assert [(done.flow, done.champion) for done in history.decisions("shots")] == [
+        ("retraining", "2"),
+        ("training", "1"),
+    ]
+    assert not list(folder.rglob(".*.partial"))
+    assert (folder / "data" / "shots" / "champion").resolve().name == "r1"
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [(storage, "digest"), (registry.Tracked, "record"), (registry.Tracked, "dataset"), (registry, "close_run")],
+)
+def test_a_candidate_killed_anywhere_is_trained_again_to_the_same_bytes(
+    at, monkeypatch, target, name, mlflow_runs, files
+):
+    given = gated(at("gated"))
+    folder, runs = settings().data / "shots" / "runs" / "retraining" / "r1", mlflow_runs()
+    before = files(folder)
+    item = {"name": "decision_tree.recent", "algorithm": "decision_tree", "rows": "train"}
+    settings_again = os.environ["MLFLOW_TRACKING_URI"]
+    killed(monkeypatch, target, name, lambda: training.train(R1, item, given["data"]))
+    assert os.environ["MLFLOW_TRACKING_URI"] == settings_again
+    training.train(R1, item, given["data"])
+    assert files(folder) == before
+    assert mlflow_runs() == runs
+
+
+def test_promoting_twice_leaves_the_same_bytes_one_run_and_one_version(at, promote_r1, mlflow_runs, files):
+    folder = at("gated")
+    first = promote_r1()
+    before = files(folder / "data"), mlflow_runs(), versions()
+    assert promote_r1() == first
+    assert (files(folder / "data"), mlflow_runs(), versions()) == before
+
+
+def test_a_whole_training_run_again_ends_where_it_ended(at, published, mlflow_runs):
+    from shotclock import flows
+
+    at("trained")
+    before, runs = published(), mlflow_runs()
+    flows.train("shots", "t1")
+    assert published() == before
+    assert mlflow_runs() == runs
+    assert versions() == 1
