@@ -29,7 +29,7 @@ demo: data ## run the whole chain once: train, score, check for drift; then a su
 demo-history: data ## the years go by: the production rows season by season, a line for each
 	@$(run) launcher demo-history $(if $(PROJECT),--project $(PROJECT)) $(if $(BATCHES),--batches $(BATCHES))
 
-up: data ## Airflow and MLflow with their web pages, until Ctrl-C
+up: data ## Airflow, MLflow and the dashboard with their web pages, until Ctrl-C
 	@$(run) launcher up
 
 test: data lint ## lint, types, and all tests

@@ -59,9 +59,17 @@ def wait_for_dags(stack: Stack, api: Api, project: str) -> list[str]:
 
 def wait_for_mlflow(stack: Stack) -> None:
     """Wait until the MLflow server answers."""
-    address = f"http://{LOOPBACK}:{stack.layout.mlflow_port}/health"
+    _wait_for_answer(stack, "MLflow", f"http://{LOOPBACK}:{stack.layout.mlflow_port}/health")
+
+
+def wait_for_dashboard(stack: Stack) -> None:
+    """Wait until the dashboard's server answers."""
+    _wait_for_answer(stack, "the dashboard", f"{stack.layout.dashboard_address}/_stcore/health")
+
+
+def _wait_for_answer(stack: Stack, what: str, address: str) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    _wait(stack, "MLflow", lambda: _answers(opener, address))
+    _wait(stack, what, lambda: _answers(opener, address))
 
 
 def refuse_import_errors(api: Api) -> None:

@@ -29,5 +29,11 @@ def mlflow_service(layout: Layout) -> Service:
     return Service("mlflow", (*command, *store, "--default-artifact-root", layout.settings.artifacts))
 
 
+def dashboard_service(layout: Layout) -> Service:
+    """The Streamlit dashboard. Without telemetry, prompts and file watchers: `dashboard/.streamlit` says so."""
+    command = [sys.executable, "-m", "streamlit", "run", str(layout.dashboard)]
+    return Service("dashboard", (*command, "--server.address", LOOPBACK, "--server.port", str(layout.dashboard_port)))
+
+
 def _airflow(name: str, *options: str) -> Service:
     return Service(name, (sys.executable, "-m", "airflow", name, *options))

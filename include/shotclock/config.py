@@ -204,6 +204,40 @@ class NotifyRules(_Section):
         return self
 
 
+class Axis(_Section):
+    """How a feature follows from a place on the court: `at_basket + per_foot * feet`."""
+
+    feature: str
+    at_basket: float
+    per_foot: float
+
+    @model_validator(mode="after")
+    def _moves(self) -> Self:
+        if self.per_foot == 0:
+            raise ValueError("found per_foot 0, allowed: what one foot adds to the feature, above or below 0")
+        return self
+
+
+class Court(_Section):
+    """Half a basketball court, in feet from the basket: `x` to the right of it, `y` away from the baseline."""
+
+    x: Axis
+    y: Axis
+    distance: str | None = None
+    """The feature that is the distance from the basket in whole feet, rounded down."""
+
+    @property
+    def features(self) -> list[str]:
+        """What a spot on the court says about a row."""
+        return [self.x.feature, self.y.feature, *([self.distance] if self.distance else [])]
+
+
+class Demonstration(_Section):
+    """What the dashboard asks for one prediction with, instead of a form of all features."""
+
+    court: Court
+
+
 class Project(_Section):
     """One model's file: data, target, features, candidates, rules."""
 
@@ -231,6 +265,16 @@ class Project(_Section):
         return self
 
     notify: NotifyRules = NotifyRules()
+    demonstration: Demonstration | None = None
+
+    @model_validator(mode="after")
+    def _court_speaks_of_features(self) -> Self:
+        named = self.demonstration.court.features if self.demonstration else []
+        strangers = [name for name in named if name not in self.columns.features]
+        if strangers or len(set(named)) < len(named):
+            known = ", ".join(self.columns.features)
+            raise ValueError(f"found demonstration.court of {', '.join(named)}, allowed: each once, of {known}")
+        return self
 
 
 class Settings(_Section):

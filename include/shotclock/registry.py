@@ -266,6 +266,12 @@ class Version:
         """The bare scikit-learn pipeline."""
         return load_model(self.uri)
 
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that its signature asks for, in their order."""
+        mlflow.set_tracking_uri(settings().tracking_uri)
+        signature = mlflow.models.get_model_info(self.uri).signature
+        return tuple(map(str, signature.inputs.input_names()))
+
     def artifact(self, name: str) -> Path:
         """A local copy of a file that was stored with this version's training run."""
         return artifact(self.run_id, name)
@@ -470,6 +476,12 @@ def newest(project: str, kind: str, *, tags: Mapping[str, str] | None = None, mo
             max_results=most,
         )
     )
+
+
+def pulse(project: str) -> str:
+    """What changes whenever a run of the project ends, so that readers know when to look again. Asks for one row."""
+    found = _client().search_runs([experiment_id(project)], order_by=["attributes.end_time DESC"], max_results=1)
+    return f"{found[0].info.run_id}/{found[0].info.end_time}" if found else ""
 
 
 def every(project: str, kind: str, *, most: int) -> list[Any]:

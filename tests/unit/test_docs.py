@@ -24,8 +24,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "degradation": config.DegradationRules,
     "retraining": config.RetrainingRules,
     "notify": config.NotifyRules,
+    "demonstration": config.Demonstration,
+    "demonstration.court": config.Court,
+    "demonstration.court.x and y": config.Axis,
 }
-CODE = [ROOT / folder for folder in ("include", "plugins", "dags", "benchmarks")]
+CODE = [ROOT / folder for folder in ("include", "plugins", "dags", "dashboard", "benchmarks")]
 NO_SETTINGS = {"SHOTCLOCK_STACK"}  # a mark that the launcher puts on its own processes
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")

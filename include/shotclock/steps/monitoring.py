@@ -37,7 +37,7 @@ def drift_check(run: Run, version: int | None = None) -> dict[str, Any]:
     window = window.select(needed)  # texts would be a third of the memory
     found = drift.check(
         window.to_pandas(),
-        _reference(run, judged),
+        reference_rows(run.project, judged),
         rules.columns.features,
         rules.drift,
         prediction="probability",
@@ -74,7 +74,7 @@ def performance_check(run: Run, version: int | None = None) -> dict[str, Any]:
     rules, judged = project(run.project), _version(run, version)
     scored, target, ids = newest_window(run.project, judged), rules.columns.target, rules.columns.id
     window, rows = window_rows(rules, scored)
-    frame, reference = window.to_pandas(), _reference(run, judged)
+    frame, reference = window.to_pandas(), reference_rows(run.project, judged)
     trained_on = storage.read_table(judged.artifact(TRAINING_IDS))[ids].to_numpy()
     labelled, reached = _labelled(rules, frame, scored, trained_on)
     known = reference[~np.isin(reference[ids], trained_on)]
@@ -175,11 +175,15 @@ def _named(estimate: performance.Estimate) -> dict[str, float]:
     return {name: float(value) for name, value in found.items() if value is not None}
 
 
-def _reference(run: Run, version: registry.Version) -> pd.DataFrame:
-    """The rows that the decision which this version came out of was about, with its probabilities."""
-    decided = registry.newest(run.project, "decision", tags={"after": version.number, "reference": "True"})
+def reference_rows(name: str, version: registry.Version) -> pd.DataFrame:
+    """The rows that the decision which this version came out of was about, with its probabilities.
+
+    Raises:
+        StoreError: no decision left any.
+    """
+    decided = registry.newest(name, "decision", tags={"after": version.number, "reference": "True"})
     if not decided:
-        raise StoreError(f"{version.uri}: no decision left a reference for it; run {run.project}.training again")
+        raise StoreError(f"{version.uri}: no decision left a reference for it; run {name}.training again")
     return pd.read_parquet(registry.artifact(decided[0].info.run_id, REFERENCE))
 
 

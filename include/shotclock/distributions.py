@@ -1,0 +1,79 @@
+"""How a column's values spread over a window and over its reference, as shares of a few bins: small enough to be drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+BINS = 24
+_MOST_VALUES = 24  # distinct whole numbers that get a bar each
+_TAIL = 0.005  # of the values on either side, that must not stretch the axis: they count in the outermost bins
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Two sides of one column. Each side's shares add up to 1, or are all 0 where it has no value.
+
+    Attributes:
+        labels: what each bin holds: a value, or a span of values.
+        middles: where each bin stands on the axis.
+        current, reference: the bins' shares of each side's values.
+        rows_current, rows_reference: values that each side has; missing ones do not count.
+        mean_current, mean_reference: None where a side has no value.
+    """
+
+    labels: tuple[str, ...]
+    middles: tuple[float, ...]
+    current: tuple[float, ...]
+    reference: tuple[float, ...]
+    rows_current: int
+    rows_reference: int
+    mean_current: float | None
+    mean_reference: float | None
+
+
+def compare(current: ArrayLike, reference: ArrayLike) -> Distribution:
+    """Put both sides' values into the same bins: one for each value where they are few whole numbers, else equal spans.
+
+    Args:
+        current, reference: numbers, shape (rows,); NaN counts as missing.
+    """
+    now, then = (_known(side) for side in (current, reference))
+    both = np.concatenate([now, then])
+    values = np.unique(both)
+    if len(values) <= _MOST_VALUES and np.array_equal(values, np.trunc(values)):
+        labels, middles = tuple(f"{value:g}" for value in values), values
+        places = [np.searchsorted(values, side) for side in (now, then)]
+    else:
+        edges = _edges(both)
+        labels, middles = _spans(edges), (edges[:-1] + edges[1:]) / 2
+        places = [np.clip(np.searchsorted(edges, side, side="right") - 1, 0, BINS - 1) for side in (now, then)]
+    shares = [_shares(place, len(middles)) for place in places]
+    means = [float(side.mean()) if len(side) else None for side in (now, then)]
+    return Distribution(labels, tuple(middles.tolist()), shares[0], shares[1], len(now), len(then), means[0], means[1])
+
+
+def _known(values: ArrayLike) -> Floats:
+    found = np.asarray(values, dtype=float)
+    return found[~np.isnan(found)]
+
+
+def _edges(values: Floats) -> Floats:
+    """The bounds of `BINS` equal spans between the tails of both sides together."""
+    low, high = np.quantile(values, [_TAIL, 1 - _TAIL])
+    if low == high:  # nearly everything is one value: the tails are all there is to see
+        low, high = values.min(), values.max()
+    return np.linspace(low, high, BINS + 1)
+
+
+def _spans(edges: Floats) -> tuple[str, ...]:
+    """The bins in words. The outermost ones hold what lies beyond too."""
+    inner = [f"{low:.4g} to {high:.4g}" for low, high in zip(edges[1:-2], edges[2:-1], strict=True)]
+    return (f"below {edges[1]:.4g}", *inner, f"{edges[-2]:.4g} or more")
+
+
+def _shares(places: NDArray[np.int64], bins: int) -> tuple[float, ...]:
+    counts = np.bincount(places, minlength=bins)
+    return tuple((counts / max(1, len(places))).tolist())
