@@ -16,7 +16,7 @@ def decisions(project: str, most: int = 50) -> list[Decided]:
     """The newest decisions, newest first, without skips."""
     pages = [registry.newest(project, "decision", tags={"decision": outcome}, most=most) for outcome in _OUTCOMES]
     found = sorted((run for page in pages for run in page), key=_started, reverse=True)
-    return [_decided(run) for run in found[:most]]
+    return [decided(run) for run in found[:most]]
 
 
 def champion_on(project: str, day: date) -> Decided | None:
@@ -27,7 +27,7 @@ def champion_on(project: str, day: date) -> Decided | None:
 
 def alerts(project: str, most: int = 100) -> list[Alert]:
     """The newest alerts, newest first."""
-    return [_alert(run) for run in registry.newest(project, "alert", most=most)]
+    return [alert(run) for run in registry.newest(project, "alert", most=most)]
 
 
 def findings(project: str, kind: Kind, champion: str, most: int) -> list[Finding]:
@@ -35,7 +35,7 @@ def findings(project: str, kind: Kind, champion: str, most: int) -> list[Finding
     runs = registry.newest(project, _CHECKS[kind], tags={"champion": champion}, most=_REPEATS * most)
     by_window = {tag(run, "window"): run for run in reversed(runs)}
     newest = sorted(by_window.values(), key=_started, reverse=True)[:most]
-    return [Finding(kind, tag(run, "window"), champion, _verdict(run)) for run in newest]
+    return [Finding(kind, tag(run, "window"), champion, verdict(run)) for run in newest]
 
 
 def broken_feed(project: str, champion: str, window: str) -> str:
@@ -57,18 +57,21 @@ def at(run: Any) -> datetime:
     return datetime.fromtimestamp(run.info.start_time / 1000, UTC)
 
 
-def _verdict(run: Any) -> Verdict:
+def verdict(run: Any) -> Verdict:
+    """What the MLflow run of a check concluded."""
     status: Status = tag(run, "verdict")  # type: ignore[assignment]  # written by a check, from a Verdict
     return Verdict(status, tag(run, "reason"), dict(run.data.metrics))
 
 
-def _alert(run: Any) -> Alert:
+def alert(run: Any) -> Alert:
+    """The alert that a sensor's MLflow run wrote down."""
     kind: Kind = tag(run, "trigger")  # type: ignore[assignment]  # written by a sensor, from a Finding
     reason, figures = tag(run, "reason"), dict(run.data.metrics)
     return Alert(run.info.run_id, kind, tag(run, "window"), tag(run, "champion"), reason, at(run), figures)
 
 
-def _decided(run: Any) -> Decided:
+def decided(run: Any) -> Decided:
+    """The decision that an MLflow run wrote down."""
     answers = tuple(alert for alert in tag(run, "answers").split(",") if alert)
     outcome: Any = tag(run, "decision")
     flow, window = tag(run, "flow"), tag(run, "window")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,6 +57,8 @@ _KEPT_TAGS = (
     "airflow.run_id",
     _PARENT,
 )
+_MOST_EXPERIMENTS = 1000
+_MOST_CHANGES = 10_000
 _DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
 
 
@@ -289,6 +292,35 @@ def artifact(run_id: str, name: str) -> Path:
         raise StoreError(f"MLflow run {run_id} has no '{name}'; train and promote again") from error
 
 
+def text(run_id: str, name: str) -> str:
+    """The content of a text file that was stored with an MLflow run.
+
+    Raises:
+        StoreError: the run has no such file.
+    """
+    mlflow.set_tracking_uri(settings().tracking_uri)
+    try:
+        content: str = mlflow.artifacts.load_text(f"runs:/{run_id}/{name}")
+    except (MlflowException, OSError) as error:
+        raise StoreError(f"MLflow run {run_id} has no '{name}'") from error
+    return content
+
+
+def kind(run_id: str, project: str) -> str | None:
+    """What kind of run this is, or None where the project has none of this id."""
+    try:
+        found = _client().get_run(run_id).data.tags
+    except MlflowException:
+        return None
+    return found.get(_TAG + "kind") if found.get(_TAG + "project") == project else None
+
+
+def versions(project: str) -> list[Version]:
+    """Every version of the project's model, newest first."""
+    found = _client().search_model_versions(f"name = '{project}'", max_results=_MOST_EXPERIMENTS)
+    return sorted(map(_version, found), key=lambda version: int(version.number), reverse=True)
+
+
 def load_model(uri: str, store: str | None = None) -> Pipeline:
     """The bare scikit-learn pipeline behind a `models:/` address."""
     mlflow.set_tracking_uri(store or settings().tracking_uri)
@@ -480,17 +512,83 @@ def newest(project: str, kind: str, *, tags: Mapping[str, str] | None = None, mo
 
 def pulse(project: str) -> str:
     """What changes whenever a run of the project ends, so that readers know when to look again. Asks for one row."""
-    found = _client().search_runs([experiment_id(project)], order_by=["attributes.end_time DESC"], max_results=1)
+    experiments, order = list(_experiments([project]).values()), ["attributes.end_time DESC"]
+    found = _client().search_runs(experiments, order_by=order, max_results=1) if experiments else []
     return f"{found[0].info.run_id}/{found[0].info.end_time}" if found else ""
+
+
+def newest_of(
+    projects: Iterable[str], kind: str, *, each: int, unless: Mapping[str, str] | None = None
+) -> dict[str, list[Any]]:
+    """The newest finished MLflow runs of one kind for several projects, newest first, at the most `each` of every one.
+
+    One question for all; a project that busier ones have crowded out of the answer is asked about by itself.
+
+    Args:
+        unless: tags whose runs are left out.
+    """
+    ids = _experiments(projects)
+    where = " and ".join(
+        [
+            f"tags.`{_TAG}kind` = '{kind}'",
+            "attributes.status = 'FINISHED'",
+            *(f"tags.`{_TAG}{name}` != '{value}'" for name, value in (unless or {}).items()),
+        ]
+    )
+
+    def ask(experiments: list[str], most: int) -> list[Any]:
+        order = ["attributes.start_time DESC"]
+        return list(_client().search_runs(experiments, where, order_by=order, max_results=most)) if experiments else []
+
+    answer = ask(list(ids.values()), each * len(ids))
+    found: dict[str, list[Any]] = {experiment: [] for experiment in ids.values()}
+    for run in answer:
+        found[run.info.experiment_id].append(run)
+    if len(answer) == each * len(ids):
+        short = [experiment for experiment, runs in found.items() if len(runs) < each]
+        found |= {experiment: ask([experiment], each) for experiment in short}
+    return {project: found[ids[project]][:each] if project in ids else [] for project in projects}
+
+
+def finished_since(projects: Iterable[str], moment: datetime) -> dict[str, list[Any]]:
+    """Every MLflow run of these projects that has finished since `moment`, newest first; whoever has none is left out."""
+    names = {experiment: name for name, experiment in _experiments(projects).items()}
+    where = f"attributes.end_time >= {int(moment.timestamp() * 1000)} and attributes.status = 'FINISHED'"
+    found: dict[str, list[Any]] = {}
+    for run in _pages(list(names), where, most=_MOST_CHANGES) if names else []:
+        found.setdefault(names[run.info.experiment_id], []).append(run)
+    return found
+
+
+def _experiments(projects: Iterable[str]) -> dict[str, str]:
+    """The ids of the projects' experiments, by name; a project that has none yet is left out."""
+    wanted = set(projects)
+    found = _client().search_experiments(max_results=_MOST_EXPERIMENTS)
+    return {experiment.name: str(experiment.experiment_id) for experiment in found if experiment.name in wanted}
+
+
+def champions(projects: Iterable[str]) -> dict[str, str]:
+    """The number of each project's version in service; a project without one is left out."""
+    wanted = set(projects)
+    found = _client().search_registered_models(max_results=_MOST_EXPERIMENTS)
+    return {
+        model.name: str(model.aliases[CHAMPION])
+        for model in found
+        if model.name in wanted and CHAMPION in model.aliases
+    }
 
 
 def every(project: str, kind: str, *, most: int) -> list[Any]:
     """The finished runs of one kind, newest first, page by page, up to `most`."""
     where = f"tags.`{_TAG}kind` = '{kind}' and attributes.status = 'FINISHED'"
-    client, experiment, token = _client(), experiment_id(project), None
+    return _pages([experiment_id(project)], where, most=most)
+
+
+def _pages(experiments: list[str], where: str, *, most: int) -> list[Any]:
+    client, token = _client(), None
     found: list[Any] = []
     while len(found) < most:
-        page = client.search_runs([experiment], where, max_results=min(1000, most), page_token=token)
+        page = client.search_runs(experiments, where, max_results=min(1000, most), page_token=token)
         found += page
         token = page.token
         if not token:

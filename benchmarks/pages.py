@@ -1,0 +1,196 @@
+"""How long the Model health pages take on a large store: by default 50 projects with 200 windows each.
+
+    python -m benchmarks.pages
+
+Trains, scores, checks and retrains one project on the real rows with scikit-learn, and then copies its MLflow runs, with
+other times, windows and figures, to as many projects as were asked for. The files are removed afterwards.
+"""
+
+import argparse
+import os
+import random
+import sqlite3
+import tempfile
+import time
+import uuid
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shotclock.config import project, settings
+
+TEMPLATE = "template"
+DAY = 86_400_000  # milliseconds, as MLflow counts
+EVERY = 20  # windows from one retraining to the next
+TIMES = 7
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--projects", type=int, default=50)
+    parser.add_argument("--windows", type=int, default=200, help="of each project")
+    parser.add_argument("--folder", type=Path, help="where the store is made, and kept, instead of a temporary folder")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pages-") as temporary:
+        folder = options.folder or Path(temporary)
+        if not (folder / "mlflow.db").exists():
+            train_template(folder)
+            copies(folder, options.projects, options.windows)
+        point(folder)
+        (folder / "projects" / f"{TEMPLATE}.yaml").unlink(missing_ok=True)
+        measure()
+
+
+def point(folder: Path) -> None:
+    """Name the folder to this process."""
+    os.environ |= {
+        "SHOTCLOCK_PROJECTS": str(folder / "projects"),
+        "SHOTCLOCK_DATA_DIR": str(settings().data_source or settings().data / "raw"),
+        "SHOTCLOCK_DATA": str(folder / "data"),
+        "SHOTCLOCK_ARTIFACTS": str(folder / "artifacts"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+    }
+
+
+def train_template(folder: Path) -> None:
+    """One project after a training, an alert, a retraining and a check of what came out of it."""
+    write_project(folder, TEMPLATE)
+    point(folder)
+    from shotclock import flows, registry
+
+    registry.prepare_store()
+    for flow in (flows.train, flows.score, flows.check, flows.retrain):
+        flow(TEMPLATE, "benchmark")
+
+
+def write_project(folder: Path, name: str) -> None:
+    content = project("kobe_shots", Path(__file__).parents[1] / "include" / "projects").model_dump(mode="json")
+    content |= {
+        "name": name,
+        "title": name,
+        "training": {**content["training"], "backend": "scikit-learn", "iterations": 1},
+    }
+    (folder / "projects").mkdir(parents=True, exist_ok=True)
+    (folder / "projects" / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+def copies(folder: Path, projects: int, windows: int) -> None:
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
+        source = Source(database)
+        for number in range(projects):
+            name = f"project_{number:02d}"
+            write_project(folder, name)
+            source.project(name, windows, random.Random(number))
+        database.execute("analyze")
+
+
+class Source:
+    """The template's rows of MLflow's tables, by the kind of their run."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self.database = database
+        kinds = database.execute("select run_uuid, value from tags where key = 'shotclock.kind' order by rowid")
+        self.runs: dict[str, list[str]] = {}
+        for run, kind in kinds:
+            self.runs.setdefault(kind, []).append(run)
+        self.rows = {
+            table: [self._of(table, run) for run in ()]
+            for table in ("runs", "tags", "params", "metrics", "latest_metrics")
+        }
+        self.known = {
+            run: {table: self._of(table, run) for table in ("runs", "tags", "params", "metrics", "latest_metrics")}
+            for runs in self.runs.values()
+            for run in runs
+        }
+
+    def _of(self, table: str, run: str) -> list[dict[str, Any]]:
+        found = self.database.execute(f"select * from {table} where run_uuid = ?", (run,))
+        names = [column[0] for column in found.description]
+        return [dict(zip(names, row, strict=True)) for row in found]
+
+    def project(self, name: str, windows: int, chance: random.Random) -> None:
+        """A project with a day between its windows and a retraining now and then."""
+        experiment = self.insert("experiments", self.experiment(name))
+        begin, champion = int(time.time() * 1000) - windows * DAY, 1
+        self.model(name, 1 + windows // EVERY)
+        self.decide(experiment, name, begin - 1000, champion, "first")
+        for number in range(windows):
+            at, window = begin + number * DAY, f"{number:016x}"
+            for kind in ("batch", "application", "drift", "performance"):
+                tags = {"champion": champion, "window": window, "batch": number + 1, "number": number + 1}
+                self.copy(experiment, name, kind, at, f"w{number}", tags, chance)
+            if number % EVERY == EVERY - 1:
+                for kind in ("alert", "alert"):
+                    self.copy(experiment, name, kind, at + 1000, f"w{number}", {"champion": champion, "window": window})
+                champion += 1
+                self.decide(experiment, name, at + 60_000, champion, f"r{number}")
+
+    def decide(self, experiment: int, name: str, at: int, champion: int, run: str) -> None:
+        for kind in ("retraining", "training", "gate", "decision"):
+            self.copy(experiment, name, kind, at, run, {"after": champion, "before": champion - 1, "answers": ""})
+        for _ in range(5):
+            self.copy(experiment, name, "candidate", at, run, {})
+
+    def copy(
+        self,
+        experiment: int,
+        name: str,
+        kind: str,
+        at: int,
+        run: str,
+        tags: dict[str, Any],
+        chance: random.Random | None = None,
+    ) -> None:
+        new, known = uuid.uuid4().hex, self.known[self.runs[kind][-1]]
+        changed = {f"shotclock.{key}": str(value) for key, value in tags.items()}
+        changed |= {"shotclock.key": new, "shotclock.project": name, "airflow.run_id": run}
+        for row in known["runs"]:
+            self.insert(
+                "runs", row | {"run_uuid": new, "experiment_id": experiment, "start_time": at, "end_time": at + 500}
+            )
+        for row in known["tags"]:
+            self.insert("tags", row | {"run_uuid": new, "value": changed.get(row["key"], row["value"])})
+        for row in known["params"]:
+            self.insert("params", row | {"run_uuid": new})
+        for table in ("metrics", "latest_metrics"):
+            for row in known[table]:
+                moved = chance.uniform(-0.02, 0.02) if chance and row["value"] < 2 else 0.0
+                self.insert(table, row | {"run_uuid": new, "value": row["value"] + moved})
+
+    def insert(self, table: str, row: dict[str, Any]) -> int:
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        done = self.database.execute(f"insert into {table} ({columns}) values ({marks})", tuple(row.values()))
+        return int(done.lastrowid or 0)
+
+    def experiment(self, name: str) -> dict[str, Any]:
+        found = self.database.execute("select * from experiments where name = ?", (TEMPLATE,))
+        names = [column[0] for column in found.description]
+        row = dict(zip(names, found.fetchone(), strict=True))
+        del row["experiment_id"]
+        return row | {"name": name}
+
+    def model(self, name: str, versions: int) -> None:
+        for table in ("registered_models", "registered_model_aliases"):
+            for row in self._named(table):
+                self.insert(table, row | {"name": name} | ({"version": versions} if "alias" in row else {}))
+        for table in ("model_versions", "model_version_tags"):
+            first = [row for row in self._named(table) if row["version"] == 1]
+            for version in range(1, versions + 1):
+                for row in first:
+                    self.insert(table, row | {"name": name, "version": version})
+
+    def _named(self, table: str) -> list[dict[str, Any]]:
+        found = self.database.execute(f"select * from {table} where name = ?", (TEMPLATE,))
+        names = [column[0] for column in found.description]
+        rows = [dict(zip(names, row, strict=True)) for row in found]
+        return [row for row in rows if row.get("alias") != "previous"]
+
+
+def measure() -> None:
+    print("to come")
+
+
+if __name__ == "__main__":
+    main()
