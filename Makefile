@@ -40,7 +40,7 @@ lint: env ## style, types, and which way imports point
 	@$(run) ruff check .
 	@$(run) ruff format --check .
 	@$(run) mypy
-	@.venv/bin/lint-imports
+	@PYTHONPATH=dashboard .venv/bin/lint-imports
 
 bench: data ## the same steps in plain Python and through Airflow, side by side
 	@$(run) benchmarks.chain

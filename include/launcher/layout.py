@@ -15,10 +15,10 @@ LOOPBACK = "127.0.0.1"
 AIRFLOW_PORT = 8080
 MLFLOW_PORT = 5000
 DASHBOARD_PORT = 8501
-_PORTS = {  # by setting: the field of `Layout`, and the default
-    "SHOTCLOCK_PORT": ("port", AIRFLOW_PORT),
-    "SHOTCLOCK_MLFLOW_PORT": ("mlflow_port", MLFLOW_PORT),
-    "SHOTCLOCK_DASHBOARD_PORT": ("dashboard_port", DASHBOARD_PORT),
+_PORTS = {
+    "SHOTCLOCK_PORT": AIRFLOW_PORT,
+    "SHOTCLOCK_MLFLOW_PORT": MLFLOW_PORT,
+    "SHOTCLOCK_DASHBOARD_PORT": DASHBOARD_PORT,
 }
 
 
@@ -43,10 +43,15 @@ class Layout:
             LaunchError: a port is not a port number, or two are the same.
         """
         env = os.environ if environment is None else environment
-        ports = {setting: _port(env, setting, default) for setting, (_, default) in _PORTS.items()}
+        ports = {setting: _port(env, setting, default) for setting, default in _PORTS.items()}
         _refuse_shared(ports)
-        named = {field: ports[setting] for setting, (field, _) in _PORTS.items()}
-        return cls(settings(env), (dags or CHECKOUT / "dags").resolve(), **named)
+        return cls(
+            settings(env),
+            (dags or CHECKOUT / "dags").resolve(),
+            port=ports["SHOTCLOCK_PORT"],
+            mlflow_port=ports["SHOTCLOCK_MLFLOW_PORT"],
+            dashboard_port=ports["SHOTCLOCK_DASHBOARD_PORT"],
+        )
 
     @property
     def var(self) -> Path:

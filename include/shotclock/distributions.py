@@ -1,6 +1,7 @@
 """How a column's values spread over a window and over its reference, as shares of a few bins: small enough to be drawn."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -56,8 +57,9 @@ def compare(current: ArrayLike, reference: ArrayLike) -> Distribution:
 
 
 def _known(values: ArrayLike) -> Floats:
-    found = np.asarray(values, dtype=float)
-    return found[~np.isnan(found)]
+    given = np.asarray(values, dtype=float)
+    found: Floats = given[~np.isnan(given)]
+    return found
 
 
 def _edges(values: Floats) -> Floats:
@@ -65,12 +67,13 @@ def _edges(values: Floats) -> Floats:
     low, high = np.quantile(values, [_TAIL, 1 - _TAIL])
     if low == high:  # nearly everything is one value: the tails are all there is to see
         low, high = values.min(), values.max()
-    return np.linspace(low, high, BINS + 1)
+    edges: Floats = np.linspace(low, high, BINS + 1)
+    return edges
 
 
 def _spans(edges: Floats) -> tuple[str, ...]:
     """The bins in words. The outermost ones hold what lies beyond too."""
-    inner = [f"{low:.4g} to {high:.4g}" for low, high in zip(edges[1:-2], edges[2:-1], strict=True)]
+    inner = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges[1:-1])]
     return (f"below {edges[1]:.4g}", *inner, f"{edges[-2]:.4g} or more")
 
 

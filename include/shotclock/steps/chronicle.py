@@ -12,6 +12,11 @@ _MOST = 1000  # MLflow runs of one kind: how far back this looks
 Runs = dict[str, list[Any]]  # MLflow runs by kind, newest first
 
 
+def pulse(name: str) -> str:
+    """What changes whenever something has happened to the project: whoever shows its past need not read it again before."""
+    return registry.pulse(name)
+
+
 def batches(name: str) -> list[dict[str, Any]]:
     """Each batch, oldest first: its rows, the window that it completed, what was found there, what came of it.
 

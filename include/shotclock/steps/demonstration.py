@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from pandas import DataFrame
 
-from shotclock import court, registry
+from shotclock import court, registry, storage
 from shotclock.config import Feature, project
 from shotclock.court import Cell
+from shotclock.errors import ConfigError
 from shotclock.steps.monitoring import newest_window, reference_rows, window_rows
+from shotclock.steps.training import TRAINING_IDS
 
 ROLES = (registry.CHAMPION, registry.PREVIOUS)
 
@@ -81,7 +83,9 @@ def _input(name: str, feature: Feature | None, seen: court.Floats) -> Input:
 
 
 def court_map(name: str, number: str, *, size: float, min_rows: int) -> dict[str, Any]:
-    """What a version predicted and what came, by squares of the court, over the labelled rows of its newest window.
+    """What a version predicted and what came, by squares of the court.
+
+    Over the labelled rows of its newest window that it was not trained on.
 
     Args:
         size: of a square's side, in feet.
@@ -92,12 +96,16 @@ def court_map(name: str, number: str, *, size: float, min_rows: int) -> dict[str
 
     Raises:
         StoreError: the version has scored nothing yet.
+        ConfigError: the project has no court.
     """
     rules = project(name)
     if rules.demonstration is None:
-        raise ValueError(f"project '{name}' has no section demonstration.court")
-    scored = newest_window(name, registry.version(name, number))
+        raise ConfigError(f"project '{name}' has no section 'demonstration': there is no court to draw a map of")
+    version, ids = registry.version(name, number), rules.columns.id
+    scored = newest_window(name, version)
     rows = window_rows(rules, scored)[0].to_pandas()
+    trained_on = storage.read_table(version.artifact(TRAINING_IDS), [ids])[ids].to_numpy()
+    rows = rows[~np.isin(rows[ids], trained_on)]
     label, probability = (rows[column].to_numpy(dtype=float) for column in (rules.columns.target, "probability"))
     x, y = court.places(rules.demonstration.court, rows)
     found: list[Cell] = court.cells(x, y, probability, label, size=size, min_rows=min_rows)

@@ -84,6 +84,8 @@ class Candidate:
     name: str
     algorithm: str
     cv_log_loss: float | None
+    cv_log_loss_std: float | None
+    """Over the folds."""
     validation_log_loss: float | None
     holdout: dict[str, float]
     won: bool
@@ -389,6 +391,7 @@ def _candidates(training: str, winners: dict[str, str], runs: Sequence[Any]) -> 
             name=run.info.run_name,
             algorithm=run.data.params.get("algorithm", ""),
             cv_log_loss=run.data.metrics.get("cv_log_loss"),
+            cv_log_loss_std=run.data.metrics.get("cv_log_loss_std"),
             validation_log_loss=run.data.metrics.get("validation_log_loss"),
             holdout={
                 name.removeprefix("holdout_"): value
