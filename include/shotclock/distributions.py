@@ -43,14 +43,15 @@ def compare(current: ArrayLike, reference: ArrayLike) -> Distribution:
     """
     now, then = (_known(side) for side in (current, reference))
     both = np.concatenate([now, then])
-    values = np.unique(both)
-    if len(values) <= _MOST_VALUES and np.array_equal(values, np.trunc(values)):
+    values, whole = np.unique(both), bool(np.array_equal(both, np.trunc(both)))
+    if whole and len(values) <= _MOST_VALUES:
         labels, middles = tuple(f"{value:g}" for value in values), values
         places = [np.searchsorted(values, side) for side in (now, then)]
     else:
-        edges = _edges(both)
-        labels, middles = _spans(edges), (edges[:-1] + edges[1:]) / 2
-        places = [np.clip(np.searchsorted(edges, side, side="right") - 1, 0, BINS - 1) for side in (now, then)]
+        edges = _edges(both, whole)
+        labels, middles = _spans(edges, whole), (edges[:-1] + edges[1:] - whole) / 2
+        last = len(middles) - 1
+        places = [np.clip(np.searchsorted(edges, side, side="right") - 1, 0, last) for side in (now, then)]
     shares = [_shares(place, len(middles)) for place in places]
     means = [float(side.mean()) if len(side) else None for side in (now, then)]
     return Distribution(labels, tuple(middles.tolist()), shares[0], shares[1], len(now), len(then), means[0], means[1])
@@ -62,19 +63,33 @@ def _known(values: ArrayLike) -> Floats:
     return found
 
 
-def _edges(values: Floats) -> Floats:
-    """The bounds of `BINS` equal spans between the tails of both sides together."""
+def _edges(values: Floats, whole: bool) -> Floats:
+    """The bounds of at most `BINS` equal spans between the tails of both sides together.
+
+    Spans of whole numbers hold the same count of them each, or a bar would be high for holding one more.
+    """
     low, high = np.quantile(values, [_TAIL, 1 - _TAIL])
     if low == high:  # nearly everything is one value: the tails are all there is to see
         low, high = values.min(), values.max()
-    edges: Floats = np.linspace(low, high, BINS + 1)
-    return edges
+    if not whole:
+        edges: Floats = np.linspace(low, high, BINS + 1)
+        return edges
+    low, high = np.floor(low), np.floor(high) + 1
+    step = np.ceil((high - low) / BINS)
+    steps: Floats = low + step * np.arange(np.ceil((high - low) / step) + 1)
+    return steps
 
 
-def _spans(edges: Floats) -> tuple[str, ...]:
+def _spans(edges: Floats, whole: bool) -> tuple[str, ...]:
     """The bins in words. The outermost ones hold what lies beyond too."""
-    inner = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges[1:-1])]
-    return (f"below {edges[1]:.4g}", *inner, f"{edges[-2]:.4g} or more")
+    inner = [_span(low, high, whole) for low, high in pairwise(edges[1:-1])]
+    return (f"below {edges[1]:.6g}", *inner, f"{edges[-2]:.6g} or more")
+
+
+def _span(low: float, high: float, whole: bool) -> str:
+    if whole and high == low + 1:
+        return f"{low:.6g}"
+    return f"{low:.6g} to {high - whole:.6g}"
 
 
 def _shares(places: NDArray[np.int64], bins: int) -> tuple[float, ...]:

@@ -18,4 +18,4 @@ def wilson(hits: int, rows: int) -> tuple[float, float]:
     share, weight = hits / rows, _Z**2 / rows
     middle = (share + weight / 2) / (1 + weight)
     reach = _Z / (1 + weight) * sqrt(share * (1 - share) / rows + weight / (4 * rows))
-    return max(0.0, middle - reach), min(1.0, middle + reach)
+    return min(share, max(0.0, middle - reach)), max(share, min(1.0, middle + reach))  # however that was rounded

@@ -80,6 +80,7 @@ def test_a_port_that_is_none_is_refused_by_the_name_of_its_setting(tmp_path: Pat
         Layout.of({"SHOTCLOCK_HOME": str(tmp_path), "SHOTCLOCK_PORT": value})
 
 
-def test_two_pages_cannot_share_a_port(tmp_path: Path) -> None:
-    with pytest.raises(LaunchError, match="both are 5000"):
-        Layout.of({"SHOTCLOCK_HOME": str(tmp_path), "SHOTCLOCK_PORT": "5000"})
+@pytest.mark.parametrize(("setting", "port"), [("SHOTCLOCK_PORT", "5000"), ("SHOTCLOCK_DASHBOARD_PORT", "8080")])
+def test_two_pages_cannot_share_a_port(tmp_path: Path, setting: str, port: str) -> None:
+    with pytest.raises(LaunchError, match=f"both are {port}"):
+        Layout.of({"SHOTCLOCK_HOME": str(tmp_path), setting: port})

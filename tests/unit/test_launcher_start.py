@@ -1,5 +1,6 @@
 """What is checked and made before anything starts: ports, the lock, both databases. And how a task's log is shown."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -14,6 +15,8 @@ from launcher import lock, ports, preparation, task_log
 from launcher.errors import LaunchError
 from launcher.follow import Task
 from launcher.layout import Layout
+from launcher.services import dashboard_service
+from launcher.stack import running
 
 
 @pytest.fixture
@@ -43,6 +46,31 @@ def test_a_port_that_was_just_left_is_free(taken: int) -> None:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     ports.check_free("Airflow UI", port, "SHOTCLOCK_PORT")
+
+
+def test_a_dashboards_port_in_use_is_named_before_anything_starts(taken: int, tmp_path: Path) -> None:
+    layout = Layout.of({"SHOTCLOCK_HOME": str(tmp_path), "SHOTCLOCK_DASHBOARD_PORT": str(taken)})
+    with (
+        pytest.raises(
+            LaunchError, match=rf"port {taken}, which the dashboard needs.*SHOTCLOCK_DASHBOARD_PORT="
+        ) as error,
+        running(dataclasses.replace(layout, port=free()), dashboard=True),
+    ):
+        pytest.fail("it must not start")
+    assert f"(pid {os.getpid()})" in str(error.value)
+
+
+def free() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_the_dashboard_listens_on_this_machine_only_and_starts_from_a_script_that_is_there(layout: Layout) -> None:
+    command = dashboard_service(layout).command
+    assert command[command.index("--server.address") + 1] == "127.0.0.1"
+    assert command[command.index("--server.port") + 1] == "8501"
+    assert Path(command[command.index("run") + 1]).is_file()
 
 
 def test_a_second_stack_is_refused_by_the_first_ones_pid(tmp_path: Path) -> None:

@@ -147,6 +147,19 @@ def test_a_file_that_a_run_does_not_have_is_named(store):
         registry.artifact(run.id, "reference.parquet")
 
 
+def test_the_pulse_changes_whenever_a_run_ends_and_asking_for_it_makes_nothing(store):
+    assert registry.pulse("shots") == ""
+    assert runs(store) == []
+    assert store.get_experiment_by_name("shots") is None
+    seen = []
+    for step in ("a", "b", "a"):
+        with registry.tracked(RUN, step, step, kind="drift"):
+            pass
+        seen.append(registry.pulse("shots"))
+        time.sleep(0.002)  # the store's clock counts milliseconds
+    assert len(set(seen)) == 3
+
+
 # Models
 
 

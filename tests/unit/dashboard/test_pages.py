@@ -1,0 +1,241 @@
+"""Every page in Streamlit's own test frame: nothing raises, and what is shown is what the store says."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+from yaml import safe_dump, safe_load
+
+from shotclock import config, registry
+from shotclock.config import settings
+from shotclock.steps import demonstration
+
+APP = Path(__file__).parents[3] / "dashboard" / "app.py"
+PAGES = ("quality", "data", "retrainings", "trial")
+
+
+@pytest.fixture
+def open_page(at):
+    """`open_page("trained", "data")`: the page as it is shown at that stage of the loop."""
+
+    def opened(stage: str | None, page: str) -> AppTest:
+        if stage:
+            at(stage)
+        st.cache_resource.clear()  # the stages take the same address one after the other
+        app = AppTest.from_file(APP, default_timeout=60).run()
+        return ran(app if page == "quality" else app.switch_page(f"views/{page}.py").run())
+
+    yield opened
+    st.cache_resource.clear()
+
+
+def ran(app: AppTest) -> AppTest:
+    assert [error.message for error in app.exception] == []
+    return app
+
+
+def said(app: AppTest) -> str:
+    """All text on the page, without the marks that make it harmless."""
+    shown = [
+        element.value
+        for kind in ("title", "subheader", "markdown", "caption", "info", "warning")
+        for element in app.get(kind)
+    ]
+    return "\n".join(shown).replace("\\", "")
+
+
+def all_pages(app: AppTest) -> list[str]:
+    """What each page says, one after the other as a reader goes through them."""
+    return [said(ran(app.switch_page(f"views/{page}.py").run())) for page in PAGES]
+
+
+def test_before_the_first_training_every_page_says_that_no_model_is_in_service(open_page):
+    for told in all_pages(open_page("empty", "quality")):
+        assert "No model is in service yet" in told
+        assert "shotclock train shots" in told
+
+
+@pytest.mark.parametrize(
+    ("stage", "answer"),
+    [
+        ("trained", "v1 has not been judged yet"),
+        ("alerted", "lies below 0"),
+        ("rested", "is below 0, but its interval is not"),
+    ],
+)
+def test_every_page_begins_with_the_three_answers_in_their_order(open_page, stage, answer):
+    for told in all_pages(open_page(stage, "quality")):
+        asked = ("Is the model fit for use?", answer, "Since when not?", "What is being done about it?")
+        places = [told.index(part) for part in asked]
+        assert places == sorted(places)
+
+
+def test_an_unfit_model_is_called_so_with_a_sign_besides_its_colour(open_page):
+    told = said(open_page("alerted", "quality"))
+    assert ":material/cancel: :red[Not fit]" in told
+    assert "A retraining has to answer: degradation and drift and new records" in told
+
+
+def test_quality_shows_the_newest_windows_figures_with_their_intervals(open_page):
+    app = open_page("rested", "quality")
+    newest = registry.newest("shots", "performance")[0].data.metrics
+    for metric, name in zip(app.metric, ("log_loss_skill", "log_loss", "accuracy", "f1"), strict=True):
+        assert metric.value == f"{newest[name]:.4f}"
+        assert metric.delta == f"interval [{newest[f'{name}_low']:.4f}, {newest[f'{name}_high']:.4f}]"
+        assert metric.help
+    assert "1,624 labelled rows" in said(app)
+    assert [list(row)[2] for row in app.dataframe[0].value.to_numpy()] == ["v2", "v1"]
+
+
+def test_a_champion_that_was_not_checked_yet_says_what_to_do(open_page):
+    told = said(open_page("trained", "quality"))
+    assert "v1 has not been checked yet" in told
+    assert "shotclock score shots" in told
+
+
+def test_data_names_the_columns_that_drifted_and_both_sides_sizes(open_page):
+    app = open_page("alerted", "data")
+    told = said(app)
+    badges = [text.value for text in app.markdown if "badge[" in text.value]
+    assert [":red-badge" in badge for badge in badges] == [True, True, True, True, False, True, True, True]
+    assert "6,426 rows; reference of v1: 4,057 rows" in told
+    assert "mean 0.32927 now, 0.47745 in the reference" in told
+
+
+def test_data_before_the_first_scoring_says_so(open_page):
+    assert "models:/shots/1 has scored nothing yet" in said(open_page("trained", "data"))
+
+
+def test_retrainings_tell_cause_answered_alerts_and_reason(open_page):
+    app = open_page("rested", "retrainings")
+    told = said(app)
+    for part in (
+        "Caused by** alerts: ",
+        "answered: **degradation**: log-loss skill",
+        "answered: **drift**: 5 of 6 columns drifted",
+        "answered: **new records**: 5,412 new labelled rows",
+        "gain over the champion",
+        "gain over the constant predictor",
+    ):
+        assert part in told, part
+    names = app.dataframe[0].value["candidate"].tolist()
+    assert len(names) == 5
+    assert names[0].endswith("★")
+
+
+def test_an_open_alert_stands_above_the_retrainings(open_page):
+    assert sum("Open alert" in warning.value for warning in open_page("alerted", "retrainings").warning) == 3
+
+
+def test_the_candidates_of_an_earlier_training_can_be_chosen(open_page):
+    app = open_page("rested", "retrainings")
+    first = app.selectbox[0].options[-1]
+    ran(app.selectbox[0].select(first).run())
+    assert sorted(name.rstrip(" ★") for name in app.dataframe[0].value["candidate"]) == [
+        "decision_tree",
+        "logistic_regression",
+    ]
+
+
+def shown(app: AppTest) -> dict[str, str]:
+    return {metric.label.rpartition(": ")[2]: metric.value for metric in app.metric}
+
+
+def test_a_spot_shows_both_versions_probabilities_to_six_decimals(open_page):
+    app = open_page("rested", "trial")
+    by_key = {widget.key: widget for widget in (*app.number_input, *app.slider, *app.toggle)}
+    by_key["shots/spot/x"].set_value(-22.0)
+    by_key["shots/spot/y"].set_value(6.0)
+    by_key["shots/period"].set_value(4)
+    by_key["shots/minutes_remaining"].set_value(0)
+    by_key["shots/playoffs"].set_value(True)
+    ran(app.run())
+    row = {"lon": -118.4898, "lat": 33.9843, "shot_distance": 22, "period": 4, "minutes_remaining": 0, "playoffs": 1}
+    expected = {n: demonstration.load("shots", n).probability([row])[0] for n in ("1", "2")}
+    assert shown(app) == {"champion, v2": f"{expected['2']:.6f}", "previous, v1": f"{expected['1']:.6f}"}
+    assert '"data": [[33.9843, -118.4898, 0.0, 4.0, 1.0, 22.0]]' in app.code[0].value
+
+
+def test_the_map_is_of_the_version_that_is_asked_for(open_page):
+    app = open_page("rested", "trial")
+    assert "1,624 labelled rows of its newest window" in said(app)
+    ran(app.segmented_control[0].set_value("previous").run())
+    assert "5,412 labelled rows of its newest window" in said(app)
+
+
+def test_the_first_champion_has_no_previous_and_no_map_yet(open_page):
+    app = open_page("trained", "trial")
+    told = said(app)
+    assert "There is no previous version yet" in told
+    assert "models:/shots/1 has scored nothing yet" in told
+    assert list(shown(app)) == ["champion, v1"]
+
+
+def rewrite(change) -> None:
+    path = settings().projects / "shots.yaml"
+    rules = safe_load(path.read_text("utf-8"))
+    change(rules)
+    path.write_text(safe_dump(rules, sort_keys=False), "utf-8")
+    config.project.cache_clear()
+
+
+def test_a_project_without_a_court_gets_a_form_of_all_inputs(at, open_page):
+    at("rested")
+    rewrite(lambda rules: rules.pop("demonstration"))
+    app = open_page(None, "trial")
+    asked = [widget.key for widget in (*app.number_input, *app.slider, *app.toggle)]
+    assert sorted(asked) == sorted(
+        f"shots/{name}" for name in ("lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance")
+    )
+    app.slider(key="shots/shot_distance").set_value(3)
+    ran(app.run())
+    served = demonstration.load("shots", "2")
+    row = {one.name: one.start for one in demonstration.inputs("shots", served)} | {"shot_distance": 3}
+    assert shown(app)["champion, v2"] == f"{served.probability([row])[0]:.6f}"
+
+
+def test_a_title_from_a_project_file_makes_no_link_and_no_picture(at, open_page):
+    at("trained")
+    rewrite(lambda rules: rules.update(title="![x](http://elsewhere.example/x.png) <script>"))
+    assert open_page(None, "quality").title[
+        0
+    ].value == r"\!\[x\]\(http\:\/\/elsewhere\.example\/x\.png\) \<script\>".replace(r"\/", "/")
+
+
+def test_with_several_projects_one_is_chosen_and_the_address_keeps_it(at, open_page):
+    at("rested")
+    path = settings().projects / "shots.yaml"
+    other = safe_load(path.read_text("utf-8")) | {"name": "others", "title": "Others"}
+    path.with_name("others.yaml").write_text(safe_dump(other, sort_keys=False), "utf-8")
+    app = open_page(None, "quality")
+    assert app.selectbox[0].options == ["Kobe Bryant's shots", "Others"]
+    ran(app.selectbox[0].select("others").run())
+    assert app.query_params["project"] in ("others", ["others"])
+    assert "No model is in service yet" in said(app)
+    ran(app.switch_page("views/trial.py").run())
+    assert "shotclock train others" in said(app)
+
+
+def test_a_wrong_project_file_is_named_and_the_others_are_shown(at, open_page):
+    at("rested")
+    (settings().projects / "broken.yaml").write_text("name: 7\n", "utf-8")
+    app = open_page(None, "quality")
+    assert "broken.yaml" in app.warning[0].value.replace("\\", "")
+    assert len(app.metric) == 4
+
+
+def test_without_any_project_the_page_says_so(at, open_page):
+    at("empty")
+    shutil.rmtree(settings().projects)
+    assert "There is no project yet" in said(open_page(None, "quality"))
+
+
+def test_a_promotion_shows_without_loading_the_page_again(at, promote_r1, open_page):
+    app = open_page("gated", "quality")
+    assert "Version 1 of shots is in service" in said(app)
+    promote_r1()
+    ran(app.run())
+    assert "Version 2 of shots is in service" in said(app)
+    assert "v2 has not been judged yet" in said(app)
