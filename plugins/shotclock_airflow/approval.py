@@ -3,6 +3,9 @@
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from airflow.sdk import Param
+
+REASON = "why"  # not `reason`: a form field takes the value of the run's parameter of the same name
 
 
 class PromotionApproval(ApprovalOperator):
@@ -18,7 +21,7 @@ class PromotionApproval(ApprovalOperator):
     template_fields = (*ApprovalOperator.template_fields, "mode", "decision")
 
     def __init__(self, *, mode: str, decision: Any, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(params={REASON: Param(None, type=["null", "string"], title="Reason")}, **options)
         self.mode = mode
         self.decision = decision
 
@@ -34,4 +37,6 @@ class PromotionApproval(ApprovalOperator):
         approved = answer["chosen_options"] == [self.APPROVE]
         by = answer["responded_by_user"]
         name = by["name"] if by else "nobody in time"
-        return {"approved": approved, "by": name, "because": f"{'approved' if approved else 'rejected'} by {name}"}
+        reason = (answer["params_input"].get(REASON) or "").strip()
+        because = f"{'approved' if approved else 'rejected'} by {name}" + (f" ({reason})" if reason else "")
+        return {"approved": approved, "by": name, "because": because}
