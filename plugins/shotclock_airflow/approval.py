@@ -5,7 +5,9 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 from airflow.sdk import Param
 
-REASON = "why"  # not `reason`: a form field takes the value of the run's parameter of the same name
+_REASON = "why"  # not `reason`: a field would take the value of the run's parameter of the same name
+FORM = {_REASON: Param(None, type=["null", "string"], title="Reason")}
+"""What the person who answers is asked besides: the operator's `params`."""
 
 
 class PromotionApproval(ApprovalOperator):
@@ -21,7 +23,7 @@ class PromotionApproval(ApprovalOperator):
     template_fields = (*ApprovalOperator.template_fields, "mode", "decision")
 
     def __init__(self, *, mode: str, decision: Any, **options: Any) -> None:
-        super().__init__(params={REASON: Param(None, type=["null", "string"], title="Reason")}, **options)
+        super().__init__(**options)
         self.mode = mode
         self.decision = decision
 
@@ -37,6 +39,6 @@ class PromotionApproval(ApprovalOperator):
         approved = answer["chosen_options"] == [self.APPROVE]
         by = answer["responded_by_user"]
         name = by["name"] if by else "nobody in time"
-        reason = (answer["params_input"].get(REASON) or "").strip()
+        reason = (answer["params_input"].get(_REASON) or "").strip()
         because = f"{'approved' if approved else 'rejected'} by {name}" + (f" ({reason})" if reason else "")
         return {"approved": approved, "by": name, "because": because}

@@ -37,8 +37,8 @@ class ShotclockPlugin(AirflowPlugin):
             "destination": "nav",
             "url_route": "model-health",
             "nav_top_level": True,
-            "icon": _icon("%2352525b"),
-            "icon_dark_mode": _icon("%23d4d4d8"),
+            "icon": _icon("%237d93bd"),
+            "icon_dark_mode": _icon("%2394a9d4"),
         },
     ]
     global_operator_extra_links = [DriftReportLink(), MlflowRunLink()]  # noqa: RUF012

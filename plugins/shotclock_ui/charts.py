@@ -17,7 +17,7 @@ SHAPES = {"fit": "circle", "watch": "triangle", "unfit": "cross", "unknown": "ri
 OUTCOMES = {"promote": ("triangle", "good"), "keep": ("square", "quiet"), "rollback": ("back", "bad")}
 KIND_NAMES = {"drift": "drift", "degradation": "degradation", "new_records": "new records"}
 
-_WIDTH, _LEFT, _RIGHT = 1040.0, 104.0, 8.0
+_WIDTH, _LEFT, _RIGHT = 1080.0, 136.0, 8.0
 _LONGEST_STEP = 96.0
 
 
@@ -199,6 +199,8 @@ def column(windows: Sequence[Window], name: str, limit: float, width: float = 23
     drawing.way([(x(number), y(score)) for number, _, score in points], "course")
     for number, window, score in points:
         over = score >= limit
+        if not over and window is not points[-1][1]:
+            continue  # what is of interest: where it drifted, and how it stands now
         tip = f"{window_name(window)}: {score:.3f}, {'drifted' if over else 'stable'}"
         drawing.mark((x(number), y(score)), "cross" if over else "circle", "unfit" if over else "fit", tip)
     return drawing.svg()

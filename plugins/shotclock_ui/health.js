@@ -73,8 +73,9 @@ for (const kind of ["mouseover", "focusin"]) {
   });
 }
 
-// The page looks again by itself, but never while somebody writes or reads an opened part.
+// What is newest stands on the right. The page looks again by itself, but never while somebody writes or reads an opened part.
 addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".wide").forEach((part) => { if (part.querySelector(".timeline")) part.scrollLeft = part.scrollWidth; });
   const seconds = Number(document.body.dataset.refresh);
   if (!seconds) return;
   setInterval(() => {
