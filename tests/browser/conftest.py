@@ -38,13 +38,13 @@ PATIENCE = 90_000  # milliseconds for one thing to come about: test machines are
 USERS = "admin:admin,viewer:viewer"
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _chromium() -> None:
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: install it (Debian: apt-get install chromium) to run these")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Path) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("browser")
     for name in ("projects", "data/raw", "var/mlflow"):
@@ -70,7 +70,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Pa
     config.project.cache_clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow(home: Path) -> Iterator[SimpleNamespace]:
     """The running stack: its address, the users' passwords, its API."""
     environment = {**os.environ, "SHOTCLOCK_PORT": str(_free_port()), "SHOTCLOCK_MLFLOW_PORT": str(_free_port())}
@@ -100,7 +100,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -108,7 +108,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def log_in(chromium: Browser, airflow: SimpleNamespace) -> Callable[[str], object]:
     """`log_in("admin")`: what a browser keeps once this user has come in through Airflow's own form."""
 
