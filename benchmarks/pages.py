@@ -10,9 +10,12 @@ import argparse
 import os
 import random
 import sqlite3
+import statistics
+import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,11 +26,14 @@ from shotclock.config import project, settings
 
 TEMPLATE = "template"
 DAY = 86_400_000  # milliseconds, as MLflow counts
+FLOWS = {"batch": "inference", "application": "inference", "drift": "monitoring", "performance": "monitoring"}
 EVERY = 20  # windows from one retraining to the next
+TABLES = ("runs", "tags", "params", "metrics", "latest_metrics")
 TIMES = 7
 
 
 def main() -> None:
+    sys.path.insert(0, str(Path(__file__).parents[1] / "plugins"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--projects", type=int, default=50)
     parser.add_argument("--windows", type=int, default=200, help="of each project")
@@ -62,7 +68,9 @@ def train_template(folder: Path) -> None:
 
     registry.prepare_store()
     for flow in (flows.train, flows.score, flows.check, flows.retrain):
-        flow(TEMPLATE, "benchmark")
+        flow(TEMPLATE, "first")
+    for flow in (flows.score, flows.check):
+        flow(TEMPLATE, "second")
 
 
 def write_project(folder: Path, name: str) -> None:
@@ -95,14 +103,8 @@ class Source:
         self.runs: dict[str, list[str]] = {}
         for run, kind in kinds:
             self.runs.setdefault(kind, []).append(run)
-        self.rows = {
-            table: [self._of(table, run) for run in ()]
-            for table in ("runs", "tags", "params", "metrics", "latest_metrics")
-        }
         self.known = {
-            run: {table: self._of(table, run) for table in ("runs", "tags", "params", "metrics", "latest_metrics")}
-            for runs in self.runs.values()
-            for run in runs
+            run: {table: self._of(table, run) for table in TABLES} for runs in self.runs.values() for run in runs
         }
 
     def _of(self, table: str, run: str) -> list[dict[str, Any]]:
@@ -117,13 +119,15 @@ class Source:
         self.model(name, 1 + windows // EVERY)
         self.decide(experiment, name, begin - 1000, champion, "first")
         for number in range(windows):
-            at, window = begin + number * DAY, f"{number:016x}"
+            at, window, run = begin + number * DAY, f"{number:016x}", f"w{number}"
+            tags = {"champion": champion, "window": window, "batch": number + 1, "number": number + 1}
+            tags["batches"] = f"week_{number + 1:03d}.parquet"
+            bad = number % EVERY == EVERY // 2
             for kind in ("batch", "application", "drift", "performance"):
-                tags = {"champion": champion, "window": window, "batch": number + 1, "number": number + 1}
-                self.copy(experiment, name, kind, at, f"w{number}", tags, chance)
-            if number % EVERY == EVERY - 1:
-                for kind in ("alert", "alert"):
-                    self.copy(experiment, name, kind, at + 1000, f"w{number}", {"champion": champion, "window": window})
+                self.copy(experiment, name, kind, at, run, tags, chance, which=0 if bad else -1)
+            if bad:
+                for which in (0, 1):
+                    self.copy(experiment, name, "alert", at + 1000, run, tags, which=which)
                 champion += 1
                 self.decide(experiment, name, at + 60_000, champion, f"r{number}")
 
@@ -133,7 +137,7 @@ class Source:
         for _ in range(5):
             self.copy(experiment, name, "candidate", at, run, {})
 
-    def copy(
+    def copy(  # noqa: PLR0913, PLR0917 (one run of MLflow)
         self,
         experiment: int,
         name: str,
@@ -142,10 +146,17 @@ class Source:
         run: str,
         tags: dict[str, Any],
         chance: random.Random | None = None,
+        which: int = -1,
     ) -> None:
-        new, known = uuid.uuid4().hex, self.known[self.runs[kind][-1]]
+        """Copy one run of a kind, by default the newest, with other tags and, by chance, other figures."""
+        new, known = uuid.uuid4().hex, self.known[self.runs[kind][which]]
         changed = {f"shotclock.{key}": str(value) for key, value in tags.items()}
-        changed |= {"shotclock.key": new, "shotclock.project": name, "airflow.run_id": run}
+        changed |= {
+            "shotclock.key": new,
+            "airflow.dag_id": f"{name}.{FLOWS.get(kind, 'retraining')}",
+            "shotclock.project": name,
+            "airflow.run_id": run,
+        }
         for row in known["runs"]:
             self.insert(
                 "runs", row | {"run_uuid": new, "experiment_id": experiment, "start_time": at, "end_time": at + 500}
@@ -156,7 +167,7 @@ class Source:
             self.insert("params", row | {"run_uuid": new})
         for table in ("metrics", "latest_metrics"):
             for row in known[table]:
-                moved = chance.uniform(-0.02, 0.02) if chance and row["value"] < 2 else 0.0
+                moved = chance.uniform(-0.01, 0.01) if chance and row["value"] < 0.5 else 0.0
                 self.insert(table, row | {"run_uuid": new, "value": row["value"] + moved})
 
     def insert(self, table: str, row: dict[str, Any]) -> int:
@@ -189,7 +200,35 @@ class Source:
 
 
 def measure() -> None:
-    print("to come")
+    """Times of the read models and of the whole pages, in this process."""
+    from shotclock.steps import health
+    from shotclock_ui import health_pages
+    from shotclock_ui.activity import Live
+
+    every, names = health.Projects(), [path.stem for path in settings().projects.glob("*.yaml")]
+    live = {name: Live() for name in names}
+    chosen = iter(names * 2)
+
+    def overview() -> str:
+        return health_pages.overview(every.overview(), live)
+
+    def one() -> str:
+        return health_pages.project(health.details(next(chosen)), Live())
+
+    print(f"{len(names)} projects\n{'page':30} {'seconds':>8} {'KB':>6}")
+    show("overview, the first time", overview, 1)
+    show("overview, again", overview, TIMES)
+    show("one project", one, TIMES)
+
+
+def show(what: str, page: Callable[[], str], times: int) -> None:
+    """The median of some calls."""
+    seconds, size = [], 0
+    for _ in range(times):
+        start = time.perf_counter()
+        size = len(page())
+        seconds.append(time.perf_counter() - start)
+    print(f"{what:30} {statistics.median(seconds):8.2f} {size / 1000:6.0f}", flush=True)
 
 
 if __name__ == "__main__":

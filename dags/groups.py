@@ -4,7 +4,7 @@ from typing import Any
 
 from assets import champion
 from common import DOCS, step
-from shotclock_airflow.approval import PromotionApproval
+from shotclock_airflow.approval import FORM, PromotionApproval
 from shotclock_airflow.notifiers import Approval, tell_decisions
 
 MODE = "{{ params.mode }}"
@@ -26,6 +26,7 @@ def compete(project: str, candidates: Any, data: Any, seed: Any = None) -> Any:
         decision=decision,
         subject=f"{project}: promote the challenger?",
         body="{{ ti.xcom_pull(task_ids='gate', key='summary') }}",
+        params=FORM,
         notifiers=Approval(project),
     )
     promoted = step(project, "training.promote", outlets=[champion(project)], **tell_decisions(project))

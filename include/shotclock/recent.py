@@ -13,7 +13,7 @@ from typing import Any
 from shotclock import history, registry
 
 _OVERLAP = timedelta(minutes=2)  # clocks of several machines differ, and a run is written a moment after it ended
-_LONGEST = timedelta(minutes=10)  # then everything is read again
+_LONGEST = timedelta(minutes=10)  # then a kind is read again as a whole, one at a look
 
 Runs = dict[str, list[Any]]  # newest first, by project
 
@@ -28,20 +28,28 @@ class Recent:
     def __init__(self, kinds: Mapping[str, int]) -> None:
         self._kinds, self._lock = kinds, threading.Lock()
         self._projects: frozenset[str] = frozenset()
-        self._made = self._seen = datetime.min.replace(tzinfo=UTC)
+        self._seen = datetime.min.replace(tzinfo=UTC)
         self._kept: dict[str, Runs] = {}
+        self._made: dict[str, datetime] = {}
 
     def of(self, projects: Sequence[str]) -> dict[str, Runs]:
         """By kind and project, as the store has them now. A decision that was skipped is none."""
         with self._lock:
             now = datetime.now(UTC)
-            if frozenset(projects) != self._projects or now - self._made > _LONGEST:
-                self._kept = {kind: _read(projects, kind, most) for kind, most in self._kinds.items()}
-                self._projects, self._made = frozenset(projects), now
+            if frozenset(projects) != self._projects:
+                self._read(projects, list(self._kinds), now)
+                self._projects = frozenset(projects)
             else:
                 self._update(registry.finished_since(projects, self._seen - _OVERLAP))
+                self._read(projects, [kind for kind in self._kinds if now - self._made[kind] > _LONGEST][:1], now)
             self._seen = now
             return {kind: {name: list(runs) for name, runs in found.items()} for kind, found in self._kept.items()}
+
+    def _read(self, projects: Sequence[str], kinds: Sequence[str], now: datetime) -> None:
+        for kind in kinds:
+            unless = {"decision": "skip"} if kind == "decision" else {}
+            self._kept[kind] = registry.newest_of(projects, kind, each=self._kinds[kind], unless=unless)
+            self._made[kind] = now
 
     def _update(self, changed: Runs) -> None:
         for project, runs in changed.items():
@@ -49,11 +57,6 @@ class Recent:
                 new = [run for run in runs if history.tag(run, "kind") == kind and not _is_skip(run)]
                 if new:
                     self._kept[kind][project] = _merged(self._kept[kind][project], new)[:most]
-
-
-def _read(projects: Sequence[str], kind: str, most: int) -> Runs:
-    unless = {"decision": "skip"} if kind == "decision" else {}
-    return registry.newest_of(projects, kind, each=most, unless=unless)
 
 
 def _merged(old: Sequence[Any], new: Sequence[Any]) -> list[Any]:

@@ -79,15 +79,19 @@ def _prepare_sqlite(path: Path) -> None:
         database.execute("PRAGMA journal_mode=WAL")
 
 
+def is_there() -> bool:
+    """Whether the store is there. One behind an address is taken to be; a missing file would be made by the first to ask."""
+    uri = settings().tracking_uri
+    return not uri.startswith("sqlite:") or Path(make_url(uri).database or "").is_file()
+
+
 def warm_up() -> None:
     """Open the store once, in a process that will be forked: what MLflow prepares and checks, its children inherit.
 
     Connections must not cross a fork, so they are closed again. A store behind HTTP has nothing to prepare, and one that
     does not exist yet is left alone.
     """
-    uri = settings().tracking_uri
-    database = make_url(uri).database if not uri.startswith("http") else None
-    if database is None or (uri.startswith("sqlite:") and not Path(database).exists()):
+    if settings().tracking_uri.startswith("http") or not is_there():
         return
     client = _client()
     client.get_experiment_by_name(_NOBODY)

@@ -3,6 +3,11 @@
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from airflow.sdk import Param
+
+_REASON = "why"  # not `reason`: a field would take the value of the run's parameter of the same name
+FORM = {_REASON: Param(None, type=["null", "string"], title="Reason")}
+"""What the person who answers is asked besides: the operator's `params`."""
 
 
 class PromotionApproval(ApprovalOperator):
@@ -34,4 +39,6 @@ class PromotionApproval(ApprovalOperator):
         approved = answer["chosen_options"] == [self.APPROVE]
         by = answer["responded_by_user"]
         name = by["name"] if by else "nobody in time"
-        return {"approved": approved, "by": name, "because": f"{'approved' if approved else 'rejected'} by {name}"}
+        reason = (answer["params_input"].get(_REASON) or "").strip()
+        because = f"{'approved' if approved else 'rejected'} by {name}" + (f" ({reason})" if reason else "")
+        return {"approved": approved, "by": name, "because": because}

@@ -1,4 +1,4 @@
-"""The plugin: two "Summary" tabs, two links, and the app behind them.
+"""The plugin: the page "Model health", two "Summary" tabs, two links, and the app behind them.
 
 Every Airflow process loads this file, the workers included, so the app is imported only by the process that serves it.
 """
@@ -10,6 +10,13 @@ from airflow.plugins_manager import AirflowPlugin
 from shotclock_ui.links import PREFIX, DriftReportLink, MlflowRunLink
 
 _RUN = f"{PREFIX}/summary/{{DAG_ID}}/{{RUN_ID}}"
+
+
+def _icon(colour: str) -> str:
+    """A pulse, drawn here: an address of a file would be one more that is served without a login."""
+    drawn = "<path d='M2 12h5l3-8 4 16 3-8h5'/>"
+    look = f"fill='none' stroke='{colour}' stroke-width='2' stroke-linecap='round' stroke-linejoin='round'"
+    return f"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' {look}>{drawn}</svg>"
 
 
 class ShotclockPlugin(AirflowPlugin):
@@ -24,6 +31,15 @@ class ShotclockPlugin(AirflowPlugin):
             "url_route": "summary",
         },
         {"name": "Summary", "href": _RUN, "destination": "dag_run", "url_route": "run-summary"},
+        {
+            "name": "Model health",
+            "href": f"{PREFIX}/health",
+            "destination": "nav",
+            "url_route": "model-health",
+            "nav_top_level": True,
+            "icon": _icon("%237d93bd"),
+            "icon_dark_mode": _icon("%2394a9d4"),
+        },
     ]
     global_operator_extra_links = [DriftReportLink(), MlflowRunLink()]  # noqa: RUF012
 

@@ -1,4 +1,4 @@
-"""The app behind the tabs and links. Each address names a DAG, and only who may read its XComs is answered."""
+"""The app behind the pages, tabs and links. Only who may read the XComs of the DAG or project at hand is answered."""
 
 from pathlib import Path
 
@@ -9,14 +9,10 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from shotclock.config import settings
-from shotclock_ui import outputs, pages
+from shotclock_ui import health, outputs, pages
+from shotclock_ui.headers import REPORT_POLICY, headers
 from shotclock_ui.links import mlflow_address, report_address
 
-# A report is a program of its own: it may draw, and nothing else. It gets no origin, no cookie and no network.
-REPORT_POLICY = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; font-src data:; frame-ancestors 'self'"
-)
 _FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 app = FastAPI(
@@ -29,6 +25,9 @@ app = FastAPI(
     redoc_url=None,
     openapi_url=None,
 )
+
+app.include_router(health.router)
+health.warm_up()
 
 
 @app.get("/summary/{dag_id}/{run_id}")
@@ -63,7 +62,7 @@ def report(dag_id: str, run_id: str, task_id: str, map_index: str, session: Sess
     path = _report_file(left.get("report", ""), settings().data)
     if path is None:
         return _missing("This task made no drift report, or the file is no longer there.")
-    return FileResponse(path, media_type="text/html", headers=_headers(REPORT_POLICY))
+    return FileResponse(path, media_type="text/html", headers=headers(REPORT_POLICY))
 
 
 def _report_file(address: str, folder: Path) -> Path | None:
@@ -112,13 +111,4 @@ def _missing(note: str) -> HTMLResponse:
 
 
 def _html(page: str, status: int = 200) -> HTMLResponse:
-    return HTMLResponse(page, status, _headers(pages.POLICY))
-
-
-def _headers(policy: str) -> dict[str, str]:
-    return {
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "private, no-cache",
-    }
+    return HTMLResponse(page, status, headers(pages.POLICY))

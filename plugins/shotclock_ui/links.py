@@ -16,9 +16,32 @@ _MLFLOW_UI = "http://127.0.0.1:5000"
 
 def report_address(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
     """The path, on Airflow's own host, under which the drift report of a task is served."""
+    return _address(PREFIX, "report", dag_id, run_id, task_id, map_index)
+
+
+def health_address(*place: str) -> str:
+    """The path of the Model health page; of a project's page, when it is named."""
+    return _address(PREFIX, "health", *place)
+
+
+def window_report_address(project: str, mlflow_run_id: str) -> str:
+    """The path of a window's drift report, as MLflow holds it."""
+    return _address(PREFIX, "health", project, "report", mlflow_run_id)
+
+
+def dag_run_address(dag_id: str, run_id: str) -> str:
+    """The page of a DAG run in Airflow's UI."""
+    return _address("dags", dag_id, "runs", run_id)
+
+
+def api_address() -> str:
+    """Airflow's public REST API."""
+    return _address("api", "v2")
+
+
+def _address(*place: object) -> str:
     base = urlsplit(conf.get("api", "base_url", fallback="/")).path.rstrip("/")
-    place = "/".join(quote(str(part), safe="") for part in (dag_id, run_id, task_id, map_index))
-    return f"{base}/{PREFIX}/report/{place}"
+    return "/".join([base, *(quote(str(part), safe="") for part in place)])
 
 
 def mlflow_address(run_id: str) -> str:

@@ -16,8 +16,12 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from shotclock import registry
+from shotclock.runs import Run
+
 ROOT = Path(__file__).parents[2]
 DAG_ID = "sample.training"
+EVIL = "<script>alert(1)</script>"
 SUMMARY_OF_INGEST = """# Ingest
 
 Evil column: <script>alert(1)</script>, [evil link](javascript:alert(1)), ![tracker](http://example.org/x.png)
@@ -96,20 +100,33 @@ open("run_id", "w").write(run.run_id)
 """
 
 
+PROJECT = """
+name: sample
+title: "Sample <script>alert(1)</script>"
+data: {training: a.parquet, production: b.parquet}
+columns: {id: id, time: day, target: hit, features: {near: {type: number}}}
+"""
+
+
 @dataclass(frozen=True)
 class Server:
     home: Path
     address: str
     run: str
     tokens: dict[str, str]
+    checks: dict[str, str]
+    """MLflow runs of the project `sample`, by kind."""
 
     def get(self, path: str, user: str | None = "viewer", **options) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.tokens[user]}"} if user else {}
-        path = path.replace("RUN", quote(self.run, safe=""))
+        path = path.replace("RUN", quote(self.run, safe="")).replace("CHECK", self.checks["drift"])
         return httpx.get(f"{self.address}{path}", headers=headers, timeout=30, **options)
 
     def page(self, kind: str, *place: object) -> httpx.Response:
         return self.get("/".join(["/shotclock", kind, *(quote(str(part), safe="") for part in place)]))
+
+    def health(self, *place: str, user: str | None = "viewer") -> httpx.Response:
+        return self.get("/".join(["/shotclock/health", *place]), user)
 
     def links(self, task_id: str, map_index: int = -1) -> dict[str, str | None]:
         place = f"/api/v2/dags/{DAG_ID}/dagRuns/RUN/taskInstances/{task_id}/links?map_index={map_index}"
@@ -123,6 +140,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     port = _free_port()
     environment = _environment(home, port)
     _lay_out(home)
+    checks = _check(home)
     subprocess.run(
         [sys.executable, "-c", RUN_THE_DAG, str(home / "dags"), DAG_ID],
         **_quietly(home, environment),
@@ -137,7 +155,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_until_up(process, address, home / "log.txt")
-        yield Server(home, address, (home / "run_id").read_text(), _log_in(home, address))
+        yield Server(home, address, (home / "run_id").read_text(), _log_in(home, address), checks)
     finally:
         _end(process)
 
@@ -155,6 +173,8 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
         "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test, at least sixty-four bytes long, used nowhere else",
+        "SHOTCLOCK_HOME": str(home),
+        "SHOTCLOCK_PROJECTS": str(home / "projects"),
         "SHOTCLOCK_DATA": str(home / "data"),
         "SHOTCLOCK_MLFLOW_UI": "http://mlflow.test:5001/",
     }
@@ -162,9 +182,16 @@ def _environment(home: Path, port: int) -> dict[str, str]:
 
 def _lay_out(home: Path) -> None:
     runs = home / "data" / "sample" / "runs"
-    for folder in (home / "dags", runs, home / "data-other", home / "data" / "sample" / "folder.html"):
+    for folder in (
+        home / "dags",
+        home / "projects",
+        runs,
+        home / "data-other",
+        home / "data" / "sample" / "folder.html",
+    ):
         folder.mkdir(parents=True)
     (home / "dags" / "sample.py").write_text(DAG_FILE.format(summary=SUMMARY_OF_INGEST, tricks=TRICKS, dag_id=DAG_ID))
+    (home / "projects" / "sample.yaml").write_text(PROJECT)
     (runs / "drift.html").write_text("<h1>the drift report</h1>")
     for secret in (
         home / "secret.html",
@@ -173,6 +200,24 @@ def _lay_out(home: Path) -> None:
     ):
         secret.write_text("secret")
     (home / "data" / "sample" / "link.html").symlink_to(home / "secret.html")
+
+
+def _check(home: Path) -> dict[str, str]:
+    """Two checks of the project in its MLflow store; the drift check has left a report."""
+    report, made = home / "drift_report.html", {}
+    report.write_text("<h1>the report in MLflow</h1>")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MLFLOW_TRACKING_URI", "SHOTCLOCK_ARTIFACTS", "SHOTCLOCK_DATA"):
+            patch.delenv(name, raising=False)
+        patch.setenv("SHOTCLOCK_HOME", str(home))
+        registry.prepare_store()
+        for kind in ("drift", "performance"):
+            told = {"verdict": "ok", "reason": EVIL, "window": "w", "champion": "1", "batches": "b.parquet"}
+            with registry.tracked(Run("sample", "monitoring", "m1"), kind, kind, kind=kind) as run:
+                run.record(metrics={"drift_share": 0.0}, tags=told | {"report": report})
+                run.artifact(report)
+            made[kind] = run.id
+    return made
 
 
 def _quietly(home: Path, environment: dict[str, str]) -> dict:
@@ -221,6 +266,9 @@ PAGES = [
     f"/shotclock/summary/{DAG_ID}/RUN",
     f"/shotclock/summary/{DAG_ID}/RUN/ingest/-1",
     f"/shotclock/report/{DAG_ID}/RUN/drift_check/-1",
+    "/shotclock/health",
+    "/shotclock/health/sample",
+    "/shotclock/health/sample/report/CHECK",
 ]
 
 
@@ -376,12 +424,59 @@ def test_the_drift_report_link_of_the_task_opens_the_report(server: Server) -> N
     assert address in server.page("summary", DAG_ID, "RUN").text
 
 
+def test_the_model_health_pages_show_what_the_store_holds_and_text_stays_text(server: Server) -> None:
+    for page in (server.health(), server.health("sample")):
+        assert "&lt;script&gt;alert(1)" in page.text
+        assert EVIL not in page.text
+        assert "'unsafe-inline'" not in page.headers["content-security-policy"]
+        assert page.headers["x-content-type-options"] == "nosniff"
+    assert f"/shotclock/health/sample/report/{server.checks['drift']}" in server.health("sample").text
+
+
+def test_a_windows_report_is_served_from_mlflow_in_a_sandbox(server: Server) -> None:
+    answer = server.health("sample", "report", server.checks["drift"])
+    assert answer.text == "<h1>the report in MLflow</h1>"
+    assert answer.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none';")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ("no_such_project",),
+        ("..%2f..%2fprojects%2fsample",),
+        ("%2e%2e",),
+        ("Sample",),
+        ("sample.yaml",),
+        ("sample", "report", "0" * 32),
+        ("sample", "report", "..%2f..%2fsecret.html"),
+        ("sample", "report", "performance"),
+        ("no_such_project", "report", "drift"),
+    ],
+)
+def test_what_is_no_project_and_no_report_is_not_found(server: Server, place: tuple[str, ...]) -> None:
+    *front, last = place
+    answer = server.health(*front, server.checks.get(last, last))
+    assert answer.status_code == 404
+    assert "the report in MLflow" not in answer.text
+
+
+def test_the_pages_change_nothing_whatever_they_are_sent(server: Server) -> None:
+    headers = {"Authorization": f"Bearer {server.tokens['starter']}"}
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = httpx.request(method, f"{server.address}/shotclock/health/sample", headers=headers, timeout=30)
+        assert answer.status_code == 405
+
+
 def test_the_plugin_loads_and_adds_a_tab_to_task_instance_and_run(server: Server) -> None:
     assert server.get("/api/v2/plugins/importErrors").raise_for_status().json()["import_errors"] == []
     plugins = server.get("/api/v2/plugins").raise_for_status().json()["plugins"]
     views = next(plugin["external_views"] for plugin in plugins if plugin["name"] == "shotclock")
-    assert {view["destination"]: view["name"] for view in views} == {"task_instance": "Summary", "dag_run": "Summary"}
-    assert len({view["url_route"] for view in views}) == 2
+    assert {view["destination"]: view["name"] for view in views} == {
+        "task_instance": "Summary",
+        "dag_run": "Summary",
+        "nav": "Model health",
+    }
+    assert len({view["url_route"] for view in views}) == 3
 
 
 def test_a_worker_that_loads_the_plugin_does_not_load_its_app(server: Server) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -297,3 +298,63 @@ def test_of_two_who_promote_at_the_same_time_exactly_one_wins(store, versions, m
         winners = [number for number in pool.map(attempt, rivals) if number]
     assert len(winners) == 1
     assert aliases(store) == (winners[0], "1")
+
+
+def made(project, number, kind="drift", **tags):
+    with registry.tracked(Run(project, "monitoring", f"m{number}"), kind, kind, kind=kind) as record:
+        record.record(tags={"number": number, **tags})
+    time.sleep(0.002)  # MLflow knows milliseconds
+
+
+def numbers(found):
+    return {project: [run.data.tags["shotclock.number"] for run in runs] for project, runs in found.items()}
+
+
+def test_the_newest_runs_of_several_projects_come_together_also_of_one_that_is_crowded_out(at):
+    at("empty")
+    made("quiet", 1)
+    for number in range(2, 7):
+        made("busy", number)
+    found = registry.newest_of(["quiet", "busy", "unknown"], "drift", each=2)
+    assert numbers(found) == {"quiet": ["1"], "busy": ["6", "5"], "unknown": []}
+
+
+def test_runs_with_an_unwanted_tag_are_left_out(at):
+    at("empty")
+    made("one", 1, decision="keep")
+    made("one", 2, decision="skip")
+    assert numbers(registry.newest_of(["one"], "drift", each=5, unless={"decision": "skip"})) == {"one": ["1"]}
+
+
+def test_what_has_finished_since_a_moment_is_found_of_every_kind(at):
+    at("empty")
+    made("one", 1)
+    time.sleep(0.02)
+    moment = datetime.now(UTC)
+    made("one", 2)
+    made("one", 3, kind="alert")
+    assert numbers(registry.finished_since(["one", "unknown"], moment)) == {"one": ["3", "2"]}
+
+
+def test_asking_about_a_project_makes_no_experiment(at):
+    at("empty")
+    registry.newest_of(["unknown"], "drift", each=1)
+    registry.finished_since(["unknown"], datetime.now(UTC))
+    assert registry._experiments(["unknown"]) == {}
+
+
+def test_the_versions_in_service_of_several_projects_are_told_at_once(at):
+    at("rested")
+    assert registry.champions(["shots", "unknown"]) == {"shots": "2"}
+    assert [version.number for version in registry.versions("shots")] == ["2", "1"]
+
+
+def test_a_runs_kind_is_told_to_its_own_project_only(at):
+    at("alerted")
+    (run,) = registry.newest("shots", "drift")
+    assert registry.kind(run.info.run_id, "shots") == "drift"
+    assert registry.kind(run.info.run_id, "other") is None
+    assert registry.kind("0" * 32, "shots") is None
+    assert "columns drifted" in registry.text(run.info.run_id, "drift_report.html")
+    with pytest.raises(StoreError, match=r"has no 'nothing\.html'"):
+        registry.text(run.info.run_id, "nothing.html")

@@ -108,7 +108,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Competition:
-    """One training or retraining that reached its gate, and what came of it. `decision` is None while it is undecided."""
+    """One training or retraining that reached its gate, and what came of it; or a rollback, which has no gate.
+
+    `decision` is None while it is undecided, or where it is older than those in sight.
+    """
 
     at: datetime
     dag_id: str
@@ -350,7 +353,7 @@ def _competitions(name: str, decisions: Sequence[Decided]) -> tuple[Competition,
     why = {_place(run): history.tag(run, "why") for run in whys}
     winners = {run.info.run_id: run.data.params.get("winner", "") for run in trainings}
     decided = {(f"{name}.{done.flow}", done.run): done for done in decisions}
-    return tuple(
+    competed = [
         Competition(
             at=history.at(run),
             dag_id=_place(run)[0],
@@ -361,7 +364,13 @@ def _competitions(name: str, decisions: Sequence[Decided]) -> tuple[Competition,
             candidates=_candidates(history.tag(run, "training_run"), winners, candidates),
         )
         for run in gates
-    )
+    ]
+    rolled_back = [
+        Competition(done.at, f"{name}.{done.flow}", done.run, "", None, done, ())
+        for done in decisions
+        if done.outcome == "rollback"
+    ]
+    return tuple(sorted([*competed, *rolled_back], key=lambda one: one.at, reverse=True))
 
 
 def _place(run: Any) -> tuple[str, str]:

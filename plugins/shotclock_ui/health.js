@@ -1,0 +1,85 @@
+
+// A button asks for a reason and acts through Airflow's own API: the browser sends the user's cookie, so Airflow decides.
+const STEPS = {
+  retrain: (form, project) => ["POST", `/dags/${project}.retraining/dagRuns`, { logical_date: null, conf: { reason: form.get("reason") } }],
+  rollback: (form, project) => ["POST", `/dags/${project}.rollback/dagRuns`, { logical_date: null, conf: { reason: form.get("reason"), version: Number(form.get("version")) } }],
+  approve: (form, _, asked) => answer("Approve", form, asked),
+  reject: (form, _, asked) => answer("Reject", form, asked),
+};
+const DONE = {
+  retrain: "The retraining is on its way.",
+  rollback: "The rollback is on its way.",
+  approve: "Approved: the challenger is being put into service.",
+  reject: "Rejected: the champion stays.",
+};
+
+function answer(option, form, asked) {
+  const task = `/dags/${asked.dag}/dagRuns/${encodeURIComponent(asked.run)}/taskInstances/approve/-1/hitlDetails`;
+  return ["PATCH", task, { chosen_options: [option], params_input: { why: form.get("reason") } }];
+}
+
+async function refusal(response, project) {
+  if (response.status === 401) return "Your login has ended. Log in to Airflow again, then repeat this.";
+  if (response.status === 403) return `You may look at ${project}, but not do this: Airflow gives your user no right to it. Ask whoever manages its users for the right to run this project's DAGs.`;
+  if (response.status === 409) return "Somebody else was faster: this has been answered already. Close this and look again.";
+  const told = await response.json().catch(() => ({}));
+  const detail = typeof told.detail === "string" ? told.detail : JSON.stringify(told.detail ?? "");
+  return `Airflow refused (${response.status}): ${detail}`;
+}
+
+async function act(form) {
+  const actions = document.querySelector(".actions");
+  const { api, project } = actions.dataset;
+  const [method, path, body] = STEPS[form.dataset.action](new FormData(form), project, form.dataset);
+  const said = form.querySelector(".refused");
+  const button = form.querySelector("[type=submit]");
+  said.textContent = "";
+  button.disabled = true;
+  try {
+    const response = await fetch(api + path, { method, credentials: "same-origin", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(body) });
+    if (!response.ok) { said.textContent = await refusal(response, project); return; }
+    form.reset();
+    form.closest("dialog").close();
+    actions.querySelector(".said").textContent = DONE[form.dataset.action];
+    setTimeout(() => location.reload(), 2500);
+  } catch {
+    said.textContent = "Airflow did not answer. Nothing is known to have happened; look again before you repeat this.";
+  } finally {
+    button.disabled = false;
+  }
+}
+
+addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens).showModal();
+  if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
+});
+addEventListener("submit", (event) => {
+  if (!event.target.dataset.action) return;
+  event.preventDefault();
+  act(event.target);
+});
+
+// An explanation stays inside the page, and Escape shuts it.
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") document.querySelectorAll(".term:hover, .term:focus").forEach((term) => term.classList.add("shut"));
+});
+for (const kind of ["mouseover", "focusin"]) {
+  addEventListener(kind, (event) => {
+    const term = event.target.closest?.(".term");
+    if (!term || term.contains(event.relatedTarget)) return;
+    term.classList.remove("shut", "right");
+    term.classList.toggle("right", term.querySelector(".tip").getBoundingClientRect().right > innerWidth - 8);
+  });
+}
+
+// What is newest stands on the right. The page looks again by itself, but never while somebody writes or reads an opened part.
+addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".wide").forEach((part) => { if (part.querySelector(".timeline")) part.scrollLeft = part.scrollWidth; });
+  const seconds = Number(document.body.dataset.refresh);
+  if (!seconds) return;
+  setInterval(() => {
+    const busy = document.hidden || document.querySelector("dialog[open], details[open]") || document.activeElement?.closest(".term");
+    if (!busy) location.reload();
+  }, seconds * 1000);
+});

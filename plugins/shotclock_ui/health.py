@@ -1,0 +1,121 @@
+"""The addresses of the Model health pages. A project is shown to whoever may read its monitoring DAG.
+
+Nothing here changes anything: the buttons' script asks Airflow's own REST API, which knows what the user may do. The
+user's cookie is `SameSite=Lax`, so no page of another site can press them.
+"""
+
+import logging
+import re
+import threading
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.common.db.common import SessionDep
+from airflow.api_fastapi.core_api.security import GetUserDep
+from airflow.models.dag import DagModel
+from fastapi import APIRouter, Depends, HTTPException
+from fastapi.responses import HTMLResponse
+
+from shotclock.config import settings
+from shotclock.errors import StoreError
+from shotclock_ui import activity
+from shotclock_ui.headers import REPORT_POLICY, headers
+
+if TYPE_CHECKING:
+    from shotclock.steps.health import Projects
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # as `Project.name` has it
+_RUN = re.compile(r"[0-9a-f]{32}")
+
+router = APIRouter(prefix="/health")
+
+
+def _may_read(project: str, user: GetUserDep) -> str:
+    """The project's name, once the user may read it and it is there."""
+    if not _NAME.fullmatch(project):
+        raise HTTPException(404, "Not found")
+    if not _is_readable(project, user):
+        raise HTTPException(403, "Forbidden")
+    if not (settings().projects / f"{project}.yaml").is_file():
+        raise HTTPException(404, "Not found")
+    return project
+
+
+Readable = Annotated[str, Depends(_may_read)]
+
+
+def _is_readable(project: str, user: GetUserDep) -> bool:
+    dag = f"{project}.monitoring"
+    details = DagDetails(id=dag, team_name=DagModel.get_team_name(dag))
+    return bool(
+        get_auth_manager().is_authorized_dag(
+            method="GET", access_entity=DagAccessEntity.XCOM, details=details, user=user
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _projects() -> "Projects":
+    """What all requests share. MLflow takes seconds to import, so this is the first to do so, beside the server's start."""
+    from shotclock.steps import health
+
+    return health.Projects()
+
+
+def warm_up() -> None:
+    """Read everything once, so that the first reader does not wait for it."""
+    threading.Thread(target=_warm_up, name="model-health", daemon=True).start()
+
+
+def _warm_up() -> None:
+    from shotclock import registry
+
+    if registry.is_there():
+        _projects().overview()
+    else:
+        log.info("no MLflow store yet: nothing to read for the Model health page")
+
+
+@router.get("")
+def overview(user: GetUserDep, session: SessionDep) -> HTMLResponse:
+    """Every project that the user may read."""
+    from shotclock_ui import health_pages
+
+    names = [path.stem for path in settings().projects.glob("*.yaml")]
+    mine = {name for name in names if _is_readable(name, user)}
+    live = activity.of(session, mine)
+    found = _projects().overview({name: state.activity for name, state in live.items() if state.activity}, mine)
+    return _page(health_pages.overview(found, live))
+
+
+@router.get("/{project}")
+def project(project: Readable, session: SessionDep) -> HTMLResponse:
+    """One project."""
+    from shotclock.steps import health
+    from shotclock_ui import health_pages
+
+    live = activity.of(session, [project])[project]
+    return _page(health_pages.project(health.details(project, live.activity), live))
+
+
+@router.get("/{project}/report/{run_id}")
+def report(project: Readable, run_id: str) -> HTMLResponse:
+    """The drift report of one window, as MLflow holds it."""
+    from shotclock import registry
+
+    if not _RUN.fullmatch(run_id) or registry.kind(run_id, project) != "drift":
+        raise HTTPException(404, "This project has no such drift report.")
+    try:
+        return HTMLResponse(registry.text(run_id, "drift_report.html"), headers=headers(REPORT_POLICY))
+    except StoreError as error:
+        raise HTTPException(404, "The report of this window is no longer in MLflow.") from error
+
+
+def _page(html: str) -> HTMLResponse:
+    from shotclock_ui import health_pages
+
+    return HTMLResponse(html, headers=headers(health_pages.POLICY))

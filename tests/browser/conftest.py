@@ -1,0 +1,159 @@
+"""One running Airflow, and a real browser that is logged in to it.
+
+The project `approving` asks a person before a promotion. Its first champion has scored the production rows, and they have
+been checked: so it begins where a reader's question begins, with an alert that nobody has answered.
+"""
+
+import json
+import os
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from yaml import safe_dump, safe_load
+
+import launcher.stack
+from launcher.api import Api
+from launcher.environment import airflow_environment
+from launcher.layout import Layout
+from launcher.readiness import wait_for_airflow, wait_for_dags
+from launcher.stack import running
+from shotclock import config, flows, registry
+
+ROOT = Path(__file__).parents[2]
+PROJECT = "approving"
+EVIL = "<script>document.title = 'run'</script>"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+PATIENCE = 90_000  # milliseconds for one thing to come about: test machines are slow
+USERS = "admin:admin,viewer:viewer"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _chromium() -> None:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on this machine: install it (Debian: apt-get install chromium) to run these")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Path) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("browser")
+    for name in ("projects", "data/raw", "var/mlflow"):
+        (folder / name).mkdir(parents=True)
+    for path in (dev_path, prod_path):
+        (folder / "data" / "raw" / path.name).symlink_to(path.resolve())
+    rules = safe_load((ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8"))
+    rules |= {"name": PROJECT, "title": f"Shots {EVIL}"}
+    rules["training"] |= {"backend": "scikit-learn", "candidates": ["decision_tree"], "iterations": 2, "folds": 2}
+    rules["gate"] |= {"mode": "approval"}
+    (folder / "projects" / f"{PROJECT}.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("SHOTCLOCK_DATA", "SHOTCLOCK_DATA_DIR", "SHOTCLOCK_ARTIFACTS", "MLFLOW_TRACKING_URI"):
+            patch.delenv(name, raising=False)
+        patch.setenv("SHOTCLOCK_HOME", str(folder))
+        patch.setenv("SHOTCLOCK_PROJECTS", "projects")
+        config.project.cache_clear()
+        registry.prepare_store()
+        patch.setattr(registry.Verifier, "verify", lambda *_: 0.0)  # seconds, and told in other tests
+        flows.train(PROJECT, "first")
+        flows.score(PROJECT, "first")
+        yield folder
+    config.project.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def airflow(home: Path) -> Iterator[SimpleNamespace]:
+    """The running stack: its address, the users' passwords, its API."""
+    environment = {**os.environ, "SHOTCLOCK_PORT": str(_free_port()), "SHOTCLOCK_MLFLOW_PORT": str(_free_port())}
+    environment.pop("AIRFLOW_HOME", None)
+    with pytest.MonkeyPatch.context() as patch, _with_a_viewer(patch), running(Layout.of(environment)) as stack:
+        api = Api(stack.layout.address, stack.login)
+        wait_for_airflow(stack, api)
+        wait_for_dags(stack, api, PROJECT)
+        passwords = json.loads((stack.layout.airflow / "passwords.json").read_text("utf-8"))
+        yield SimpleNamespace(stack=stack, api=api, address=stack.layout.address, passwords=passwords)
+
+
+@contextmanager
+def _with_a_viewer(patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Beside the one who may do everything, one who may only look."""
+
+    def both(*arguments: object) -> dict[str, str]:
+        return airflow_environment(*arguments) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
+
+    patch.setattr(launcher.stack, "airflow_environment", both)
+    yield
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def log_in(chromium: Browser, airflow: SimpleNamespace) -> Callable[[str], object]:
+    """`log_in("admin")`: what a browser keeps once this user has come in through Airflow's own form."""
+
+    @lru_cache
+    def kept(user: str) -> object:
+        context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        page = context.new_page()
+        page.goto(airflow.address)
+        page.locator("input[name=username]").fill(user)
+        page.locator("input[type=password]").fill(airflow.passwords[user])
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("link", name="Dags").first.wait_for()
+        state = context.storage_state()
+        context.close()
+        return state
+
+    return kept
+
+
+@pytest.fixture
+def browse(
+    chromium: Browser, airflow: SimpleNamespace, log_in: Callable[[str], object]
+) -> Iterator[Callable[..., Page]]:
+    """`browse("viewer", width=390)`: a page of a browser in which this user is logged in.
+
+    What the browser complains about (an error of a script, something that the pages' policy forbids) fails the test.
+    """
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def opened(user: str = "admin", width: int = 1280, **options: object) -> Page:
+        context = chromium.new_context(
+            base_url=airflow.address,
+            viewport={"width": width, "height": 900},
+            storage_state=log_in(user),
+            **options,
+        )
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: complaints.append(said.text) if "Content Security" in said.text else None)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,216 @@
+"""What a person does on the Model health pages, in Airflow's UI, in a real browser. The tests tell one story, in order."""
+
+import re
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, expect
+
+from shotclock import history
+from shotclock.triggers import Decided
+
+Browse = Callable[..., Page]
+
+PROJECT = "approving"
+MARKED = "Shots <script>"
+PATIENCE = 90_000  # milliseconds
+
+
+@pytest.fixture(autouse=True)
+def _patient() -> None:
+    expect.set_options(timeout=PATIENCE)
+
+
+def model_health(page: Page) -> FrameLocator:
+    """The page as the navigation opens it, inside Airflow's UI."""
+    page.goto("/")
+    page.get_by_role("link", name="Model health").click()
+    return page.frame_locator("iframe")
+
+
+def of_project(page: Page) -> FrameLocator:
+    frame = model_health(page)
+    frame.get_by_role("link", name=MARKED).click()
+    return frame
+
+
+def give_reason(frame: FrameLocator, opens: str, reason: str, button: str) -> None:
+    frame.get_by_role("button", name=opens).click()
+    dialog = frame.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill(reason)
+    dialog.get_by_role("button", name=button, exact=True).click()
+
+
+def newest() -> Decided:
+    return history.decisions(PROJECT)[0]
+
+
+def test_whoever_logs_in_finds_every_model_in_the_navigation_with_the_three_answers_in_order(browse: Browse) -> None:
+    page = browse()
+    frame = model_health(page)
+    row = frame.locator(".model")
+    expect(row).to_have_count(1)
+    text = row.inner_text()
+    places = [text.index(said) for said in ("Unknown", "v1 has not been judged yet", "Nothing yet: the next batch")]
+    assert places == sorted(places)
+    assert MARKED in text
+    assert page.title() != "run"
+
+
+def test_nobody_is_shown_anything_without_a_login(chromium, airflow: SimpleNamespace) -> None:
+    context = chromium.new_context(base_url=airflow.address)
+    page = context.new_page()
+    for place in ("", f"/{PROJECT}", f"/{PROJECT}/report/{'0' * 32}"):
+        answer = page.goto(f"/shotclock/health{place}")
+        assert answer is not None
+        assert answer.status == 401
+    context.close()
+
+
+def test_who_may_only_look_is_told_so_and_nothing_happens(browse: Browse, airflow: SimpleNamespace) -> None:
+    frame = of_project(browse("viewer"))
+    give_reason(frame, "Retrain now", "I would like to", "Retrain")
+    expect(frame.get_by_role("alert").locator("visible=true")).to_contain_text("Airflow gives your user no right to it")
+    assert all(run["run_type"] != "manual" for run in _retrainings(airflow))
+
+
+def _retrainings(airflow: SimpleNamespace) -> list[dict[str, str]]:
+    return list(airflow.api.listed(f"/dags/{PROJECT}.retraining/dagRuns", "dag_runs"))
+
+
+def test_a_retraining_is_started_by_keyboard_approved_with_a_reason_and_the_new_champion_stands_on_the_page(
+    browse: Browse, airflow: SimpleNamespace
+) -> None:
+    page = browse()
+    frame = of_project(page)
+    button = frame.get_by_role("button", name="Retrain now")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(frame.get_by_label("Reason").locator("visible=true")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(frame.get_by_role("dialog")).to_have_count(0)
+    button.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("three-point shots are another game")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(frame.get_by_role("status")).to_contain_text("on its way")
+
+    expect(frame.get_by_text("A better model waits for a person's approval")).to_be_visible()
+    (run,) = (run for run in _retrainings(airflow) if run["run_type"] == "manual")
+    assert run["conf"] == {"reason": "three-point shots are another game"}
+    _let_the_scheduler_know(airflow, run["dag_run_id"])
+    frame.get_by_role("button", name="Approve").click()
+    dialog = frame.get_by_role("dialog")
+    expect(dialog).to_contain_text("gain over the champion")
+    dialog.get_by_label("Reason").fill("looks right")
+    dialog.get_by_role("button", name="Approve", exact=True).click()
+
+    expect(frame.get_by_text("v2, in service since")).to_be_visible()
+    assert (newest().outcome, newest().champion, newest().by) == ("promote", "2", "admin")
+    assert newest().reason.startswith("approved by admin (looks right); gain over the champion ")
+    expect(frame.locator(".decisions li").first).to_contain_text("three-point shots are another game")
+    assert page.title() != "run"
+
+
+def _let_the_scheduler_know(airflow: SimpleNamespace, run: str) -> None:
+    """An answer within a second of the question would come before the scheduler knows that the task has asked."""
+    log = airflow.stack.layout.logs / "scheduler.log"
+    line = f"TaskInstance Finished: dag_id={PROJECT}.retraining, task_id=approve, run_id={run},"
+    until = time.monotonic() + PATIENCE / 1000
+    while line not in log.read_text("utf-8", errors="replace"):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+
+def test_the_new_champion_is_judged_and_its_figures_carry_interval_and_window(browse: Browse) -> None:
+    frame = model_health(browse())
+    row = frame.locator(".model")
+    expect(row).to_contain_text("dataset_kobe_prod · 1,624 labelled rows")
+    expect(row.locator(".figure")).to_have_text(re.compile(r"^-?0\.\d{3} \[-?0\.\d{3}, -?0\.\d{3}\]$"))
+    term = row.locator(".term", has_text="Skill").first
+    expect(term.get_by_role("tooltip")).to_be_hidden()
+    term.focus()
+    expect(term.get_by_role("tooltip")).to_contain_text("How much better the model's log loss is")
+
+
+def test_the_drift_report_opens_from_the_task_from_the_dag_run_and_from_the_page(
+    browse: Browse, airflow: SimpleNamespace
+) -> None:
+    page = browse()
+    run = _checked(airflow)
+    page.goto(f"/dags/{PROJECT}.monitoring/runs/{run}/tasks/drift_check")
+    _is_the_report(page, page.get_by_role("link", name="Drift report"))
+    page.goto(f"/dags/{PROJECT}.monitoring/runs/{run}/plugin/run-summary")
+    _is_the_report(page, page.frame_locator("iframe").get_by_role("link", name="Drift report"))
+    _is_the_report(page, of_project(page).get_by_role("link", name="Drift report"))
+
+
+def _checked(airflow: SimpleNamespace) -> str:
+    """The first monitoring run that has ended well."""
+    until = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < until:
+        runs = airflow.api.listed(f"/dags/{PROJECT}.monitoring/dagRuns", "dag_runs")
+        for run in runs:
+            if run["state"] == "success":
+                return str(run["dag_run_id"])
+        time.sleep(0.5)
+    raise AssertionError("no monitoring run has ended well")
+
+
+def _is_the_report(page: Page, link) -> None:
+    with page.context.expect_page() as opening:
+        link.click()
+    report = opening.value
+    expect(report.locator("body")).to_contain_text("columns drifted")
+    assert report.evaluate("origin") == "null"  # in a sandbox: no cookie, no request in the user's name
+    report.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_pages_follow_airflows_theme_and_fit_wide_and_narrow_windows(
+    browse: Browse, width: int, theme: str
+) -> None:
+    page = browse(width=width)
+    page.goto("/shotclock/health")
+    page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
+    for place in ("/shotclock/health", f"/shotclock/health/{PROJECT}"):
+        page.goto(place)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == theme
+        bright = sum(map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.body).backgroundColor"))))
+        assert (bright > 600) == (theme == "light")
+
+
+def test_every_control_is_reached_by_keyboard_and_shows_that_it_has_the_focus(browse: Browse) -> None:
+    page = browse()
+    page.goto(f"/shotclock/health/{PROJECT}")
+    reached = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.textContent.trim().slice(0, 12)"))
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    assert any(name.startswith("Retrain") for name in reached)
+    assert any(name.startswith("Roll back") for name in reached)
+
+
+def test_a_rollback_with_a_reason_puts_the_version_before_back_into_service(browse: Browse) -> None:
+    frame = of_project(browse())
+    give_reason(frame, "Roll back", "it scores too low", "Roll back")
+    expect(frame.get_by_text("v1, in service since")).to_be_visible()
+    assert (newest().outcome, newest().champion, newest().reason) == ("rollback", "1", "it scores too low")
+    expect(frame.locator(".decisions li").first).to_contain_text("it scores too low")
+
+
+def test_a_pages_policy_allows_nothing_from_another_host(browse: Browse) -> None:
+    page = browse()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"/shotclock/health/{PROJECT}")
+    host = page.evaluate("location.origin")
+    assert asked
+    assert all(address.startswith((host, "data:")) for address in asked)

@@ -1,0 +1,216 @@
+"""The Model health pages as text, from values made here: what they say, and that no value of theirs can ever run."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import pytest
+
+from shotclock import fitness
+from shotclock.config import Feature
+from shotclock.fitness import Check, Fitness, Window
+from shotclock.performance import Figure
+from shotclock.steps.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
+from shotclock.triggers import Alert, Decided
+
+EVIL = "<script>alert(1)</script>\"' onload=alert(2) {{ 7 * 7 }}"
+NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def pages(_airflow):
+    from shotclock_ui import health_pages
+
+    return health_pages
+
+
+def window(number, quality="ok", champion="1", said=EVIL):
+    metrics = {"drift_share": 0.5, f"drift_score_{said}": 0.3, "drift_score_lat": 0.05, "rows": 1000.0}
+    metrics |= {"log_loss_skill": 0.01, "log_loss_skill_low": -0.01, "log_loss_skill_high": 0.03}
+    at = NOW - timedelta(days=9 - number)
+    check = Check("ok", said, at, "f" * 32, said, said, metrics, has_report=True)
+    return Window(f"w{number}", champion, at, (said,), True, check, replace(check, status=quality))
+
+
+def summary(kobe, said=EVIL, level="unfit", windows=None):
+    columns = kobe.columns.model_copy(update={"features": {**kobe.columns.features, said: Feature(type="number")}})
+    rules = kobe.model_copy(update={"title": said, "columns": columns})
+    windows = (window(1, said=said), window(2, "alert", said=said)) if windows is None else windows
+    since = None if level == "fit" else NOW - timedelta(days=3)
+    return Summary(
+        name="shots",
+        title=said,
+        rules=rules,
+        fitness=Fitness(level, f"verdict {said}", since, False, f"doing {said}"),
+        champion="1",
+        champion_since=NOW - timedelta(days=12),
+        windows=windows,
+        newest=windows[-1] if windows else None,
+        drifted=(said,),
+        open_alerts=(Alert("a1", "drift", "w2", "1", said, NOW),),
+        decision=decided(said),
+        next_retraining=NOW + timedelta(days=21),
+        new_rows=1234,
+    )
+
+
+def decided(said=EVIL, outcome="keep"):
+    return Decided("d1", outcome, said, "1", NOW - timedelta(days=5), "retraining", "w1", by=said, run=said)
+
+
+def details(kobe, said=EVIL, **options):
+    row = summary(kobe, said, **options)
+    gate = Gate("promote", said, said, "1", 1624, Figure(0.02, 0.01, 0.03), 0.001, said)
+    candidate = Candidate(said, said, 0.6, None, {"log_loss": 0.6}, True, said)
+    tenure = Tenure("1", said, NOW - timedelta(days=12), None, "promote", said, said, said)
+    return Details(
+        summary=row,
+        windows=row.windows,
+        alerts=row.open_alerts,
+        decisions=(decided(said),),
+        tenures=(tenure, replace(tenure, version="0", until=tenure.since)),
+        competitions=(Competition(NOW, said, said, said, gate, None, (candidate,)),),
+        versions=("1", "0"),
+    )
+
+
+class _Tags(HTMLParser):
+    """The elements of a page, and the attributes that would run something."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.names, self.handlers, self.addresses = [], [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.names.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "style"]
+        self.addresses += [value for name, value in attrs if name in ("href", "src", "action")]
+
+
+def live(**options):
+    from shotclock_ui.activity import Live
+
+    return Live(**options)
+
+
+def both(pages, kobe):
+    row = summary(kobe)
+    asked = live(activity="approval", dag_id=EVIL, run_id=EVIL, paused=True)
+    yield pages.overview(Overview((row,), (EVIL,), NOW), {"shots": live()})
+    yield pages.project(details(kobe), asked)
+
+
+def test_no_value_of_a_page_can_run(pages, kobe):
+    for page in both(pages, kobe):
+        found = _Tags(page)
+        assert found.names.count("script") == 1
+        assert found.handlers == []
+        assert "<script>alert" not in page
+        assert "&lt;script&gt;alert(1)" in page
+        assert "{{ 7 * 7 }}" in page
+        assert all(address.startswith(("/", "http://127.0.0.1:5000/#/")) for address in found.addresses)
+
+
+def test_the_policy_names_the_pages_own_script_and_style_and_nothing_else(pages, kobe):
+    import base64
+    import hashlib
+    import re
+
+    rules = dict(rule.strip().split(" ", 1) for rule in pages.POLICY.split(";"))
+    assert rules["default-src"] == rules["form-action"] == rules["base-uri"] == "'none'"
+    assert (rules["connect-src"], rules["frame-ancestors"]) == ("'self'", "'self'")
+    for page in both(pages, kobe):
+        for kind in ("script", "style"):
+            (text,) = re.findall(f"<{kind}>(.*?)</{kind}>", page, re.DOTALL)
+            assert (
+                rules[f"{kind}-src"] == f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+            )
+
+
+def test_the_three_answers_come_first_and_in_order(pages, kobe):
+    text = pages.project(details(kobe, "plain"), live())
+    said = (
+        "Fit for use?",
+        "Not fit for use",
+        "Since when not?",
+        "2026-03-07 12:30",
+        "What is being done?",
+        "doing plain",
+    )
+    places = [text.index(part) for part in said]
+    assert places == sorted(places)
+    assert places[-1] < text.index('<svg class="timeline"')
+
+
+def test_the_worst_model_stands_first_and_each_level_has_its_own_sign_and_word(pages, kobe):
+    rows = tuple(
+        replace(summary(kobe, name, level), name=name) for level, name in zip(fitness.LEVELS, "abcd", strict=True)
+    )
+    text = pages.overview(Overview(rows, (), NOW), dict.fromkeys("abcd", live()))
+    places = [text.index(f"/health/{name}") for name in ("c", "d", "b", "a")]
+    assert places == sorted(places)
+    for shape, word in (("circle", "Fit for use"), ("triangle", "Warning"), ("cross", "Not fit"), ("ring", "Unknown")):
+        assert f' {shape}"' in text
+        assert word in text
+
+
+def test_figures_carry_their_interval_and_window(pages, kobe):
+    text = pages.overview(Overview((summary(kobe, "plain"),), (), NOW), {"shots": live()})
+    assert "0.010 [-0.010, 0.030]" in text
+    assert "plain · 1,000 labelled rows" in text
+    assert "1,234 of 5,000" in text
+    assert "in service for 12 days" in text
+
+
+def test_a_project_without_a_past_says_so_everywhere(pages, kobe):
+    empty = replace(
+        summary(kobe, "plain", windows=()), champion=None, champion_since=None, decision=None, open_alerts=()
+    )
+    nothing = Details(empty, (), (), (), (), (), ())
+    assert "none yet" in pages.overview(Overview((empty,), (), NOW), {"shots": live()})
+    text = pages.project(nothing, live())
+    assert "There is no earlier champion to roll back to" in text
+    assert "Timeline" not in text
+    assert "There is no project that you may see" in pages.overview(Overview((), (), NOW), {})
+
+
+def test_approve_and_reject_stand_there_only_while_a_person_is_asked(pages, kobe):
+    asked = pages.project(details(kobe, "plain"), live(activity="approval", dag_id="d", run_id="plain"))
+    assert all(f'data-opens="{name}"' in asked for name in ("approve", "reject", "retrain", "rollback"))
+    busy = pages.project(details(kobe, "plain"), live(activity="retraining", dag_id="d", run_id="r"))
+    assert 'data-opens="approve"' not in busy
+    assert 'data-opens="retrain"' in busy
+
+
+def test_a_paused_retraining_is_said(pages, kobe):
+    assert "is paused in Airflow" in pages.project(details(kobe, "plain"), live(activity="paused", paused=True))
+
+
+def test_synthetic_rows_are_named(pages, kobe):
+    assert all("synthetic sample" in page for page in both(pages, kobe))
+
+
+@pytest.mark.parametrize("count", [1, 2, 60])
+def test_a_timeline_of_any_length_stays_inside_its_picture(pages, kobe, count):
+    import re
+
+    from shotclock_ui import charts
+
+    windows = tuple(window(number / 10, champion=str(number % 3)) for number in range(count))
+    drawn = charts.timeline(replace(details(kobe, "plain"), windows=windows))
+    xs = [float(x) for x in re.findall(r'\b(?:x|cx|x1|x2)="(-?[\d.]+)"', drawn)]
+    assert 0 <= min(xs) <= max(xs) <= 1080
+
+
+def test_a_columns_picture_marks_where_it_drifted_and_where_it_stands(pages):
+    from shotclock_ui import charts
+
+    scores = (0.3, 0.05, 0.02)
+    windows = [
+        replace(window(number), drift=replace(window(number).drift, metrics={"drift_score_lat": score}))
+        for number, score in enumerate(scores)
+    ]
+    drawn = charts.column(windows, "lat", 0.1)
+    assert (drawn.count("unfit cross"), drawn.count("fit circle")) == (1, 1)
+    assert "newest drift score 0.020, threshold 0.1" in drawn
