@@ -175,7 +175,7 @@ class Lease:
     agree. A holder that stood still for longer, and lost the lock, is told at the end.
     """
 
-    def __init__(self, address: "UPath", seconds: float = LEASE_SECONDS) -> None:
+    def __init__(self, address: "UPath", seconds: float) -> None:
         if address.protocol not in ("s3", "s3a"):
             raise ConfigError(
                 f"{address}: '{address.protocol}' cannot lock, and nothing is published where two runs could collide; "
@@ -223,11 +223,15 @@ class Lease:
 
     def _look(self) -> tuple[str, str]:
         """What identifies the lock's present content, and its holder; both empty where there is none."""
+        tag, content = self._content()
+        return tag, json.loads(content)["holder"] if content else ""
+
+    def _content(self) -> tuple[str, bytes]:
         try:
-            with opened(self._address) as file:
-                return str(file.details["ETag"]), str(json.loads(file.read())["holder"])
+            with opened(self._address) as file, reaching(self._address):
+                return str(file.details["ETag"]), file.read()
         except SourceError:  # none there, or replaced this moment
-            return "", ""
+            return "", b""
 
     def _replace(self, tag: str, holder: str) -> bool:
         """Write the lock anew if it is still the one called `tag`, or, for an empty tag, if there is none."""
@@ -246,12 +250,8 @@ class Lease:
 
     def _was_written(self, content: bytes) -> bool:
         """Whether the content stands there all the same: the answer was lost, and the client had asked again."""
-        try:
-            with opened(self._address) as file:
-                self._tag = str(file.details["ETag"])
-                return bool(file.read() == content)
-        except SourceError:
-            return False
+        self._tag, found = self._content()
+        return found == content
 
 
 def _is_refusal(error: OSError) -> bool:

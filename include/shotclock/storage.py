@@ -119,7 +119,7 @@ def locked(address: Address) -> Iterator[None]:
         StoreError: the lease was taken over before the block ended.
     """
     if not isinstance(address, Path):
-        lease = objects.Lease(address)
+        lease = objects.Lease(address, objects.LEASE_SECONDS)
         lease.acquire()
         try:
             yield
@@ -210,10 +210,14 @@ def read_batches(
 @contextmanager
 def _reading(address: Address) -> Iterator[None]:
     try:
-        with nullcontext() if isinstance(address, Path) else objects.reaching(address):
+        with _reaching(address):
             yield
     except (pa.ArrowInvalid, OSError) as error:
         raise SourceError(f"{address}: not a readable parquet file ({error}); fetch it again") from error
+
+
+def _reaching(address: Address) -> AbstractContextManager[None]:
+    return nullcontext() if isinstance(address, Path) else objects.reaching(address)
 
 
 def read(address: Address) -> bytes:
@@ -262,7 +266,7 @@ def local(address: Address) -> Iterator[Path]:
 def digest(address: Address) -> str:
     """The file's sha256, in hex."""
     found = hashlib.sha256()
-    with address.open("rb") if isinstance(address, Path) else objects.opened(address) as file:
+    with address.open("rb") if isinstance(address, Path) else objects.opened(address) as file, _reaching(address):
         while chunk := file.read(_CHUNK):
             found.update(chunk)
     return found.hexdigest()
