@@ -50,7 +50,7 @@ def compare(current: ArrayLike, reference: ArrayLike) -> Distribution:
     else:
         edges = _edges(both, whole)
         labels, middles = _spans(edges, whole), (edges[:-1] + edges[1:] - whole) / 2
-        last = len(middles) - 1
+        last = len(labels) - 1
         places = [np.clip(np.searchsorted(edges, side, side="right") - 1, 0, last) for side in (now, then)]
     shares = [_shares(place, len(middles)) for place in places]
     means = [float(side.mean()) if len(side) else None for side in (now, then)]
