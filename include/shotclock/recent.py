@@ -27,7 +27,7 @@ class Recent:
 
     def __init__(self, kinds: Mapping[str, int]) -> None:
         self._kinds, self._lock = kinds, threading.Lock()
-        self._projects: frozenset[str] = frozenset()
+        self._projects: frozenset[str] | None = None  # not asked yet
         self._seen = datetime.min.replace(tzinfo=UTC)
         self._kept: dict[str, Runs] = {}
         self._made: dict[str, datetime] = {}
