@@ -52,7 +52,7 @@ def _readable(projects: list[str], user: GetUserDep, session: SessionDep) -> set
     """Those of the projects that the user may read."""
     dags = {f"{name}.monitoring": name for name in projects}
     teams = DagModel.get_dag_id_to_team_name_mapping(list(dags), session=session)
-    may, entity = get_auth_manager().is_authorized_dag, DagAccessEntity.XCOM
+    may = get_auth_manager().is_authorized_dag
     return {
         name
         for dag, name in dags.items()
