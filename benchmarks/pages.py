@@ -3,7 +3,8 @@
     python -m benchmarks.pages
 
 Trains, scores, checks and retrains one project on the real rows with scikit-learn, and then copies its MLflow runs, with
-other times, windows and figures, to as many projects as were asked for. The files are removed afterwards.
+other times, windows and figures, to as many projects as were asked for. Then Airflow's API server is started on them and
+asked for the pages. The files are removed afterwards.
 """
 
 import argparse
@@ -11,17 +12,24 @@ import os
 import random
 import sqlite3
 import statistics
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 
+from benchmarks.chain import free_port
+from launcher import credentials
+from launcher.environment import airflow_environment
+from launcher.layout import Layout
+from launcher.preparation import prepare
+from launcher.services import airflow_services
+from launcher.stack import Stack
 from shotclock.config import project, settings
 
 TEMPLATE = "template"
@@ -33,7 +41,6 @@ TIMES = 7
 
 
 def main() -> None:
-    sys.path.insert(0, str(Path(__file__).parents[1] / "plugins"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--projects", type=int, default=50)
     parser.add_argument("--windows", type=int, default=200, help="of each project")
@@ -46,7 +53,7 @@ def main() -> None:
             copies(folder, options.projects, options.windows)
         point(folder)
         (folder / "projects" / f"{TEMPLATE}.yaml").unlink(missing_ok=True)
-        measure()
+        measure(folder)
 
 
 def point(folder: Path) -> None:
@@ -199,34 +206,51 @@ class Source:
         return [row for row in rows if row.get("alias") != "previous"]
 
 
-def measure() -> None:
-    """Times of the read models and of the whole pages, in this process."""
-    from shotclock.steps import health
-    from shotclock_ui import health_pages
-    from shotclock_ui.activity import Live
-
-    every, names = health.Projects(), [path.stem for path in settings().projects.glob("*.yaml")]
-    live = {name: Live() for name in names}
-    chosen = iter(names * 2)
-
-    def overview() -> str:
-        return health_pages.overview(every.overview(), live)
-
-    def one() -> str:
-        return health_pages.project(health.details(next(chosen)), Live())
-
+def measure(folder: Path) -> None:
+    """Times of the pages, asked of Airflow's own API server over HTTP, from the request to the last byte."""
+    names = sorted(path.stem for path in settings().projects.glob("*.yaml"))
     print(f"{len(names)} projects\n{'page':30} {'seconds':>8} {'KB':>6}")
-    show("overview, the first time", overview, 1)
-    show("overview, again", overview, TIMES)
-    show("one project", one, TIMES)
+    with serving(folder) as pages:
+        show("overview, the first time", pages, ["/shotclock/health"])
+        show("overview, again", pages, ["/shotclock/health"] * TIMES)
+        show("one project", pages, [f"/shotclock/health/{name}" for name in names[:TIMES]])
 
 
-def show(what: str, page: Callable[[], str], times: int) -> None:
-    """The median of some calls."""
+@contextmanager
+def serving(folder: Path) -> Iterator[httpx.Client]:
+    """Airflow's API server alone, and a client that is logged in."""
+    layout = Layout.of(os.environ | {"SHOTCLOCK_HOME": str(folder), "SHOTCLOCK_PORT": str(free_port())})
+    layout.make_folders()
+    env = airflow_environment(layout, credentials.keys(layout.airflow))
+    stack = Stack(layout, uuid.uuid4().hex, credentials.login(layout.airflow), env)
+    try:
+        prepare(layout, stack.spawn)
+        stack.start([service for service in airflow_services() if service.name == "api-server"])
+        with httpx.Client(base_url=layout.address, timeout=60) as client:
+            while not answers(client):
+                stack.check()
+                time.sleep(0.2)
+            login = {"username": stack.login.user, "password": stack.login.password}
+            token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+            yield client
+    finally:
+        stack.end()
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/api/v2/monitor/health").is_success
+    except httpx.TransportError:
+        return False
+
+
+def show(what: str, pages: httpx.Client, addresses: list[str]) -> None:
+    """The median time of some requests."""
     seconds, size = [], 0
-    for _ in range(times):
+    for address in addresses:
         start = time.perf_counter()
-        size = len(page())
+        size = len(pages.get(address).raise_for_status().content)
         seconds.append(time.perf_counter() - start)
     print(f"{what:30} {statistics.median(seconds):8.2f} {size / 1000:6.0f}", flush=True)
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m launcher up|demo|demo-history|data`."""
+"""The command line: `python -m launcher up|demo|demo-history|data|screenshots`."""
 
 import argparse
 import os
@@ -42,6 +42,8 @@ def _arguments() -> argparse.Namespace:
     demo_ = commands.add_parser("demo", help="the whole chain of one project, once")
     history_ = commands.add_parser("demo-history", help="the production rows season by season, a line for each")
     history_.add_argument("--batches", type=int, metavar="N", help="only the first N seasons")
+    screenshots_ = commands.add_parser("screenshots", help="pictures of the running system for docs/images")
+    screenshots_.add_argument("--project", help="its name; the first one if left out")
     for command in (demo_, history_):
         command.add_argument("--project", help="its name; the first one if left out")
         command.add_argument(
@@ -63,6 +65,11 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "demo-history":
         project = arguments.project or projects()[0].name
         return 0 if demo_history(project, arguments.batches, arguments.patience) else 1
+    if arguments.command == "screenshots":
+        from launcher.screenshots import screenshots
+
+        screenshots(Layout.of(), arguments.project or projects()[0].name)
+        return 0
     layout = Layout.of(dags=arguments.dags)
     if arguments.command == "up":
         up(layout)

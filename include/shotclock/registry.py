@@ -58,6 +58,7 @@ _KEPT_TAGS = (
     "airflow.run_id",
     _PARENT,
 )
+_NOT_THERE = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 _MOST_EXPERIMENTS = 1000
 _MOST_CHANGES = 10_000
 _DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
@@ -323,8 +324,10 @@ def kind(run_id: str, project: str) -> str | None:
     """What kind of run this is, or None where the project has none of this id."""
     try:
         found = _client().get_run(run_id).data.tags
-    except MlflowException:
-        return None
+    except MlflowException as error:
+        if error.error_code in _NOT_THERE:
+            return None
+        raise
     return found.get(_TAG + "kind") if found.get(_TAG + "project") == project else None
 
 
@@ -361,7 +364,7 @@ def by_alias(project: str, alias: str) -> Version | None:
     try:
         return _version(_client().get_model_version_by_alias(project, alias))
     except MlflowException as error:
-        if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+        if error.error_code in _NOT_THERE:
             return None
         raise
 

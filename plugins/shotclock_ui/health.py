@@ -34,11 +34,11 @@ _RUN = re.compile(r"[0-9a-f]{32}")
 router = APIRouter(prefix="/health")
 
 
-def _may_read(project: str, user: GetUserDep) -> str:
+def _may_read(project: str, user: GetUserDep, session: SessionDep) -> str:
     """The project's name, once the user may read it and it is there."""
     if not _NAME.fullmatch(project):
         raise HTTPException(404, "Not found")
-    if not _is_readable(project, user):
+    if not _readable([project], user, session):
         raise HTTPException(403, "Forbidden")
     if not (settings().projects / f"{project}.yaml").is_file():
         raise HTTPException(404, "Not found")
@@ -48,14 +48,21 @@ def _may_read(project: str, user: GetUserDep) -> str:
 Readable = Annotated[str, Depends(_may_read)]
 
 
-def _is_readable(project: str, user: GetUserDep) -> bool:
-    dag = f"{project}.monitoring"
-    details = DagDetails(id=dag, team_name=DagModel.get_team_name(dag))
-    return bool(
-        get_auth_manager().is_authorized_dag(
-            method="GET", access_entity=DagAccessEntity.XCOM, details=details, user=user
+def _readable(projects: list[str], user: GetUserDep, session: SessionDep) -> set[str]:
+    """Those of the projects that the user may read."""
+    dags = {f"{name}.monitoring": name for name in projects}
+    teams = DagModel.get_dag_id_to_team_name_mapping(list(dags), session=session)
+    may = get_auth_manager().is_authorized_dag
+    return {
+        name
+        for dag, name in dags.items()
+        if may(
+            method="GET",
+            access_entity=DagAccessEntity.XCOM,
+            details=DagDetails(id=dag, team_name=teams.get(dag)),
+            user=user,
         )
-    )
+    }
 
 
 @lru_cache(maxsize=1)
@@ -86,7 +93,7 @@ def overview(user: GetUserDep, session: SessionDep) -> HTMLResponse:
     from shotclock_ui import health_pages
 
     names = [path.stem for path in settings().projects.glob("*.yaml")]
-    mine = {name for name in names if _is_readable(name, user)}
+    mine = _readable(names, user, session)
     live = activity.of(session, mine)
     found = _projects().overview({name: state.activity for name, state in live.items() if state.activity}, mine)
     return _page(health_pages.overview(found, live))

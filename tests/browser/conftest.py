@@ -6,7 +6,6 @@ been checked: so it begins where a reader's question begins, with an alert that 
 
 import json
 import os
-import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,8 @@ from yaml import safe_dump, safe_load
 
 import launcher.stack
 from launcher.api import Api
+from launcher.browser import FLAGS
+from launcher.browser import chromium as chromium_path
 from launcher.environment import airflow_environment
 from launcher.layout import Layout
 from launcher.readiness import wait_for_airflow, wait_for_dags
@@ -29,11 +30,7 @@ from shotclock import config, flows, registry
 ROOT = Path(__file__).parents[2]
 PROJECT = "approving"
 EVIL = "<script>document.title = 'run'</script>"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+CHROMIUM = chromium_path()
 PATIENCE = 90_000  # milliseconds for one thing to come about: test machines are slow
 USERS = "admin:admin,viewer:viewer"
 

@@ -105,3 +105,9 @@ def test_every_page_can_be_found_from_the_start_page(page: Path) -> None:
     start = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
 
     assert page.name == "index.md" or page.name in _LINK.findall(start)
+
+
+def test_each_dag_and_task_says_what_its_failure_means():
+    sections = (ROOT / "dags" / "tasks.md").read_text("utf-8").split("\n## ")[1:]
+    assert sections
+    assert [section.partition("\n")[0] for section in sections if "**If it fails**" not in section] == []
