@@ -13,6 +13,7 @@ from shotclock.steps.demonstration import Input, Served
 from shotclock_dashboard import charts, court, missing, standing, store, words
 
 _SIZE, _MIN_ROWS = 4.0, 20  # of the map's squares: feet, and fewest labelled rows
+_WIDEST_SLIDER = 100  # whole numbers; among more of them nobody finds the one that is meant
 _START = (0.0, 15.0)  # the free-throw line
 
 
@@ -22,8 +23,12 @@ def show(name: str) -> None:
     if "champion" not in roles:
         missing.champion(name)
         return
-    served = {role: store.served(name, number) for role, number in roles.items()}
-    asked = store.inputs(name, roles["champion"])
+    try:
+        served = {role: store.served(name, number) for role, number in roles.items()}
+        asked = store.inputs(name, roles["champion"])
+    except StoreError as error:  # a version's files, or its reference, are gone: its own words say which
+        missing.reason(str(error))
+        return
     demonstration = project(name).demonstration
     st.subheader("Try a prediction", anchor=False)
     if demonstration is None:
@@ -56,7 +61,8 @@ def _widget(key: str, one: Input) -> float:
         return float(st.selectbox(label, one.choices, index=one.choices.index(one.start), key=key))
     if one.whole:
         low, high, start = int(one.low), int(one.high), int(one.start)
-        return float(st.slider(label, low, high, start, key=key) if low < high else start)
+        ask = st.slider if 0 < high - low <= _WIDEST_SLIDER else st.number_input
+        return float(ask(label, low, high, start, key=key))
     return float(st.number_input(label, one.low, one.high, one.start, format="%.6g", key=key))
 
 
