@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from launcher.errors import LaunchError
 from shotclock.config import Settings, settings
@@ -15,10 +15,10 @@ LOOPBACK = "127.0.0.1"
 AIRFLOW_PORT = 8080
 MLFLOW_PORT = 5000
 DASHBOARD_PORT = 8501
-_PORTS = {
-    "SHOTCLOCK_PORT": AIRFLOW_PORT,
-    "SHOTCLOCK_MLFLOW_PORT": MLFLOW_PORT,
-    "SHOTCLOCK_DASHBOARD_PORT": DASHBOARD_PORT,
+_PORTS = {  # by setting: the field of `Layout`, and the default
+    "SHOTCLOCK_PORT": ("port", AIRFLOW_PORT),
+    "SHOTCLOCK_MLFLOW_PORT": ("mlflow_port", MLFLOW_PORT),
+    "SHOTCLOCK_DASHBOARD_PORT": ("dashboard_port", DASHBOARD_PORT),
 }
 
 
@@ -43,15 +43,10 @@ class Layout:
             LaunchError: a port is not a port number, or two are the same.
         """
         env = os.environ if environment is None else environment
-        ports = {setting: _port(env, setting, default) for setting, default in _PORTS.items()}
+        ports = {setting: _port(env, setting, default) for setting, (_, default) in _PORTS.items()}
         _refuse_shared(ports)
-        return cls(
-            settings(env),
-            (dags or CHECKOUT / "dags").resolve(),
-            port=ports["SHOTCLOCK_PORT"],
-            mlflow_port=ports["SHOTCLOCK_MLFLOW_PORT"],
-            dashboard_port=ports["SHOTCLOCK_DASHBOARD_PORT"],
-        )
+        named: dict[str, Any] = {field: ports[setting] for setting, (field, _) in _PORTS.items()}
+        return cls(settings(env), (dags or CHECKOUT / "dags").resolve(), **named)
 
     @property
     def var(self) -> Path:
