@@ -20,6 +20,7 @@ from shotclock.steps import demonstration
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "shooting"
+_PATIENCE = 60_000  # milliseconds: the first page brings five megabytes of charts along
 SIDE, BASELINE, HEIGHT = 25.5, -5.75, 48.0  # of the court as it is drawn, in feet
 
 
@@ -88,7 +89,8 @@ def _wait_for(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
 def opened(chromium: Browser, dashboard: Layout) -> Iterator[Page]:
     """A browser's page. Whatever it asks of another host makes the test fail."""
     context = chromium.new_context(base_url=dashboard.dashboard_address, viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(_PATIENCE)
+    expect.set_options(timeout=_PATIENCE)
     page, elsewhere = context.new_page(), []
     page.on("request", lambda asked: elsewhere.append(asked.url) if _leaves(asked.url, dashboard) else None)
     yield page
