@@ -27,7 +27,7 @@ class Recent:
 
     def __init__(self, kinds: Mapping[str, int]) -> None:
         self._kinds, self._lock = kinds, threading.Lock()
-        self._projects: frozenset[str] = frozenset()
+        self._projects: frozenset[str] | None = None  # not asked yet
         self._seen = datetime.min.replace(tzinfo=UTC)
         self._kept: dict[str, Runs] = {}
         self._made: dict[str, datetime] = {}
@@ -41,7 +41,8 @@ class Recent:
                 self._projects = frozenset(projects)
             else:
                 self._update(registry.finished_since(projects, self._seen - _OVERLAP))
-                self._read(projects, [kind for kind in self._kinds if now - self._made[kind] > _LONGEST][:1], now)
+                oldest = min(self._made, key=self._made.__getitem__)
+                self._read(projects, [oldest] if now - self._made[oldest] > _LONGEST else [], now)
             self._seen = now
             return {kind: {name: list(runs) for name, runs in found.items()} for kind, found in self._kept.items()}
 
