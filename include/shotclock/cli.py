@@ -222,6 +222,28 @@ def status(project: Project, as_json: AsJson = False) -> None:
             typer.echo(overview.summarise(project))
 
 
+@app.command()
+def prune(
+    project: Project,
+    older_than: Annotated[float, typer.Option(metavar="DAYS", min=0, help="runs that are older may go")] = 180,
+    keep: Annotated[
+        int, typer.Option(metavar="N", min=0, help="the newest runs of each flow that stay, however old")
+    ] = 50,
+    yes: Annotated[bool, typer.Option("--yes", help="remove; without it, only say what would go")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove old runs that nothing cites: reports, predictions, folders, MLflow runs. Without --yes, only say which."""
+    with _at_work_on(project):
+        from shotclock.steps import pruning
+
+        done = pruning.prune(project, older_than_days=older_than, keep=keep, remove=yes)
+    lines = [
+        f"{run['at'][:16]}  {run['flow']:<11} {run['run']:<44} {run['mlflow_runs']:>3} MLflow run(s) {run['bytes']:>14,} bytes"
+        for run in done["runs"]
+    ]
+    _tell(done, "\n".join([*lines, done["summary"], *([] if yes else ["nothing was removed: --yes does it"])]), as_json)
+
+
 def _ended(done: dict[str, Any]) -> str:
     """How a flow ended: what it decided or did, or why it did nothing."""
     return _plain(done.get("summary") or done.get("skip") or "done")

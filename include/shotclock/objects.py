@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,22 @@ def listing(folder: "UPath", pattern: str) -> "list[UPath]":
         return []
     names = (entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "file")
     return [folder / name for name in sorted(names) if fnmatch(name, pattern)]
+
+
+def folders(folder: "UPath") -> "list[UPath]":
+    try:
+        with reaching(folder):
+            found = folder.fs.ls(folder.path, detail=True)
+    except SourceError:
+        return []
+    return [folder / name for name in sorted(e["name"].rpartition("/")[2] for e in found if e["type"] == "directory")]
+
+
+def below(folder: "UPath") -> list[tuple[int, datetime]]:
+    """Size and time of each object below the folder."""
+    with reaching(folder):
+        found = folder.fs.find(folder.path, detail=True)
+    return [(int(entry["size"]), entry["LastModified"]) for entry in found.values()]
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.entities.paged_list import PagedList
 from sklearn.pipeline import Pipeline
 from sqlalchemy import make_url
@@ -493,6 +494,43 @@ def every(project: str, kind: str, *, most: int) -> list[Any]:
         if not token:
             break
     return found
+
+
+def all_runs(project: str) -> Iterator[Any]:
+    """Every run of the project that is not deleted, whatever became of it, newest first."""
+    client, experiment, token = _client(), experiment_id(project), None
+    while True:
+        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def run(run_id: str) -> Any:
+    """The MLflow run of that id."""
+    return _client().get_run(run_id)
+
+
+def versions(project: str) -> list[Version]:
+    """Every registered version of the project's model that is not deleted."""
+    return [_version(found) for found in _client().search_model_versions(f"name = '{project}'")]
+
+
+def weight(run_id: str) -> int:
+    """The bytes of the files that were stored with an MLflow run."""
+    client, waiting, total = _client(), [""], 0
+    while waiting:
+        for entry in client.list_artifacts(run_id, waiting.pop()):
+            total += entry.file_size or 0
+            waiting += [entry.path] if entry.is_dir else []
+    return total
+
+
+def remove(run_id: str) -> None:
+    """Delete an MLflow run and its files. MLflow keeps a deleted run's row until `mlflow gc`."""
+    get_artifact_repository(_client().get_run(run_id).info.artifact_uri).delete_artifacts()
+    _client().delete_run(run_id)
 
 
 def children(run_id: str, experiment: str) -> list[Any]:
