@@ -28,8 +28,6 @@ MODES: tuple[str, ...] = get_args(Mode)
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
 Model = TypeVar("Model", bound=BaseModel)
-FileAddress = Annotated[str, Field(pattern=r"^([^/\\]+|/.+|[a-z][a-z0-9+.-]*://.+)$")]
-"""A name under `data/raw/`, or a whole address: an absolute path, `file://`, `s3://`."""
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # nine times as fast, where PyYAML was built with it
@@ -41,7 +39,19 @@ def _is_cron(value: str) -> str:
     return value
 
 
+def _is_address(value: str) -> str:
+    whole = "://" in value or value.startswith("/")
+    if not value or (not whole and not set("/\\").isdisjoint(value)):
+        raise ValueError("a name under data/raw, an absolute path, or an address such as s3://bucket/folder")
+    try:
+        at(value)
+    except ConfigError as error:
+        raise ValueError(str(error).partition("expected ")[2] or "a path, file://, s3://") from error
+    return value
+
+
 Cron = Annotated[str, AfterValidator(_is_cron)]
+FileAddress = Annotated[str, AfterValidator(_is_address)]
 
 
 class _Section(BaseModel):

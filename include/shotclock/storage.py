@@ -100,6 +100,7 @@ def move(file: Path, address: Address) -> None:
         file.replace(address)
     else:
         objects.put(file, address)
+        file.unlink()
 
 
 def withdraw(address: Address) -> None:

@@ -155,7 +155,7 @@ def test_a_large_file_goes_up_in_parts_and_one_that_fails_leaves_nothing(object_
     bucket = object_store.bucket()
     address, content = storage.at(f"s3://{bucket}/large"), np.random.default_rng(0).bytes(12 << 20)
     (tmp_path / "large").write_bytes(content)
-    storage.move(tmp_path / "large", address)
+    objects.put(tmp_path / "large", address)
     assert storage.read(address) == content
     with storage.local(address) as copy:
         assert copy.read_bytes() == content
