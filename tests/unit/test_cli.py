@@ -1,6 +1,7 @@
 """The command line: what it prints, what it leaves behind, how it ends."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -8,11 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from shotclock import config, history, registry
+from shotclock import config, history, registry, storage
 from shotclock.cli import app
 from shotclock.config import settings
 
-COMMANDS = ("split-history", "train", "score", "check", "retrain", "rollback", "history", "batches", "status")
+COMMANDS = ("split-history", "train", "score", "check", "retrain", "rollback", "history", "batches", "status", "prune")
 HEAVY = {"pandas", "numpy", "pyarrow", "sklearn", "mlflow", "evidently", "pycaret", "airflow"}
 
 
@@ -190,6 +191,24 @@ def test_nothing_has_happened_yet_is_said_and_no_error(at, shotclock):
 # Cutting
 
 
+# Old runs
+
+
+def test_pruning_says_what_would_go_and_removes_it_only_when_told(at, shotclock):
+    folder = at("rested") / "data" / "shots" / "runs" / "inference"
+    found = shotclock("prune", "shots", "--older-than", "0", "--keep", "0")
+    assert (found.exit_code, found.stdout.splitlines()[-1]) == (0, "nothing was removed: --yes does it")
+    assert "would go: 0 folder(s) and 0 MLflow run(s) of 0 of 6 runs, 0 bytes" in found.stdout  # all of them are young
+    (folder / "killed").mkdir()
+    os.utime(folder / "killed", (0, 0))
+    assert "1970-01-01T00:00  inference   killed" in shotclock("prune", "shots", "--keep", "0").stdout
+    assert (folder / "killed").exists()
+    done = json.loads(shotclock("prune", "shots", "--keep", "0", "--yes", "--json").stdout)
+    assert (done["removed"], [run["run"] for run in done["runs"]]) == (True, ["killed"])
+    assert sorted(path.name for path in folder.iterdir()) == ["s1", "s2"]
+    assert shotclock("prune", "shots", "--keep", "-1").exit_code == 2
+
+
 def cut(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))}
 
@@ -226,6 +245,17 @@ def test_the_folder_is_the_projects_own_where_none_is_named(at, shotclock):
     shotclock("split-history", "shots", "--file", "dataset_kobe_dev.parquet")
     files = sorted((folder / "data" / "raw" / "arrivals").glob("*.parquet"))
     assert sum(pq.read_metadata(file).num_rows for file in files) == 24_271
+
+
+def test_a_cut_may_go_to_an_object_store_and_has_the_same_bytes(at, shotclock, object_store):
+    folder = at("empty") / "data" / "raw" / "shots"
+    address = storage.at(f"s3://{object_store.bucket()}/arrivals")
+    for into in ((), ("--into", str(address)), ("--into", str(address))):
+        found = shotclock("split-history", "shots", "--by", "season", *into)
+        assert found.exit_code == 0, found.stderr
+    there = {file.name: storage.digest(file) for file in storage.listing(address, "*.parquet")}
+    assert there == {file.name: storage.digest(file) for file in storage.listing(folder, "*.parquet")}
+    assert len(there) == 20
 
 
 def test_files_of_another_cut_are_not_mixed_with_this_one(at, shotclock):
