@@ -354,6 +354,7 @@ def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, *, t
     client = _client()
     found: PagedList[ModelVersion] = client.search_model_versions(f"name = '{run.project}' and run_id = '{run_id}'")
     if found:
+        close_run(run_id)
         return _version(found[0])
     address, model_id = _stored(run, run_id) or _store(run_id, model, example)
     try:
@@ -374,6 +375,8 @@ def _stored(run: Run, run_id: str) -> tuple[str, str] | None:
             whole = found.model_uri, found.model_id
         else:
             client.delete_logged_model(found.model_id)
+    if whole:
+        close_run(run_id)  # storing opens it again, and a killed try has left it so
     return whole
 
 
