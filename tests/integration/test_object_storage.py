@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from yaml import safe_dump, safe_load
 
 from shotclock import config, flows, history, registry, storage
 from shotclock.config import settings
+from shotclock.steps import pruning
 
 LOOP = (("train", "t1"), ("score", "s1"), ("check", "m1"), ("retrain", "r1"), ("score", "s2"), ("check", "m2"))
 MLFLOW_ID = re.compile("[0-9a-f]{32}")
@@ -104,6 +106,18 @@ def test_the_loop_decides_the_same_and_comes_to_rest(ways):
     assert ways["s3"]["champion"] == "2"
     last = dict(ways["s3"]["told"][-5:])
     assert not any(result.get("fires") for result in last.values())
+
+
+def test_old_runs_go_from_the_store_and_the_loop_goes_on(ways):
+    """The last test that changes anything: the environment is still that of the loop in the store."""
+    before = _left()
+    later = datetime.now(UTC) + timedelta(days=3650)
+    done = pruning.prune("shots", older_than_days=0, keep=0, remove=True, now=later)
+    assert [(run["flow"], run["run"]) for run in done["runs"]] == [("inference", "s1")]
+    assert done["bytes"] > 100_000
+    assert storage.weight(settings().data / "shots" / "runs" / "inference" / "s1") == 0
+    assert _left() == before
+    assert not flows.check("shots", "m3")["drift"]["fires"]
 
 
 def test_nothing_lies_on_this_machine_but_the_database_and_the_project_file(ways):
