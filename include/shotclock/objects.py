@@ -142,22 +142,23 @@ def size(address: "UPath") -> int:
 
 def listing(folder: "UPath", pattern: str) -> "list[UPath]":
     """The objects in the folder, not below it, whose names match the pattern, in the order of their names."""
-    try:
-        with reaching(folder):
-            found = folder.fs.ls(folder.path, detail=True)
-    except SourceError:
-        return []
-    names = (entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "file")
-    return [folder / name for name in sorted(names) if fnmatch(name, pattern)]
+    return [folder / name for name in _names(folder, "file") if fnmatch(name, pattern)]
 
 
 def folders(folder: "UPath") -> "list[UPath]":
+    """What is a folder in a folder: names that further names lie below, in their order."""
+    return [folder / name for name in _names(folder, "directory")]
+
+
+def _names(folder: "UPath", kind: str) -> list[str]:
+    """What lies in the folder itself; not the empty object by which some tools mark a folder, nor the folder if it is none."""
     try:
         with reaching(folder):
             found = folder.fs.ls(folder.path, detail=True)
     except SourceError:
         return []
-    return [folder / name for name in sorted(e["name"].rpartition("/")[2] for e in found if e["type"] == "directory")]
+    paths = [entry["name"].rstrip("/").rpartition("/") for entry in found if entry["type"] == kind]
+    return sorted(name for parent, _, name in paths if parent == folder.path.rstrip("/"))
 
 
 def below(folder: "UPath") -> list[tuple[int, datetime]]:

@@ -270,7 +270,7 @@ def weight(folder: Address) -> int:
 def changed(folder: Address) -> datetime:
     """When anything in a folder or below it was last written, UTC."""
     if not isinstance(folder, Path):
-        return max(at for _, at in objects.below(folder))
+        return max((at for _, at in objects.below(folder)), default=datetime.now(UTC))
     return datetime.fromtimestamp(max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))), UTC)
 
 

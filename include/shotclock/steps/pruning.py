@@ -9,7 +9,7 @@ from typing import Any
 from shotclock import history, ledger, registry, retention, storage, triggers
 from shotclock.config import project, settings
 from shotclock.retention import Going, Past, Place
-from shotclock.steps.monitoring import newest_window, scored_batches
+from shotclock.steps.monitoring import MOST_FOR_LABELS, newest_window, recent_rows, scored_batches
 from shotclock.storage import Address
 
 log = logging.getLogger(__name__)
@@ -120,17 +120,12 @@ def _of_file(name: str, address: str) -> Place | None:
 
 
 def _read_next(name: str, champion: registry.Version) -> list[dict[str, Any]]:
-    """The scorings that the next window is made of, and those that the next retraining would learn from."""
-    rules, batches, rows = project(name), [], 0
-    scored = scored_batches(name, champion)
-    if scored:
-        batches += newest_window(name, champion)["batches"]
-    for batch in scored_batches(name):
-        if rows >= rules.retraining.recent_rows:
-            break
-        with storage.open_parquet(storage.at(batch["predictions"])) as file:
-            rows += file.metadata.num_rows
-        batches.append(batch)
+    """The scorings that the next check would read, for rows or for labels, and those of the next retraining's rows."""
+    scored = scored_batches(name)
+    batches = scored[: recent_rows(name)[1]] if scored else []
+    if scored_batches(name, champion):
+        window = newest_window(name, champion)
+        batches += [*window["batches"], *window["older"][:MOST_FOR_LABELS]]
     return batches
 
 

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from yaml import safe_dump, safe_load
 
-from shotclock import flows, registry, storage
+from shotclock import config, flows, registry, storage
 from shotclock.config import settings
 from shotclock.runs import Run
-from shotclock.steps import chronicle, pruning
+from shotclock.steps import chronicle, monitoring, pruning
 from shotclock.steps.rollback import rollback
 
 LATER = datetime.now(UTC) + timedelta(days=3650)
@@ -75,6 +76,29 @@ def test_the_loop_goes_on_and_goes_back_to_the_first_champion(rested):
     flows.score("shots", "s3")
     assert flows.check("shots", "m4")["drift_check"]["verdict"] == "alert"
     assert "skip" not in flows.retrain("shots", "r2", reason="a trial")
+
+
+def test_of_many_batches_those_stay_that_the_next_check_and_retraining_read(at, monkeypatch):
+    """Ten batches of 500 rows: a window of 1,000, a retraining of 2,000 labelled ones, nothing lent by older batches."""
+    at("trained")
+    monkeypatch.setattr(pruning, "MOST_FOR_LABELS", 0)
+    path = settings().projects / "shots.yaml"
+    rules = safe_load(path.read_text("utf-8"))
+    rules["data"]["batches"], rules["retraining"]["recent_rows"] = "arrivals", 2000
+    path.write_text(safe_dump(rules), "utf-8")
+    config.project.cache_clear()
+    rows = storage.read_table(settings().data / "raw" / "dataset_kobe_prod.parquet")
+    for number in range(10):
+        storage.write_table(rows.slice(500 * number, 500), settings().data / "raw" / "arrivals" / f"{number}.parquet")
+        flows.score("shots", f"s{number}")
+    champion = registry.require_champion("shots")
+    before = monitoring.recent_rows("shots"), monitoring.newest_window("shots", champion)["batches"]
+    assert before[0][1] == 5  # of which a sixth is unlabelled
+    done = pruning.prune("shots", **ALL, remove=True)
+    assert places(done) == [("inference", f"s{number}") for number in range(5)]
+    assert (monitoring.recent_rows("shots"), monitoring.newest_window("shots", champion)["batches"]) == before
+    assert [line["rows"] for line in chronicle.batches("shots")] == [500] * 10
+    assert "skip" in flows.score("shots", "s10")  # no batch is taken in again
 
 
 def test_an_open_alert_keeps_its_checks_its_report_and_its_predictions(at):
