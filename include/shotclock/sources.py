@@ -1,8 +1,8 @@
 """Raw files: found, fetched or, for want of them, drawn. `python -m shotclock.sources` puts all of them in place.
 
 Looked for in this order: under `data/raw/`; in the folder named by `SHOTCLOCK_DATA_DIR`; in an installed Python package,
-where the project names one; at the project's address; at last a synthetic sample, where the project names a recipe. Whatever comes, from wherever, is either the file that the
-project's sha256 names, or a marked sample, or refused.
+where the project names one; at the project's address; at last a synthetic sample, where the project names a recipe.
+Whatever comes, from wherever, is either the file that the project's sha256 names, or a marked sample, or refused.
 """
 
 import argparse
@@ -73,6 +73,15 @@ def find(project: Project, role: Role, settings: Settings) -> Source:
     except OSError as error:
         where = error.filename or wanted.path
         raise SourceError(f"{where}: {error.strerror or error}; check the folder's permissions and space") from error
+
+
+def present(project: Project, role: Role, settings: Settings) -> Source | None:
+    """The project's raw file for `role` where it is under `data/raw/` already.
+
+    Raises:
+        SourceError: the file there is not the one that the project's sha256 names.
+    """
+    return _present(_wanted(project, role, settings))
 
 
 def is_synthetic(path: Path) -> bool:

@@ -45,7 +45,7 @@ def read_csv(opened: Callable[[], IO[bytes]], shown: str) -> pa.Table:
     return table
 
 
-def _read(  # noqa: PLR0913  (all that a reading depends on)
+def _read(
     opened: Callable[[], IO[bytes]], names: list[str], separator: str, decimal: str, encoding: str, shown: str
 ) -> pa.Table:
     with closing(opened()) as file:
