@@ -172,7 +172,7 @@ def test_a_table_that_cannot_be_a_project_is_refused(home, loans, change, error,
 
 
 def test_files_that_are_missing_or_do_not_fit_each_other_are_refused(home, loans):
-    with pytest.raises(SourceError, match="nowhere.csv: no such file"):
+    with pytest.raises(SourceError, match=r"nowhere\.csv: no such file"):
         begin(home / "nowhere.csv")
     text = loans("text.csv", lambda table: table.set_column(3, "children", pa.array(["two"] * ROWS)))
     with pytest.raises(ContractError, match="its columns do not fit those of"):
