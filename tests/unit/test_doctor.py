@@ -35,7 +35,9 @@ def test_another_python_is_broken(monkeypatch):
     monkeypatch.setattr(sys.modules["platform"], "python_version", lambda: "3.12.1")
     monkeypatch.setattr(sys.modules["platform"], "python_version_tuple", lambda: ("3", "12", "1"))
     assert list(doctor.python()) == [
-        Finding("Python", "broken", "3.12.1", "make env, which makes .venv with Python 3.11; then call .venv/bin/shotclock")
+        Finding(
+            "Python", "broken", "3.12.1", "make env, which makes .venv with Python 3.11; then call .venv/bin/shotclock"
+        )
     ]
 
 
@@ -43,7 +45,10 @@ def test_packages_that_are_not_what_the_lock_says_are_named(lock_file):
     lock_file("numpy==0.1 \\\n    --hash=sha256:aa\nno-such-package==1.0 ; python_version > '3'\npandas[perf]==2.1.4\n")
     (found,) = doctor.packages()
     assert (found.state, found.remedy) == ("broken", "make env, which installs the lock")
-    assert found.found.startswith("numpy 1.") and "(the lock: 0.1), no-such-package is missing (the lock: 1.0)" in found.found
+    assert (
+        found.found.startswith("numpy 1.")
+        and "(the lock: 0.1), no-such-package is missing (the lock: 1.0)" in found.found
+    )
     assert "pandas" not in found.found
 
 
