@@ -140,10 +140,11 @@ def digest(path: Path) -> str:
 def publish(folder: Path, name: str) -> Path:
     """Make `folder` what readers find under `data/<project>/<name>`, in one step.
 
-    The name is a relative symbolic link, replaced by rename: a reader sees the old folder or the new one, whole.
+    The name is a relative symbolic link, replaced by rename: a reader sees the old folder or the new one, whole. Of two runs
+    that publish at once, the later one stays.
     """
     link = folder.parents[2] / name
-    partial = link.with_name(f".{name}.partial")
+    partial = link.with_name(f".{name}.{folder.name}.partial")  # each run's own
     partial.unlink(missing_ok=True)
     partial.symlink_to(os.path.relpath(folder, link.parent))
     partial.replace(link)
