@@ -64,10 +64,17 @@ _DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
 
 
 def prepare_store() -> None:
-    """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task."""
-    if settings().tracking_uri.startswith("sqlite:///"):
-        _prepare_sqlite(Path(settings().tracking_uri.removeprefix("sqlite:///")))
-    _client().search_experiments(max_results=1)
+    """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task.
+
+    MLflow lets two processes make the tables of one SQLite file at once, and the slower one fails: so one waits here.
+    """
+    if not settings().tracking_uri.startswith("sqlite:///"):
+        _client().search_experiments(max_results=1)
+        return
+    path = Path(settings().tracking_uri.removeprefix("sqlite:///"))
+    with storage.locked(path.with_suffix(".lock")):
+        _prepare_sqlite(path)
+        _client().search_experiments(max_results=1)
 
 
 def _prepare_sqlite(path: Path) -> None:

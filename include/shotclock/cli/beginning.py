@@ -136,7 +136,7 @@ def split_history(
     as_json: AsJson = False,
 ) -> None:
     """Cut the production file into batches by season or month: files whose names sort as time does."""
-    with at_work_on(project, as_json):
+    with at_work_on(project, as_json, needs_store=False):
         from shotclock import cutting
         from shotclock.steps import splitting
 

@@ -92,12 +92,16 @@ def at_work(as_json: bool) -> Iterator[None]:
 
 
 @contextmanager
-def at_work_on(project: str, as_json: bool) -> Iterator[None]:
-    """As `at_work`, with a project whose file is in order."""
+def at_work_on(project: str, as_json: bool, *, needs_store: bool = True) -> Iterator[None]:
+    """As `at_work`, with a project whose file is in order, and the store made where it is not there yet."""
     from shotclock import config
 
     with at_work(as_json):
         config.project(project)
+        if needs_store:
+            from shotclock import registry
+
+            registry.prepare_store()
         yield
 
 
