@@ -79,6 +79,9 @@ def _difference(name: str, pinned: str) -> str:
 def space() -> Iterator[Finding]:
     """Where things are written: is it there, may it be written to, is there room."""
     for what, folder in (("home", settings().home), ("data", settings().data)):
+        if not isinstance(folder, Path):
+            yield Finding(what, "ok", f"{folder}, an object store: not looked at")
+            continue
         there = next(path for path in (folder, *folder.parents) if path.exists())
         if not _is_writable(there):
             yield Finding(what, "broken", f"{there} cannot be written to", "change its owner, or set SHOTCLOCK_HOME")
@@ -88,7 +91,7 @@ def space() -> Iterator[Finding]:
         remedy = "" if state == "ok" else f"make room: old runs lie in {settings().data}/<project>/runs"
         yield Finding(what, state, f"{folder}: {free / 1e9:,.1f} GB free", remedy)
     source = settings().data_source
-    if source is not None and not source.is_dir():
+    if isinstance(source, Path) and not source.is_dir():
         yield Finding("SHOTCLOCK_DATA_DIR", "broken", f"{source} is no folder", "name one that exists, or unset it")
 
 
@@ -113,7 +116,7 @@ def raw_files() -> Iterator[Finding]:
         for role in get_args(Role):
             what = f"{project.name}, {role}"
             try:
-                source = sources.present(project, role, settings())
+                source = sources.in_place(project, role, settings())
             except ShotclockError as error:
                 yield Finding(what, "broken", str(error), "delete the file, then make data")
                 continue

@@ -14,6 +14,7 @@ from shotclock import contract, sources, storage, tabular
 from shotclock.config import Columns, Project, Role, load_yaml, project, settings
 from shotclock.errors import ConfigError, ContractError, ShotclockError, SourceError
 from shotclock.guess import Wishes, draft, guess
+from shotclock.storage import Address
 
 _ROWS = 1 << 18  # looked at together
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -66,7 +67,7 @@ def begin(
 
 
 @contextmanager
-def _all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
+def _all_or_nothing(paths: Iterable[Address]) -> Iterator[None]:
     try:
         yield
     except BaseException:
@@ -80,17 +81,17 @@ def _name_from(file: Path) -> str:
     return name if name[:1].isalpha() else f"project_{name}".rstrip("_")
 
 
-def _targets(name: str) -> dict[str, Path]:
+def _targets(name: str) -> dict[str, Address]:
     if not _NAME.fullmatch(name):
         raise ConfigError(f"--name: found '{name}', expected lower-case letters, digits and _, beginning with a letter")
     raw = settings().data / "raw"
-    targets = {
+    targets: dict[str, Address] = {
         "project": settings().projects / f"{name}.yaml",
         "training": raw / f"{name}_training.parquet",
         "production": raw / f"{name}_production.parquet",
     }
     for path in targets.values():
-        if path.exists():
+        if storage.exists(path):
             raise ConfigError(f"{path}: is there already and is not overwritten; remove it, or give another --name")
     return targets
 
@@ -167,7 +168,7 @@ def validate(name: str) -> dict[str, Any]:
 
 def _look(rules: Project, role: Role) -> dict[str, Any]:
     try:
-        source = sources.present(rules, role, settings())
+        source = sources.in_place(rules, role, settings())
     except ShotclockError as error:
         return {"role": role, "faults": str(error).splitlines()}
     if source is None:
@@ -175,7 +176,7 @@ def _look(rules: Project, role: Role) -> dict[str, Any]:
     return {"role": role, "present": True, **_examined(rules, role, source.path)}
 
 
-def _examined(rules: Project, role: Role, path: Path) -> dict[str, Any]:
+def _examined(rules: Project, role: Role, path: Address) -> dict[str, Any]:
     columns, shown = rules.columns, str(path)
     allowed = rules.quarantine.training if role == "training" else rules.quarantine.production
     with storage.open_parquet(path) as file:
@@ -194,7 +195,7 @@ def _examined(rules: Project, role: Role, path: Path) -> dict[str, Any]:
     return found
 
 
-def _reasons(path: Path, columns: Columns, schema: pa.Schema) -> Counter[str]:
+def _reasons(path: Address, columns: Columns, schema: pa.Schema) -> Counter[str]:
     """How many rows break which rule. Repeated ids are looked for in the whole file, the rest by parts."""
     names = [name for name in columns.all if name in schema.names]
     repeated = contract.repeated_ids(storage.read_table(path, [columns.id])[columns.id])
@@ -207,7 +208,7 @@ def _reasons(path: Path, columns: Columns, schema: pa.Schema) -> Counter[str]:
     return reasons
 
 
-def _enough_to_learn(rules: Project, path: Path) -> None:
+def _enough_to_learn(rules: Project, path: Address) -> None:
     target = rules.columns.target
     labels = storage.read_table(path, [target])[target]
     contract.require_both_classes(labels, target, str(path))
