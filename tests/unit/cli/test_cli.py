@@ -100,3 +100,15 @@ def test_the_shell_completes_the_names_of_projects(at):
 def test_the_page_of_the_command_line_names_every_exit_code(shotclock):
     epilog = " ".join(shotclock("--help").stdout.split())
     assert all(f"{code}: " in epilog for code in (0, 1, 2, 3, 4, 130))
+
+
+def test_settings_are_read_from_the_checkouts_env_file_and_the_environment_goes_first(shotclock, tmp_path, monkeypatch):
+    for folder in ("named", "given"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"{folder}.yaml").write_text("", "utf-8")
+    (tmp_path / ".env").write_text(f"SHOTCLOCK_PROJECTS={tmp_path / 'named'}\n", "utf-8")
+    monkeypatch.setattr("shotclock.cli._ENV", tmp_path / ".env")
+    monkeypatch.setenv("SHOTCLOCK_PROJECTS", str(tmp_path / "given"))
+    assert "name one of given" in mistyped(shotclock, "train")
+    monkeypatch.delenv("SHOTCLOCK_PROJECTS")
+    assert "name one of named" in mistyped(shotclock, "train")
