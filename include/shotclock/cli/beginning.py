@@ -66,6 +66,11 @@ def init(  # noqa: PLR0913  (one option for each guess)
         )
     if split_by_time is not None and not 0 < split_by_time < 1:
         raise typer.BadParameter(f"found {split_by_time:g}, expected between 0 and 1", param_hint="--split-by-time")
+    for helper, helped in ((positive, target), (time_format, time)):
+        if helper is not None and helped is None:
+            raise typer.BadParameter(
+                "--positive goes with --target, and --time-format with --time: name the column, too"
+            )
     with at_work(as_json):
         from shotclock.guess import Wishes
         from shotclock.steps import beginning

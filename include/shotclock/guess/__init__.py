@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shotclock import contract
 from shotclock.config import Columns, Feature
 from shotclock.errors import ContractError
 from shotclock.guess import convert, features, roles
@@ -18,7 +19,10 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is not to be guessed. `features` are columns that stay features although there is a reason against it."""
+    """What is not to be guessed. `positive` goes with `target`, and `time_format` with `time`.
+
+    `features` are columns that stay features although there is a reason against it.
+    """
 
     target: str | None = None
     positive: str | None = None
@@ -59,11 +63,14 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
         ContractError: a column that was wished for is not there or cannot be what it should; or no target or time is found.
     """
     _check_names(table, wishes)
+    written = table
     table, notes = convert.tidy(table)
-    target = roles.target(table, wishes.target, wishes.positive)
+    target = _target(table, written, wishes)
     taken = (target.name, *wishes.exclude)
     time = roles.time(table, wishes.time, wishes.time_format, taken)
     key = roles.identity(table, wishes.id, (*taken, time.name))
+    if wishes.positive is not None:
+        notes.pop(target.name, None)  # its values were taken as they are written
     for role in (target, time, key):
         table = roles.put(table, role)
     training = roles.older(table[time.name], split) if isinstance(split, float) else split
@@ -73,7 +80,7 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
     why = {role.name: _joined(role.why, notes.get(role.name)) for role in (key, time, target)}
     left_out: dict[str, str] = {}
     for name in rest:
-        reason = "excluded by --exclude" if name in wishes.exclude else features.against(table[name], training)
+        reason = _by_name(name, wishes) or features.against(table[name], training)
         if reason and (name not in wishes.features or not features.is_usable(table[name])):
             left_out[name] = reason
             continue
@@ -88,11 +95,29 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
     return Guess(table, training, columns, why, left_out, [*key.warnings, *target.warnings, *odd, *leaks])
 
 
+def _target(table: pa.Table, written: pa.Table, wishes: Wishes) -> roles.Role:
+    if wishes.target is not None and wishes.positive is not None:
+        return roles.counted(written, wishes.target, wishes.positive)
+    return roles.target(table, wishes.target)
+
+
+def _by_name(name: str, wishes: Wishes) -> str:
+    """Why a column of this name is no feature; empty where the name does not matter."""
+    if name in wishes.exclude:
+        return "excluded by --exclude"
+    if name in (contract.REASON, *contract.OUTPUTS):
+        return "Shotclock writes a column of this name itself: rename yours"
+    return "the row numbers of pandas" if name.startswith("__index_level_") else ""
+
+
 def _joined(*parts: str | None) -> str:
     return "; ".join(part for part in parts if part)
 
 
 def _check_names(table: pa.Table, wishes: Wishes) -> None:
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise ContractError(f"column '{twice[0]}' stands twice, expected once; rename one")
     named = {
         "--target": [wishes.target],
         "--id": [wishes.id],

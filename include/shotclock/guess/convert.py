@@ -18,7 +18,7 @@ FORMATS = tuple(day + hour for day in _DAYS for hour in _HOURS)
 
 
 def tidy(table: pa.Table) -> tuple[pa.Table, dict[str, str]]:
-    """The table with plain numbers: no truth values, decimals or NaN; and what was changed, by column."""
+    """The table with plain numbers: no truth values, decimals, NaN or infinity; and what was changed, by column."""
     notes: dict[str, str] = {}
     for place, name in enumerate(table.column_names):
         column, note = _tidied(table[name])
@@ -38,7 +38,7 @@ def _tidied(column: Column) -> tuple[Column, str]:
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64()), ""
     if pa.types.is_floating(kind):
-        return pc.if_else(pc.is_nan(column), None, column), ""
+        return pc.if_else(pc.is_finite(column), column, None), ""
     if is_text(kind) and (binary := from_words(column)) is not None:
         return binary, f"{' and '.join(sorted(_distinct(column)))} became 0 and 1"
     return column, ""

@@ -35,14 +35,29 @@ def put(table: pa.Table, role: Role) -> pa.Table:
     return table.set_column(table.column_names.index(role.name), role.name, role.values)
 
 
-def target(table: pa.Table, wished: str | None, positive: str | None) -> Role:
+def counted(written: pa.Table, name: str, positive: str) -> Role:
+    """The column to predict, where the value that counts as 1 is known, as it is written in the file.
+
+    Raises:
+        ContractError: no row has this value.
+    """
+    texts = written[name].cast(pa.string())
+    if positive not in texts.unique().to_pylist():
+        raise ContractError(
+            f"--positive: found '{positive}', expected a value of '{name}': {_listed(_few(written[name]))}"
+        )
+    values = pc.equal(texts, positive).cast(pa.int8())
+    return Role(name, values, f"as --target says; '{positive}' counts as 1, all others as 0")
+
+
+def target(table: pa.Table, wished: str | None) -> Role:
     """The column to predict, as 0, 1 and null.
 
     Raises:
         ContractError: the wished column does not have two outcomes, or no column has.
     """
     if wished is not None:
-        return Role(wished, _outcomes(wished, table[wished], positive), "as --target says" + _counted(positive))
+        return Role(wished, _outcomes(wished, table[wished]), "as --target says")
     twofold = [name for name in table.column_names if _is_binary(table[name])]
     named = [name for name in twofold if _TARGET.fullmatch(name)]
     if not twofold:
@@ -61,10 +76,6 @@ def target(table: pa.Table, wished: str | None, positive: str | None) -> Role:
     return Role(chosen, table[chosen].cast(pa.int8()), why, warnings)
 
 
-def _counted(positive: str | None) -> str:
-    return f"; '{positive}' counts as 1" if positive is not None else ""
-
-
 def _is_binary(column: Column) -> bool:
     return is_number(column.type) and set(_few(column)) == {0, 1}
 
@@ -74,13 +85,8 @@ def _few(column: Column, most: int = 20) -> list[object]:
     return list(column.drop_null().unique().slice(0, most).to_pylist())
 
 
-def _outcomes(name: str, column: Column, positive: str | None) -> Column:
+def _outcomes(name: str, column: Column) -> Column:
     values = _few(column)
-    if positive is not None:
-        texts = column.cast(pa.string())
-        if positive not in [str(value) for value in texts.drop_null().unique().to_pylist()]:
-            raise ContractError(f"--positive: found '{positive}', expected a value of '{name}': {_listed(values)}")
-        return pc.equal(texts, positive).cast(pa.int8())
     if len(values) == 2 and is_number(column.type):
         return pc.equal(column, pa.scalar(max(values), column.type)).cast(pa.int8())  # type: ignore[type-var]
     raise ContractError(

@@ -46,6 +46,8 @@ def test_init_as_json_holds_all_that_was_guessed(shotclock, file):
         ((), "say which rows are production: --production FILE, or --split-by-time"),
         (("--split-by-time", 0.5, "--production", "x.csv"), "say which rows are production"),
         (("--split-by-time", 70), "found 70, expected between 0 and 1"),
+        (("--split-by-time", 0.5, "--positive", "yes"), "--positive goes with --target"),
+        (("--split-by-time", 0.5, "--time-format", "%Y"), "--time-format with --time"),
     ],
 )
 def test_init_that_does_not_say_which_rows_are_which_is_not_understood(shotclock, file, options, message):

@@ -87,6 +87,8 @@ def test_a_column_called_target_goes_before_others_with_two_outcomes(loans):
         ([1, 2] * 300, "1", 300),
         ([-1, 1, None] * 200, None, 200),
         (["Y", "n"] * 300, None, 300),
+        (["yes", "no", "no"] * 200, "no", 400),
+        ([True, False, False, None] * 150, "false", 300),
     ],
 )
 def test_any_two_outcomes_become_0_and_1(loans, values, positive, ones):
@@ -222,6 +224,23 @@ def test_a_few_nulls_and_nan_are_no_reason_and_are_counted(loans):
     found = guessed(loans(score=values))
     assert found.why["score"] == "seen 0 to 6, 12 without"
     assert contract.examine(found.table, found.columns).reasons == {"score: null": 12}
+
+
+def test_infinity_is_no_value(loans):
+    found = guessed(loans(ratio=np.where(np.arange(ROWS) == 7, np.inf, np.arange(ROWS) % 5)))
+    assert found.why["ratio"] == "seen 0 to 4, 1 without"
+
+
+def test_names_that_are_taken_and_the_row_numbers_of_pandas_are_left_out(loans):
+    numbers = np.arange(ROWS)[::-1] % 50
+    left_out = guessed(loans(probability=numbers, __index_level_0__=numbers)).left_out
+    assert left_out["probability"] == "Shotclock writes a column of this name itself: rename yours"
+    assert left_out["__index_level_0__"] == "the row numbers of pandas"
+
+
+def test_a_column_that_stands_twice_is_refused(loans):
+    with pytest.raises(ContractError, match="column 'city' stands twice"):
+        guessed(loans().append_column("city", pa.array(["Rome"] * ROWS)))
 
 
 def test_a_feature_that_gives_the_target_away_is_named(loans):
