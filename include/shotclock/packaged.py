@@ -4,10 +4,9 @@ The package is looked up and never imported: its code is of no concern here.
 """
 
 import zipfile
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -49,7 +48,7 @@ def _table(wanted: PackageTable) -> pa.Table:
     path = _folder(wanted) / wanted.file
     if not path.is_file():
         raise SourceError(f"{path}: no such file in the package {wanted.name}; correct data.package.file")
-    table = tabular.read_csv(_opener(path), str(path))
+    table = tabular.read_csv(_content(path), str(path))
     return table if ROW in table.column_names else table.append_column(ROW, pa.array(range(1, table.num_rows + 1)))
 
 
@@ -61,15 +60,15 @@ def _folder(wanted: PackageTable) -> Path:
     return Path(places[0])
 
 
-def _opener(path: Path) -> Callable[[], IO[bytes]]:
-    """Opens the file, or the only one in it where it is a zip archive."""
+def _content(path: Path) -> bytes:
+    """The file's bytes, or those of the only file in it where it is a zip archive."""
     if path.suffix != ".zip":
-        return lambda: path.open("rb")
+        return path.read_bytes()
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
-    if len(names) != 1:
-        raise SourceError(f"{path}: found {len(names)} files in the archive, expected one")
-    return lambda: zipfile.ZipFile(path).open(names[0])
+        if len(names) != 1:
+            raise SourceError(f"{path}: found {len(names)} files in the archive, expected one")
+        return archive.read(names[0])
 
 
 def _derived(table: pa.Table, text: str, field: str) -> pa.ChunkedArray | pa.Array:

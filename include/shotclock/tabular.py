@@ -3,9 +3,6 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable
-from contextlib import closing
-from typing import IO
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -18,46 +15,49 @@ _LINES = 50
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 
 
-def read_csv(opened: Callable[[], IO[bytes]], shown: str) -> pa.Table:
+def read_csv(content: bytes, shown: str) -> pa.Table:
     """Read a CSV file with a line of names. Empty fields and `NA` are null; a column without a name is called `unnamed`.
 
     The separator is the one of `, ; tab |` that cuts the first lines into equally many fields; a decimal comma is known by
     the values. Text that is not UTF-8 is read as Latin-1.
 
     Args:
-        opened: opens the file; it is called up to three times.
+        content: the file's. It is held whole: were Arrow given a Python file, its threads would call Python, and a process
+            that ends meanwhile would crash.
         shown: what messages call the file.
 
     Raises:
         SourceError: the file is empty, has no line of names, names a column twice, or has lines of different lengths.
     """
-    with closing(opened()) as file:
-        head = file.read(_HEAD).decode("utf-8-sig", errors="replace")
+    content = _in_utf_8(content)
+    head = content[:_HEAD].decode("utf-8-sig", errors="ignore")  # a character may be cut in two at its end
     lines = head.splitlines()[:_LINES]
     if not "".join(lines).strip():
         raise SourceError(f"{shown}: found an empty file, expected a line of column names and rows below it")
     separator = _separator(lines)
     names = _names(next(csv.reader(lines[:1], delimiter=separator)), shown)
     decimal = _decimal(lines[1:], separator)
-    table = _read(opened, names, separator, decimal, "utf-8", shown)
-    if any(pa.types.is_binary(kind) for kind in table.schema.types):  # what is not UTF-8 comes as bytes
-        table = _read(opened, names, separator, decimal, "latin-1", shown)
-    return table
+    return _read(content, names, separator, decimal, shown)
 
 
-def _read(
-    opened: Callable[[], IO[bytes]], names: list[str], separator: str, decimal: str, encoding: str, shown: str
-) -> pa.Table:
-    with closing(opened()) as file:
-        try:
-            return pacsv.read_csv(
-                file,
-                pacsv.ReadOptions(column_names=names, skip_rows=1, encoding=encoding),
-                pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
-                pacsv.ConvertOptions(decimal_point=decimal, strings_can_be_null=True),
-            )
-        except pa.ArrowInvalid as error:
-            raise SourceError(f"{shown}: not a readable CSV file ({error}); correct that line") from error
+def _in_utf_8(content: bytes) -> bytes:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1").encode()
+    return content
+
+
+def _read(content: bytes, names: list[str], separator: str, decimal: str, shown: str) -> pa.Table:
+    try:
+        return pacsv.read_csv(
+            pa.BufferReader(content),
+            pacsv.ReadOptions(column_names=names, skip_rows=1),
+            pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            pacsv.ConvertOptions(decimal_point=decimal, strings_can_be_null=True),
+        )
+    except pa.ArrowInvalid as error:
+        raise SourceError(f"{shown}: not a readable CSV file ({error}); correct that line") from error
 
 
 def _separator(lines: list[str]) -> str:

@@ -119,7 +119,7 @@ def _read(file: Path) -> pa.Table:
         raise SourceError(f"{file}: no such file; name a CSV or parquet file")
     if file.suffix == ".parquet":
         return storage.read_table(file)
-    return tabular.read_csv(lambda: file.open("rb"), str(file))
+    return tabular.read_csv(file.read_bytes(), str(file))
 
 
 def _facts(name: str, title: str, origin: str, parts: dict[str, pa.Table], columns: Columns) -> draft.Facts:
