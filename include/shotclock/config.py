@@ -28,8 +28,6 @@ MODES: tuple[str, ...] = get_args(Mode)
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
 Model = TypeVar("Model", bound=BaseModel)
-FileAddress = Annotated[str, Field(pattern=r"^([^/\\]+|/.+|[a-z][a-z0-9+.-]*://.+)$")]
-"""A name under `data/raw/`, or a whole address: an absolute path, `file://`, `s3://`."""
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # nine times as fast, where PyYAML was built with it
@@ -41,7 +39,19 @@ def _is_cron(value: str) -> str:
     return value
 
 
+def _is_address(value: str) -> str:
+    whole = "://" in value or value.startswith("/")
+    if not value or (not whole and not set("/\\").isdisjoint(value)):
+        raise ValueError("a name under data/raw, an absolute path, or an address such as s3://bucket/folder")
+    try:
+        at(value)
+    except ConfigError as error:
+        raise ValueError(str(error).partition("expected ")[2] or "a path, file://, s3://") from error
+    return value
+
+
 Cron = Annotated[str, AfterValidator(_is_cron)]
+FileAddress = Annotated[str, AfterValidator(_is_address)]
 
 
 class _Section(BaseModel):
@@ -89,6 +99,19 @@ class Columns(_Section):
         return [self.id, self.time, *self.features, self.target]
 
 
+class PackageTable(_Section):
+    """A CSV file that an installed Python package ships, and how the two raw files are made of its rows and columns.
+
+    `training` and `production` say which rows; `columns` what each raw file holds: formulas over the columns of the CSV file.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z_]\w*$")
+    file: str = Field(pattern=r"^(\w[\w.-]*/)*\w[\w.-]*\.csv(\.zip)?$")
+    training: str
+    production: str
+    columns: dict[str, str] = Field(min_length=1)
+
+
 class Data(_Section):
     """Where the raw files come from: names under `data/raw/`, or whole addresses, whose files are only read."""
 
@@ -96,6 +119,7 @@ class Data(_Section):
     production: FileAddress
     download_from: str | None = Field(None, pattern=r"^https?://[^/]")
     sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
+    package: PackageTable | None = None
     synthetic: str | None = None
     batches: FileAddress | None = None
     """Folder under `data/raw/` whose parquet files are taken in one by one, instead of the one production file."""
@@ -349,16 +373,31 @@ def projects(folder: Path | None = None) -> list[Project]:
 def usable_projects(name: str = "*", folder: Path | None = None) -> tuple[list[Project], list[ConfigError]]:
     """The projects whose files can be used, in the order of their names, and what is wrong with each of the others.
 
+    A file counts as it is now, and is read again only when it was changed.
+
     Args:
         name: of the one project to look at; by default all of them.
     """
     usable, faults = [], []
     for path in sorted((folder or settings().projects).glob(f"{name}.yaml")):
         try:
-            usable.append(load_project(path))
+            usable.append(_as_it_is(path))
         except ConfigError as error:
             faults.append(error)
     return usable, faults
+
+
+def _as_it_is(path: Path) -> Project:
+    try:
+        state = path.stat()
+    except OSError:
+        return load_project(path)  # which says what is wrong
+    return _loaded(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _loaded(path: Path, changed: int, size: int) -> Project:
+    return load_project(path)
 
 
 def _load(path: Path, model: type[Model]) -> tuple[Model, yaml.Node]:

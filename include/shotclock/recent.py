@@ -41,7 +41,8 @@ class Recent:
                 self._projects = frozenset(projects)
             else:
                 self._update(registry.finished_since(projects, self._seen - _OVERLAP))
-                self._read(projects, [kind for kind in self._kinds if now - self._made[kind] > _LONGEST][:1], now)
+                oldest = min(self._made, key=self._made.__getitem__)
+                self._read(projects, [oldest] if now - self._made[oldest] > _LONGEST else [], now)
             self._seen = now
             return {kind: {name: list(runs) for name, runs in found.items()} for kind, found in self._kept.items()}
 

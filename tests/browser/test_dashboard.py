@@ -129,11 +129,12 @@ def _click(page: Page, x: float, y: float) -> None:
 
 
 def _set_inputs(page: Page) -> dict[str, float]:
-    """What the sliders and the switch stand at."""
-    sliders = {
-        name: page.get_by_role("slider", name=name.replace("_", " ")) for name in ("minutes_remaining", "period")
-    }
-    found = {name: float(slider.get_attribute("aria-valuenow") or "nan") for name, slider in sliders.items()}
+    """Move each slider on by one, with the keyboard: what they and the switch stand at then."""
+    found = {}
+    for name in ("minutes_remaining", "period"):
+        slider = page.get_by_role("slider", name=name.replace("_", " "))
+        slider.press("ArrowRight")
+        found[name] = float(slider.evaluate("slider => slider.value ?? slider.getAttribute('aria-valuenow')"))
     return found | {"playoffs": float(page.get_by_role("switch", name="playoffs").is_checked())}
 
 

@@ -7,15 +7,12 @@ whoever can tell says so (`activity`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from croniter import croniter
 
-from shotclock import drift, fitness, history, registry, triggers
-from shotclock.config import Project, load_project, settings
-from shotclock.errors import ConfigError
+from shotclock import drift, fitness, history, registry, storage, triggers
+from shotclock.config import Project, project, usable_projects
 from shotclock.fitness import Activity, Check, Fitness, Window
 from shotclock.performance import Figure
 from shotclock.recent import Recent
@@ -161,7 +158,8 @@ class Projects:
         activities: what the orchestrator is at, by project.
         only: the projects to be shown; by default all of them.
         """
-        found, faults = _projects()
+        usable, faults = usable_projects()
+        found = sorted(usable, key=lambda rules: (rules.title.lower(), rules.name))
         shown = [rules for rules in found if only is None or rules.name in only]
         names = [rules.name for rules in found]  # of all, whoever asks, so that all who ask share one copy
         champions, runs, now = registry.champions(names), self._recent.of(names), datetime.now(UTC)
@@ -175,7 +173,7 @@ class Projects:
             )
             for rules in shown
         ]
-        return Overview(tuple(rows), tuple(faults), now)
+        return Overview(tuple(rows), tuple(map(str, faults)), now)
 
 
 def details(name: str, activity: Activity | None = None) -> Details:
@@ -184,7 +182,8 @@ def details(name: str, activity: Activity | None = None) -> Details:
     Raises:
         ConfigError: there is no such project, or its file is wrong.
     """
-    rules = _load(settings().projects / f"{name}.yaml")
+    usable, _ = usable_projects(name)
+    rules = usable[0] if usable else project(name)  # which says what is wrong
     most = {"performance": WINDOWS, "drift": WINDOWS, "alert": _ALERTS, "decision": _DECISIONS}
     unless = {"decision": {"decision": "skip"}}
     runs = {
@@ -211,31 +210,6 @@ def thresholds(rules: Project) -> dict[str, float]:
     features = {column: feature.drift_threshold for column, feature in rules.columns.features.items()}
     others = {"probability": drift.PREDICTION.drift_threshold, rules.columns.target: drift.LABEL.drift_threshold}
     return features | others
-
-
-def _projects() -> tuple[list[Project], list[str]]:
-    """The projects, by title, and what is wrong with each file that cannot be used."""
-    usable, faults = [], []
-    for path in sorted(settings().projects.glob("*.yaml")):
-        try:
-            usable.append(_load(path))
-        except ConfigError as error:
-            faults.append(str(error))
-    return sorted(usable, key=lambda rules: (rules.title.lower(), rules.name)), faults
-
-
-def _load(path: Path) -> Project:
-    """The file as it is now; read again only when it was changed."""
-    try:
-        state = path.stat()
-    except OSError:
-        return load_project(path)
-    return _loaded(path, state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=1024)
-def _loaded(path: Path, changed: int, size: int) -> Project:
-    return load_project(path)
 
 
 def _summary(
@@ -305,7 +279,7 @@ def _window(runs: Sequence[Any]) -> Window:
         id=history.tag(first, "window"),
         champion=history.tag(first, "champion"),
         at=history.at(first),
-        batches=tuple(Path(name).stem for name in reversed(files.split(", "))) if files else (),
+        batches=tuple(storage.at(name).stem for name in reversed(files.split(", "))) if files else (),
         synthetic=history.tag(first, "synthetic") == "True",
         drift=_check(newest["drift"]) if "drift" in newest else None,
         performance=_check(newest["performance"]) if "performance" in newest else None,

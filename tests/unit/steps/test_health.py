@@ -1,8 +1,12 @@
 """The read model behind pages and dashboard, on the real project."""
 
-import pytest
+from datetime import timedelta
 
-from shotclock import history, registry
+import pytest
+from mlflow import MlflowClient
+
+from shotclock import history, recent, registry
+from shotclock.config import settings
 from shotclock.errors import ConfigError
 from shotclock.runs import Run
 from shotclock.steps import health
@@ -153,3 +157,20 @@ def test_skips_are_no_decisions(at):
     assert row().decision.outcome == "promote"
     assert [done.outcome for done in health.details("shots").decisions] == ["promote"]
     assert history.decisions("shots")[0] == row().decision
+
+
+def test_a_store_of_no_project_at_all_can_be_looked_at_twice(at):
+    (at("empty") / "projects" / "shots.yaml").unlink()
+    projects = health.Projects()
+    assert [projects.overview().projects for _ in range(2)] == [(), ()]
+
+
+def test_a_run_that_somebody_deleted_is_gone_once_the_copy_is_made_anew(at, monkeypatch):
+    at("alerted")
+    projects = health.Projects()
+    assert len(projects.overview().projects[0].open_alerts) == 3
+    MlflowClient(settings().tracking_uri).delete_run(history.alerts("shots")[0].id)
+    monkeypatch.setattr(recent, "_LONGEST", timedelta(0))
+    for _ in range(4):  # one kind at a look
+        (found,) = projects.overview().projects
+    assert len(found.open_alerts) == 2
