@@ -47,7 +47,7 @@ def pictures(project: str, dashboard: str) -> list[Picture]:
         Picture("model-health", "/plugin/model-health", ".model .figure", frame=True, height=520),
         Picture("model-page", page, ".decisions", height=1360),
         Picture("drift-report", f"{page}#report", "table", height=760),
-        Picture("dashboard", f"{dashboard}/trial?project={project}", ".heatmaplayer image", height=1340),
+        Picture("dashboard", f"{dashboard}/trial?project={project}", ".heatmaplayer image", height=1900),
     ]
 
 
