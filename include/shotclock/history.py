@@ -1,11 +1,15 @@
 """What happened to a project, read from the store as values: decisions, alerts, findings. Nothing is kept elsewhere."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 from shotclock import registry
+from shotclock.errors import StoreError
 from shotclock.triggers import Alert, Decided, Finding, Kind
 from shotclock.verdict import Status, Verdict
+
+REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's folder
 
 _CHECKS = {"drift": "drift", "degradation": "performance"}
 _REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
@@ -42,6 +46,18 @@ def broken_feed(project: str, champion: str, window: str) -> str:
     """The features that stood still in this window when it was last checked for drift, or an empty string."""
     newest = registry.newest(project, "drift", tags={"champion": champion, "window": window})
     return tag(newest[0], "broken") if newest else ""
+
+
+def reference(project: str, version: registry.Version) -> Path:
+    """The file of the rows that the decision which this version came out of was about, with its probabilities.
+
+    Raises:
+        StoreError: no decision left one.
+    """
+    decided = registry.newest(project, "decision", tags={"after": version.number, "reference": "True"})
+    if not decided:
+        raise StoreError(f"{version.uri}: no decision left a reference for it; run {project}.training again")
+    return registry.artifact(decided[0].info.run_id, REFERENCE)
 
 
 def tag(run: Any, name: str) -> str:
