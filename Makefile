@@ -49,6 +49,4 @@ clean: ## remove what running left behind, and the environment; data/raw stays
 	@include/launcher/clean.sh
 
 lock: env ## requirements.txt anew from requirements.in
-	@# extras are named: plain pip refuses a lock with hashes that lacks them
-	@.venv/bin/uv pip compile requirements.in --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
-	  --no-emit-index-url --quiet --output-file requirements.txt
+	@include/launcher/lock.sh
