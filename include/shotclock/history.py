@@ -1,10 +1,9 @@
 """What happened to a project, read from the store as values: decisions, alerts, findings. Nothing is kept elsewhere."""
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
-from shotclock import registry
+from shotclock import registry, storage
 from shotclock.errors import StoreError
 from shotclock.triggers import Alert, Decided, Finding, Kind
 from shotclock.verdict import Status, Verdict
@@ -48,7 +47,7 @@ def broken_feed(project: str, champion: str, window: str) -> str:
     return tag(newest[0], "broken") if newest else ""
 
 
-def reference(project: str, version: registry.Version) -> Path:
+def reference(project: str, version: registry.Version) -> storage.Address:
     """The file of the rows that the decision which this version came out of was about, with its probabilities.
 
     Raises:

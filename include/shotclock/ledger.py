@@ -4,17 +4,17 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from shotclock import history, registry, sources, storage
 from shotclock.config import settings
 from shotclock.errors import SourceError
 from shotclock.runs import Run
+from shotclock.storage import Address
 
 log = logging.getLogger(__name__)
 
-_KIND = "batch"
+KIND = "batch"
 _MOST = 10_000
 
 
@@ -34,24 +34,24 @@ class Batch:
 
 def entries(project: str) -> list[Batch]:
     """Every batch that was taken in, newest first."""
-    found = [_batch(run) for run in registry.every(project, _KIND, most=_MOST)]
+    found = [_batch(run) for run in registry.every(project, KIND, most=_MOST)]
     return sorted(found, key=lambda batch: batch.number, reverse=True)
 
 
 def arrivals(project: str) -> list[tuple[Batch, datetime]]:
     """Every batch with the moment (UTC) at which it was taken in, oldest first."""
-    found = [(_batch(run), history.at(run)) for run in registry.every(project, _KIND, most=_MOST)]
+    found = [(_batch(run), history.at(run)) for run in registry.every(project, KIND, most=_MOST)]
     return sorted(found, key=lambda entry: entry[0].number)
 
 
-def enter(run: Run, path: Path, sha256: str, *, synthetic: bool) -> Batch:
+def enter(run: Run, path: Address, sha256: str, *, synthetic: bool) -> Batch:
     """The entry of this very file: the one that it has, or a new one."""
     with storage.locked(_lock(run)):
         known = {batch.sha256: batch for batch in entries(run.project)}
         return known.get(sha256) or _write(run, len(known) + 1, path, sha256, synthetic)
 
 
-def claim(run: Run, files: Sequence[Path]) -> list[Batch]:
+def claim(run: Run, files: Sequence[Address]) -> list[Batch]:
     """Enter the files that nobody has taken in yet, in the order given; a run that asks again gets its own ones again.
 
     A file is known by its name, and its content by its sha256: the same rows under another name are not taken twice. A file
@@ -61,7 +61,7 @@ def claim(run: Run, files: Sequence[Path]) -> list[Batch]:
         SourceError: the very first new file cannot be read.
     """
     with storage.locked(_lock(run)):
-        runs = registry.every(run.project, _KIND, most=_MOST)
+        runs = registry.every(run.project, KIND, most=_MOST)
         own = [_batch(found) for found in runs if history.tag(found, "claimed_by") == run.key("claim")]
         names = {history.tag(found, "batch_name") for found in runs}
         digests = {history.tag(found, "sha256.batch") for found in runs}
@@ -82,13 +82,13 @@ def claim(run: Run, files: Sequence[Path]) -> list[Batch]:
     return sorted(own, key=lambda batch: batch.number)
 
 
-def _lock(run: Run) -> Path:
+def _lock(run: Run) -> Address:
     return settings().data / run.project / ".ledger.lock"
 
 
-def _write(run: Run, number: int, path: Path, sha256: str, synthetic: bool) -> Batch:
+def _write(run: Run, number: int, path: Address, sha256: str, synthetic: bool) -> Batch:
     batch = Batch(number, path.name, str(path), sha256, synthetic)
-    with registry.tracked(run, f"batch/{number}", f"Batch: {path.name}", kind=_KIND) as record:
+    with registry.tracked(run, f"batch/{number}", f"Batch: {path.name}", kind=KIND) as record:
         record.record(
             metrics={"number": number},
             tags={

@@ -22,12 +22,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from shotclock import contract, repeats, storage
 from shotclock.config import Columns
 from shotclock.predictor import Floats, predictor
+from shotclock.storage import Address
 
 BATCH_ROWS = 131_072  # about 13 MB of rows on their way; also the row groups of the output
 ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
 READ_AHEAD = 2  # batches
 MOST_WORKERS = 8  # one writer cannot take more
 VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
+Tell = Callable[[int], None]
 _WHOLE = (pa.types.is_integer, pa.types.is_date, pa.types.is_timestamp)
 
 
@@ -46,17 +48,22 @@ class Scored:
     positive: int
 
 
+def nobody(rows: int) -> None:
+    """Tells nobody how many rows are done."""
+
+
 def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     model: Any,
     columns: Columns,
-    source: Path,
-    target: Path,
-    quarantine: Path,
+    source: Address,
+    target: Address,
+    quarantine: Address,
     *,
     version: str,
     max_bad_share: float,
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
+    tell: Tell = nobody,
 ) -> Scored:
     """Score every row of `source` that keeps the contract, labelled or not.
 
@@ -72,6 +79,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         version: the model's, as it stands in every row.
         max_bad_share: the largest share of rows, 0 to 1, that may break the contract.
         batch_rows: rows that travel together.
+        tell: called after each batch with the number of rows that are done.
 
     Raises:
         SourceError: `source` is missing, truncated or damaged.
@@ -91,8 +99,9 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
             for batch in scored:
                 output.write(batch)
+                tell(output.rows)
         done = output.summary()
-        aside = output.set_aside() if not target.exists() else ""  # else it would not speak of that result
+        aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
         contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share, aside)
         contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
     if not done.quarantined:
@@ -100,7 +109,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     return done
 
 
-def _batches(source: Path, columns: Columns, batch_rows: int) -> tuple[int, Generator[pa.RecordBatch, None, None]]:
+def _batches(source: Address, columns: Columns, batch_rows: int) -> tuple[int, Generator[pa.RecordBatch, None, None]]:
     """The number of rows, and the rows themselves: the columns that scoring needs, and no others."""
     with storage.open_parquet(source) as file:
         rows, schema = file.metadata.num_rows, file.schema_arrow
@@ -111,7 +120,7 @@ def _batches(source: Path, columns: Columns, batch_rows: int) -> tuple[int, Gene
     return rows, storage.read_batches(source, wanted, batch_rows, dictionaries=texts)
 
 
-def _ids(source: Path, name: str) -> Iterator[pa.Array]:
+def _ids(source: Address, name: str) -> Iterator[pa.Array]:
     for batch in storage.read_batches(source, [name], ID_ROWS):
         yield contract.plain(batch[name])
 
@@ -156,7 +165,7 @@ class _Output:
     if it is refused.
     """
 
-    def __init__(self, files: ExitStack, target: Path, quarantine: Path, version: str, threshold: float) -> None:
+    def __init__(self, files: ExitStack, target: Address, quarantine: Address, version: str, threshold: float) -> None:
         self._files = {"good": files, "bad": files.enter_context(ExitStack())}
         self._paths = {"good": target, "bad": quarantine}
         self._writers: dict[str, pq.ParquetWriter] = {}
@@ -176,6 +185,10 @@ class _Output:
         self._reasons.update(batch.examined.reasons)
         self._sums.append(float(batch.probability.sum()))
         self._positive += int(prediction.sum())
+
+    @property
+    def rows(self) -> int:
+        return self._rows.total()
 
     def summary(self) -> Scored:
         scored, quarantined = self._rows["good"], self._rows["bad"]

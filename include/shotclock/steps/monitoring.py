@@ -1,7 +1,6 @@
 """The steps of monitoring: has the data drifted, and is the model still good where labels have come?"""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,12 @@ from shotclock.runs import Run
 from shotclock.steps import text
 from shotclock.steps.intake import folder_of
 from shotclock.steps.training import TRAINING_IDS
+from shotclock.storage import Address
 
 _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
 _BATCH_ROWS = 131_072
 _MOST_BATCHES = 1000  # how far back a window may reach
-_MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
+MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
 
 
 def drift_check(run: Run, version: int | None = None) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _labelled(
         return frame[frame[columns.target].notna() & ~np.isin(frame[columns.id], trained_on)]
 
     parts, reached = [judged(window)], []
-    for batch in scored["older"][:_MOST_FOR_LABELS]:
+    for batch in scored["older"][:MOST_FOR_LABELS]:
         if sum(map(len, parts)) >= rules.degradation.min_rows:
             break
         found = judged(window_rows(rules, {"batches": [batch]})[0].to_pandas())
@@ -178,7 +178,8 @@ def _named(estimate: performance.Estimate) -> dict[str, float]:
 
 def _reference(run: Run, version: registry.Version) -> pd.DataFrame:
     """The rows that the decision which this version came out of was about, with its probabilities."""
-    return pd.read_parquet(history.reference(run.project, version))
+    rows: pd.DataFrame = storage.read_table(history.reference(run.project, version)).to_pandas()
+    return rows
 
 
 def newest_window(name: str, version: registry.Version) -> dict[str, Any]:
@@ -193,7 +194,7 @@ def newest_window(name: str, version: registry.Version) -> dict[str, Any]:
         if rows >= wanted:
             break
         kept.append(batch)
-        rows += _rows(Path(batch["predictions"]))
+        rows += _rows(storage.at(batch["predictions"]))
     if not kept:
         raise StoreError(f"{version.uri} has scored nothing yet; trigger {name}.inference first")
     return {
@@ -211,7 +212,7 @@ def scored_batches(name: str, version: registry.Version | None = None) -> list[d
     scorings = registry.newest(name, "application", tags=tags, most=_MOST_BATCHES)
     newest = {history.tag(run, "batch"): run for run in reversed(scorings)}
     batches = [_batch(newest[number]) for number in sorted(newest, key=int, reverse=True)]
-    return [batch for batch in batches if Path(batch["predictions"]).is_file()]
+    return [batch for batch in batches if storage.is_file(storage.at(batch["predictions"]))]
 
 
 def _batch(run: Any) -> dict[str, Any]:
@@ -229,12 +230,12 @@ def _origin(scored: dict[str, Any]) -> dict[str, Any]:
 
 
 def _files(batches: list[dict[str, Any]]) -> str:
-    return ", ".join(Path(batch["source"]).name for batch in batches)
+    return ", ".join(storage.at(batch["source"]).name for batch in batches)
 
 
 def window_rows(rules: Project, scored: dict[str, Any]) -> tuple[pa.Table, int]:
     """The window's predictions with their labels, at most about `drift.max_rows` of them, and how many rows there are."""
-    rows = sum(_rows(Path(batch["predictions"])) for batch in scored["batches"])
+    rows = sum(_rows(storage.at(batch["predictions"])) for batch in scored["batches"])
     share = min(1.0, rules.drift.max_rows / max(1, rows))
     parts = [_joined(rules, batch, share) for batch in scored["batches"]]
     return pa.concat_tables(parts, promote_options="permissive"), rows
@@ -249,7 +250,7 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
     for batch in scored_batches(name):
         if rows >= rules.retraining.recent_rows:
             break
-        share = min(1.0, _SPARE * rules.retraining.recent_rows / max(1, _rows(Path(batch["predictions"]))))
+        share = min(1.0, _SPARE * rules.retraining.recent_rows / max(1, _rows(storage.at(batch["predictions"]))))
         labelled = _joined(rules, batch, share).select(rules.columns.all)
         labelled = labelled.filter(pc.is_valid(labelled[rules.columns.target]))
         parts.append(labelled)
@@ -259,7 +260,7 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
     return pa.concat_tables(parts, promote_options="permissive"), len(parts)
 
 
-def _rows(path: Path) -> int:
+def _rows(path: Address) -> int:
     with storage.open_parquet(path) as file:
         return int(file.metadata.num_rows)
 
@@ -267,7 +268,7 @@ def _rows(path: Path) -> int:
 def _joined(rules: Project, batch: dict[str, Any], share: float) -> pa.Table:
     columns = rules.columns
     wanted = [columns.id, columns.time, *columns.features, "probability"]
-    predictions = _sampled(Path(batch["predictions"]), wanted, rules, share)
+    predictions = _sampled(storage.at(batch["predictions"]), wanted, rules, share)
     return windows.with_labels(predictions, _labels(rules, batch, share), columns.id, columns.target)
 
 
@@ -275,21 +276,27 @@ def _labels(rules: Project, batch: dict[str, Any], share: float) -> pa.Table:
     """Id and label, one row an id: of the scored file, and of the files of labels that came later; the latest counts."""
     columns = rules.columns
     wanted = [columns.id, columns.target]
-    later = sorted((settings().data / "raw" / rules.data.labels).glob("*.parquet")) if rules.data.labels else []
-    files = [*reversed(later), Path(batch["source"])]
+    files = [*reversed(_label_files(rules)), storage.at(batch["source"])]
     parts = [
         windows.labels(_sampled(path, wanted, rules, share), columns.target) for path in files if _has(path, wanted)
     ]
     return windows.first_of_each(pa.concat_tables(parts), columns.id) if parts else windows.no_labels(wanted)
 
 
-def _has(path: Path, wanted: list[str]) -> bool:
+def _label_files(rules: Project) -> list[Address]:
+    """The files of labels that came later than their rows, in the order of their names."""
+    if rules.data.labels is None:
+        return []
+    return storage.listing(storage.at(rules.data.labels, settings().data / "raw"), "*.parquet")
+
+
+def _has(path: Address, wanted: list[str]) -> bool:
     """Whether the file holds these columns: a batch may come without labels."""
     with storage.open_parquet(path) as file:
         return set(wanted) <= set(file.schema_arrow.names)
 
 
-def _sampled(path: Path, wanted: list[str], rules: Project, share: float) -> pa.Table:
+def _sampled(path: Address, wanted: list[str], rules: Project, share: float) -> pa.Table:
     with storage.open_parquet(path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
     batches = storage.read_batches(path, wanted, _BATCH_ROWS)
