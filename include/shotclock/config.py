@@ -99,6 +99,19 @@ class Columns(_Section):
         return [self.id, self.time, *self.features, self.target]
 
 
+class PackageTable(_Section):
+    """A CSV file that an installed Python package ships, and how the two raw files are made of its rows and columns.
+
+    `training` and `production` say which rows; `columns` what each raw file holds: formulas over the columns of the CSV file.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z_]\w*$")
+    file: str = Field(pattern=r"^(\w[\w.-]*/)*\w[\w.-]*\.csv(\.zip)?$")
+    training: str
+    production: str
+    columns: dict[str, str] = Field(min_length=1)
+
+
 class Data(_Section):
     """Where the raw files come from: names under `data/raw/`, or whole addresses, whose files are only read."""
 
@@ -106,6 +119,7 @@ class Data(_Section):
     production: FileAddress
     download_from: str | None = Field(None, pattern=r"^https?://[^/]")
     sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
+    package: PackageTable | None = None
     synthetic: str | None = None
     batches: FileAddress | None = None
     """Folder under `data/raw/` whose parquet files are taken in one by one, instead of the one production file."""

@@ -307,12 +307,13 @@ def publish(folder: Address, name: str) -> Address:
 
     For a path the name is a relative symbolic link, replaced by rename; in an object store it is an object that holds the
     same relative path. `published` follows either. A reader sees the old folder or the new one, whole.
+    Of two runs that publish at once, the later one stays.
     """
     link = folder.parents[2] / name
     if not isinstance(link, Path):
         objects.write(link, "/".join(folder.parts[-3:]).encode())
         return link
-    partial = link.with_name(f".{name}.partial")
+    partial = link.with_name(f".{name}.{folder.name}.partial")  # each run's own
     partial.unlink(missing_ok=True)
     partial.symlink_to(os.path.relpath(str(folder), link.parent))
     partial.replace(link)
