@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from shotclock import drift, history, performance, registry, storage, windows
 from shotclock.config import Project, project, settings
 from shotclock.errors import StoreError
+from shotclock.history import REFERENCE
 from shotclock.runs import Run
 from shotclock.steps import text
 from shotclock.steps.intake import folder_of
-from shotclock.steps.training import REFERENCE, TRAINING_IDS
+from shotclock.steps.training import TRAINING_IDS
 from shotclock.storage import Address
 
 _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
@@ -181,10 +182,7 @@ def reference_rows(name: str, version: registry.Version) -> pd.DataFrame:
     Raises:
         StoreError: no decision left any.
     """
-    decided = registry.newest(name, "decision", tags={"after": version.number, "reference": "True"})
-    if not decided:
-        raise StoreError(f"{version.uri}: no decision left a reference for it; run {name}.training again")
-    rows: pd.DataFrame = storage.read_table(registry.artifact(decided[0].info.run_id, REFERENCE)).to_pandas()
+    rows: pd.DataFrame = storage.read_table(history.reference(name, version)).to_pandas()
     return rows
 
 
