@@ -44,7 +44,7 @@ class Picture:
 def pictures(project: str) -> list[Picture]:
     page = f"/shotclock/health/{project}"
     return [
-        Picture("model-health", "/plugin/model-health", ".model .figure", frame=True, height=520),
+        Picture("model-health", "/plugin/model-health", ".model .figure", frame=True, height=420),
         Picture("model-page", page, ".decisions", height=1360),
         Picture("drift-report", f"{page}#report", "table", height=760),
     ]
