@@ -5,7 +5,6 @@ Another page joins them by one more `Picture`: an address, what has to be there 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
