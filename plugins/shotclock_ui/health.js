@@ -73,13 +73,14 @@ for (const kind of ["mouseover", "focusin"]) {
   });
 }
 
-// What is newest stands on the right. The page looks again by itself, but never while somebody writes or reads an opened part.
+// What is newest stands on the right. The page looks again by itself, but never while somebody writes, reads an opened part, or
+// goes from control to control by keyboard.
 addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".wide").forEach((part) => { if (part.querySelector(".timeline")) part.scrollLeft = part.scrollWidth; });
   const seconds = Number(document.body.dataset.refresh);
   if (!seconds) return;
   setInterval(() => {
-    const busy = document.hidden || document.querySelector("dialog[open], details[open]") || document.activeElement?.closest(".term");
+    const busy = document.hidden || document.querySelector("dialog[open], details[open]") || document.activeElement !== document.body;
     if (!busy) location.reload();
   }, seconds * 1000);
 });
