@@ -1,6 +1,6 @@
 """The endpoint next to plain `mlflow models serve`, side by side, in one run; then promotions under load.
 
-    make bench-serving                  # or: python -m benchmarks.serving --rounds 5
+    make bench                          # or: python -m benchmarks.serving --rounds 5
 
 Both serve the same version of the same model, and get the same request: one row, as JSON, over connections that are kept.
 They take turns, so that what else the machine does meets both. Then the alias moves back and forth between two versions

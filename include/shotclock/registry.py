@@ -349,6 +349,8 @@ def _copy(uri: str, store: str | None = None) -> Iterator[Path]:
             copy = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
         except (MlflowException, OSError) as error:
             raise StoreError(f"{uri}: its files cannot be read from MLflow: {error}") from error
+        if not any(copy.iterdir()):
+            raise StoreError(f"{uri}: its files are gone from MLflow; restore them, or train and promote again")
         yield copy
 
 

@@ -1,6 +1,7 @@
 """The endpoint over HTTP, with the addresses of MLflow's scoring server, once for each project."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
@@ -76,7 +77,9 @@ async def _body(request: Request) -> bytes:
 
 
 def _too_large(size: int) -> HTTPException:
-    said = f"the body: found {size:,} bytes or more, allowed are {MOST_BYTES:,}; send fewer rows, or score them as a batch"
+    said = (
+        f"the body: found {size:,} bytes or more, allowed are {MOST_BYTES:,}; send fewer rows, or score them as a batch"
+    )
     return HTTPException(413, said, headers={"Connection": "close"})
 
 
@@ -115,8 +118,7 @@ async def _explanation(request: Request) -> Response:
     service: Service = request.app.state.service
     projects = "\n".join(f"  {served.project:<24} {_state(served)}" for served in service.all())
     current = service.default.current
-    row = dict.fromkeys(current.features if current else ["column"], 0)
-    record = ", ".join(f'"{name}": {value}' for name, value in row.items())
+    row = dict(zip(current.features, current.example, strict=True)) if current else {"column": 0}
     return PlainTextResponse(
         f"""Shotclock's endpoint: the champion of each project, by MLflow's scoring protocol.
 
@@ -131,7 +133,7 @@ Projects:
 
 Try:
   curl {request.base_url}invocations -H 'Content-Type: application/json' \\
-    -d '{{"dataframe_records": [{{{record}}}]}}'
+    -d '{json.dumps({"dataframe_records": [row]})}'
 
 The header X-Model-Version says which version answered. The page docs/serving.md says more.
 """

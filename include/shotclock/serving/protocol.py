@@ -120,7 +120,10 @@ def _from_records(rows: Any, name: str, features: Sequence[str]) -> Floats:
 def _frame(body: bytes, kind: str) -> pd.DataFrame:
     try:
         return pd.read_csv(io.StringIO(body.decode())) if kind == CSV else pd.read_parquet(io.BytesIO(body))
-    except (ValueError, OSError) as error:  # what the parsers of pandas and of pyarrow raise are ValueErrors and OSErrors
+    except (
+        ValueError,
+        OSError,
+    ) as error:  # what the parsers of pandas and of pyarrow raise are ValueErrors and OSErrors
         raise ContractError(f"the body is not valid {kind}: {error}") from error
 
 
@@ -167,7 +170,7 @@ def _worst(rows: Sequence[Sequence[Any]], features: Sequence[str]) -> ContractEr
 
 def _is_number(value: Any) -> bool:
     try:
-        return bool(np.isfinite(np.float64(value)))
+        return np.ndim(value) == 0 and bool(np.isfinite(np.float64(value)))
     except (ValueError, TypeError, OverflowError):
         return False
 

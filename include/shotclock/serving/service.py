@@ -25,7 +25,9 @@ log = logging.getLogger(__name__)
 Floats = NDArray[np.float64]
 
 POLL = 1.0  # seconds between two looks at the store,
-_SHARE = 20  # or this many times the processor time that a look took: many projects must not keep a core busy with looking
+_SHARE = (
+    20  # or this many times the processor time that a look took: many projects must not keep a core busy with looking
+)
 _AGAIN = 30.0  # seconds until a version that could not be taken over is tried again: its store may have been away
 
 
@@ -35,12 +37,14 @@ class Loaded:
 
     Attributes:
         features: the columns that it needs, in the order in which it was trained.
+        example: a row that it was tried on, one value for each feature.
         since: when it began to answer, in seconds since 1970.
     """
 
     version: registry.Version
     features: tuple[str, ...]
     predict: Callable[[Floats], Floats]
+    example: tuple[float, ...]
     since: float = field(default_factory=time.time)
 
     def respond(self, body: bytes, kind: str) -> bytes:
@@ -69,12 +73,12 @@ def load(version: registry.Version) -> Loaded:
     """
     model = version.load()
     features = tuple(str(name) for name in getattr(model, "feature_names_in_", ()))
-    loaded = Loaded(version, features, _predictor(model, features))
+    predict = _predictor(model, features)
     example = protocol.matrix(version.example(), protocol.JSON, features)
-    found = loaded.predict(example)
+    found = predict(example)
     if found.shape != (len(example), 2) or not np.allclose(found.sum(axis=1), 1) or not (found >= 0).all():
         raise StoreError(f"{version.uri}: gives no probabilities of two labels for its own input example")
-    return loaded
+    return Loaded(version, features, predict, tuple(example[0].tolist()))
 
 
 def _predictor(model: Any, features: tuple[str, ...]) -> Callable[[Floats], Floats]:
