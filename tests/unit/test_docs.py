@@ -23,6 +23,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "drift": config.DriftRules,
     "degradation": config.DegradationRules,
     "retraining": config.RetrainingRules,
+    r"slices.\<name\>": config.Slice,
     "notify": config.NotifyRules,
 }
 CODE = [ROOT / folder for folder in ("include", "plugins", "dags", "benchmarks")]
