@@ -5,8 +5,7 @@ import logging
 
 import uvicorn
 
-from shotclock.config import project, project_names
-from shotclock.errors import ConfigError
+from shotclock.config import project
 from shotclock.serving.app import make
 from shotclock.serving.service import Service
 
@@ -18,20 +17,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5001, help="(%(default)s)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    with Service(_default(arguments.project)) as service:
+    default = project(arguments.project).name if arguments.project else None
+    with Service(default) as service:
         uvicorn.run(make(service), host=arguments.host, port=arguments.port, access_log=False, log_level="warning")
-
-
-def _default(name: str | None) -> str:
-    """The named project, or the first one.
-
-    Raises:
-        ConfigError: there is no such project.
-    """
-    names = project_names()
-    if not names:
-        raise ConfigError("there is no project file yet; docs/project-file.md says what is in one")
-    return project(name).name if name else names[0]
 
 
 if __name__ == "__main__":

@@ -117,12 +117,13 @@ async def _explanation(request: Request) -> Response:
     """What this is and how to use it, as text for a terminal."""
     service: Service = request.app.state.service
     projects = "\n".join(f"  {served.project:<24} {_state(served)}" for served in service.all())
-    current = service.default.current
+    default = service.served()
+    current = default.current if default else None
     row = dict(zip(current.features, current.example, strict=True)) if current else {"column": 0}
     return PlainTextResponse(
         f"""Shotclock's endpoint: the champion of each project, by MLflow's scoring protocol.
 
-  POST /invocations        rows in, probabilities of the labels 0 and 1 out, for the project {service.default.project}
+  POST /invocations        rows in, probabilities of the labels 0 and 1 out, for the project {default.project if default else "(none yet)"}
   GET  /ping               200 as soon as a champion answers, 503 before
   GET  /health             the same, with what is known about it, as JSON
   GET  /version            the version of MLflow
@@ -148,6 +149,8 @@ def _served(request: Request) -> Served:
     service: Service = request.app.state.service
     name = request.path_params.get("project")
     found = service.served(name)
+    if found is None and name is None:
+        raise HTTPException(503, "there is no project file yet; docs/project-file.md says what is in one")
     if found is None:
         known = ", ".join(served.project for served in service.all())
         raise HTTPException(404, f"there is no project '{name}'; found {known}")

@@ -125,13 +125,17 @@ class Served:
 
 
 class Service:
-    """All projects, and the thread that looks after them. To be used as a context."""
+    """All projects, and the thread that looks after them. To be used as a context.
 
-    def __init__(self, default: str) -> None:
-        self.default = Served(default)
+    Args:
+        default: the project of the addresses that name none; by default the first one there is.
+    """
+
+    def __init__(self, default: str | None = None) -> None:
+        self._default = default
         self.trouble: str | None = None
         """Why the store could not be asked at the last look."""
-        self._served = {default: self.default}
+        self._served: dict[str, Served] = {}
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
 
@@ -144,16 +148,18 @@ class Service:
         self._watcher.join()
 
     def served(self, project: str | None = None) -> Served | None:
-        """The place of a project, by default that of the default one; None for a project that does not exist."""
-        return self._served.get(project) if project else self.default
+        """The place of a project, by default that of the default one; None where there is no such project."""
+        places = self._served  # replaced as a whole, never changed
+        return places.get(project or self._default or min(places, default=""))
 
     def all(self) -> list[Served]:
-        return [self._served[name] for name in sorted(self._served)]
+        return [place for _, place in sorted(self._served.items())]
 
     def look(self) -> None:
         """Ask the store once about every project."""
-        for name in project_names():
-            self._served.setdefault(name, Served(name))
+        new = [name for name in project_names() if name not in self._served]
+        if new:
+            self._served = self._served | {name: Served(name) for name in new}
         try:
             if registry.store_exists():
                 for served in self.all():

@@ -146,8 +146,8 @@ def test_an_address_that_does_not_exist_and_a_wrong_verb_are_told_as_json(serves
 
 def test_what_nobody_thought_of_is_500_without_its_details(serves, service, monkeypatch):
     client = serves("rested")
-    broken = serving.Loaded(service.default.current.version, tuple(FEATURES), lambda rows: 1 / 0, (0.0,))
-    service.default.current = broken
+    broken = serving.Loaded(service.served().current.version, tuple(FEATURES), lambda rows: 1 / 0, (0.0,))
+    service.served().current = broken
     told = client.post("/invocations", json=ONE)
     assert (told.status_code, told.headers["x-model-version"]) == (500, "2")
     assert told.json()["message"] == "ZeroDivisionError; the log of the server says more"
@@ -215,7 +215,7 @@ def test_a_refused_version_is_tried_again_only_after_a_while_and_then_forgotten(
     service.look()
     assert tries == ["1"]
     monkeypatch.setattr(serving, "_AGAIN", 0.0)
-    service.default.refused = None
+    service.served().refused = None
     service.look()
     monkeypatch.setattr(serving, "load", load)
     service.look()
@@ -242,6 +242,17 @@ def test_a_store_that_is_away_for_a_while_does_not_stop_the_answers(serves, serv
     service.look()
     assert client.get("/health").json()["store"] == "ok"
     assert caplog.text.count("the store cannot be asked") == 1
+
+
+def test_without_a_project_it_says_so_and_explains_itself(at):
+    folder = at("empty") / "projects"
+    (folder / "shots.yaml").unlink()
+    service = serving.Service()
+    service.look()
+    client = TestClient(endpoint.make(service))
+    assert client.get("/ping").status_code == 503
+    assert "there is no project file yet" in client.get("/ping").json()["message"]
+    assert "(none yet)" in client.get("/").text
 
 
 def test_a_project_file_that_is_added_is_served_without_a_restart(serves, service):
