@@ -118,12 +118,12 @@ async def _explanation(request: Request) -> Response:
     service: Service = request.app.state.service
     projects = "\n".join(f"  {served.project:<24} {_state(served)}" for served in service.all())
     default = service.served()
-    current = default.current if default else None
+    current, about = (default.current, default.project) if default else (None, "(none yet)")
     row = dict(zip(current.features, current.example, strict=True)) if current else {"column": 0}
     return PlainTextResponse(
         f"""Shotclock's endpoint: the champion of each project, by MLflow's scoring protocol.
 
-  POST /invocations        rows in, probabilities of the labels 0 and 1 out, for the project {default.project if default else "(none yet)"}
+  POST /invocations        rows in, probabilities of the labels 0 and 1 out, for the project {about}
   GET  /ping               200 as soon as a champion answers, 503 before
   GET  /health             the same, with what is known about it, as JSON
   GET  /version            the version of MLflow

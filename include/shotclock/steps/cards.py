@@ -4,7 +4,6 @@ import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import version as installed
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,15 +17,15 @@ from shotclock.performance import Figure, Performance
 from shotclock.runs import Run
 from shotclock.steps import text
 from shotclock.steps.intake import folder_of
+from shotclock.storage import Address
 
 MODEL_CARD = "model_card.html"
 DECISION = "decision.html"
 _PACKAGES = ("shotclock", "scikit-learn", "numpy", "pandas", "skops", "mlflow")
 _REGIMES = {"training": "rows of the training file", "production": "production rows"}
 _CHECK = """.venv/bin/python -c "
-import pandas as pd
-from shotclock import registry
-rows = pd.read_parquet(registry.artifact('{gate}', 'gate_scores.parquet'))
+from shotclock import registry, storage
+rows = storage.read_table(registry.artifact('{gate}', 'gate_scores.parquet')).to_pandas()
 model = registry.version('{project}', '{version}').load()
 print(abs(model.predict_proba(rows[list(model.feature_names_in_)])[:, 1] - rows['probability']).max())\""""
 
@@ -37,11 +36,11 @@ def model_card(
     decision: Mapping[str, Any],
     data: Mapping[str, Any],
     version: registry.Version,
-    reference: Path | None,
-) -> Path:
+    reference: Address | None,
+) -> Address:
     """Write the card of a version that is about to be promoted: `model_card.html`."""
     rules, measured = project(run.project), Performance.from_dict(decision["measured"])
-    rows = storage.read_table(Path(decision["scores"])).to_pandas()
+    rows = storage.read_table(storage.at(decision["scores"])).to_pandas()
     cut = _slices(rules, rows)
     shown = [part.skill for parts in cut.values() for part in parts if part.skill]
     told = _shared(run, selection, decision, data) | {
@@ -72,7 +71,7 @@ def decision_page(
     decision: Mapping[str, Any],
     data: Mapping[str, Any],
     tags: Mapping[str, Any],
-) -> Path:
+) -> Address:
     """Write the page of a decision, promoted or kept: `decision.html`. `tags`: what the decision's MLflow run says."""
     verdict = [
         ("decided by", tags["by"]),
@@ -101,7 +100,7 @@ def decision_page(
     return _write(pages.decision(told), folder_of(run) / DECISION)
 
 
-def _write(page: str, path: Path) -> Path:
+def _write(page: str, path: Address) -> Address:
     with storage.replacing(path) as partial:
         partial.write_text(page, encoding="utf-8")
     return path
@@ -166,9 +165,9 @@ def _fitness(skill: Figure | None, decision: Mapping[str, Any]) -> str:
 def _data(
     rules: Project, selection: Mapping[str, Any], decision: Mapping[str, Any], data: Mapping[str, Any]
 ) -> list[tuple[str, str]]:
-    learnt, judged = Path(data[selection["rows"]]), Path(decision["scores"])
+    learnt, judged = storage.at(data[selection["rows"]]), storage.at(decision["scores"])
     file = (
-        Path(data["file"]).name
+        storage.at(data["file"]).name
         if "file" in data
         else f"labelled rows of the newest batches, up to window {data['window']}"
     )
@@ -182,7 +181,7 @@ def _data(
     ]
 
 
-def _extent(rules: Project, path: Path) -> str:
+def _extent(rules: Project, path: Address) -> str:
     """How many rows a file has, and their first and last day."""
     days = storage.read_table(path, [rules.columns.time]).column(0)
     ends = pc.min_max(days).as_py()
@@ -201,7 +200,7 @@ def _training(rules: Project, selection: Mapping[str, Any]) -> list[tuple[str, s
     ]
 
 
-def _reference(rules: Project, path: Path | None, decision: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _reference(rules: Project, path: Address | None, decision: Mapping[str, Any]) -> list[tuple[str, str]]:
     tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in rules.columns.features.items())
     share, least = f"{rules.drift.share:.0%}", f"{rules.drift.min_rows:,}"
     rows = [("alert", f"when {share} of the columns have drifted, in windows of {least} rows or more")]
@@ -221,7 +220,7 @@ def _again(
 ) -> dict[str, Any]:
     seeds = {"search": selection["seed"], "gate": rules.gate.seed}
     if "split_seed" in data:
-        command = f".venv/bin/shotclock train {run.project} --file {Path(data['file']).name}"
+        command = f".venv/bin/shotclock train {run.project} --file {storage.at(data['file']).name}"
         how = "The same file, project file and versions give the same model, whatever champion it meets at the gate:"
         seeds = {"split": data["split_seed"], **seeds}
     else:
@@ -237,7 +236,7 @@ def _again(
         "facts": [
             ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
             ("versions", _versions()),
-            ("sha256 of modelo_final.pickle", storage.digest(Path(selection["model"]))),
+            ("sha256 of modelo_final.pickle", storage.digest(storage.at(selection["model"]))),
             ("sha256 of the registered files", version.digest or "none"),
         ],
     }
