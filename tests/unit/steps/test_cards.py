@@ -28,7 +28,7 @@ class _Words(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_data(self, data):
-        if self.tags[-1][0] != "style" and data.strip():
+        if data.strip() and self.tags[-1][0] != "style":
             self.words.append(" ".join(data.split()))
 
 
