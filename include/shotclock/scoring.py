@@ -29,6 +29,7 @@ ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
 READ_AHEAD = 2  # batches
 MOST_WORKERS = 8  # one writer cannot take more
 VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
+Tell = Callable[[int], None]
 _WHOLE = (pa.types.is_integer, pa.types.is_date, pa.types.is_timestamp)
 
 
@@ -47,6 +48,10 @@ class Scored:
     positive: int
 
 
+def nobody(rows: int) -> None:
+    """Tells nobody how many rows are done."""
+
+
 def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     model: Any,
     columns: Columns,
@@ -58,6 +63,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     max_bad_share: float,
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
+    tell: Tell = nobody,
 ) -> Scored:
     """Score every row of `source` that keeps the contract, labelled or not.
 
@@ -73,6 +79,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         version: the model's, as it stands in every row.
         max_bad_share: the largest share of rows, 0 to 1, that may break the contract.
         batch_rows: rows that travel together.
+        tell: called after each batch with the number of rows that are done.
 
     Raises:
         SourceError: `source` is missing, truncated or damaged.
@@ -92,6 +99,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
             for batch in scored:
                 output.write(batch)
+                tell(output.rows)
         done = output.summary()
         contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share)
         contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
@@ -172,6 +180,10 @@ class _Output:
         self._reasons.update(batch.examined.reasons)
         self._sums.append(float(batch.probability.sum()))
         self._positive += int(prediction.sum())
+
+    @property
+    def rows(self) -> int:
+        return self._rows.total()
 
     def summary(self) -> Scored:
         scored, quarantined = self._rows["good"], self._rows["bad"]

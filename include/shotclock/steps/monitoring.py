@@ -21,7 +21,7 @@ from shotclock.storage import Address
 _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
 _BATCH_ROWS = 131_072
 _MOST_BATCHES = 1000  # how far back a window may reach
-_MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
+MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
 
 
 def drift_check(run: Run, version: int | None = None) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _labelled(
         return frame[frame[columns.target].notna() & ~np.isin(frame[columns.id], trained_on)]
 
     parts, reached = [judged(window)], []
-    for batch in scored["older"][:_MOST_FOR_LABELS]:
+    for batch in scored["older"][:MOST_FOR_LABELS]:
         if sum(map(len, parts)) >= rules.degradation.min_rows:
             break
         found = judged(window_rows(rules, {"batches": [batch]})[0].to_pandas())
