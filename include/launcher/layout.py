@@ -14,10 +14,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 AIRFLOW_PORT = 8080
 MLFLOW_PORT = 5000
+SERVING_PORT = 5001
 DASHBOARD_PORT = 8501
 _PORTS = {  # by setting: the field of `Layout`, and the default
     "SHOTCLOCK_PORT": ("port", AIRFLOW_PORT),
     "SHOTCLOCK_MLFLOW_PORT": ("mlflow_port", MLFLOW_PORT),
+    "SHOTCLOCK_SERVING_PORT": ("serving_port", SERVING_PORT),
     "SHOTCLOCK_DASHBOARD_PORT": ("dashboard_port", DASHBOARD_PORT),
 }
 
@@ -34,6 +36,7 @@ class Layout:
     port: int = AIRFLOW_PORT
     mlflow_port: int = MLFLOW_PORT
     dashboard_port: int = DASHBOARD_PORT
+    serving_port: int = SERVING_PORT
 
     @classmethod
     def of(cls, environment: Mapping[str, str] | None = None, dags: Path | None = None) -> Self:
@@ -79,6 +82,10 @@ class Layout:
     @property
     def mlflow_address(self) -> str:
         return f"http://{LOOPBACK}:{self.mlflow_port}"
+
+    @property
+    def serving_address(self) -> str:
+        return f"http://{LOOPBACK}:{self.serving_port}"
 
     @property
     def dashboard_address(self) -> str:

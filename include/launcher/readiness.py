@@ -67,6 +67,11 @@ def wait_for_dashboard(stack: Stack) -> None:
     _wait_for_answer(stack, "the dashboard", f"{stack.layout.dashboard_address}/_stcore/health")
 
 
+def wait_for_endpoint(stack: Stack) -> None:
+    """Wait until the endpoint answers, with or without a champion."""
+    _wait_for_answer(stack, "the endpoint", f"{stack.layout.serving_address}/")
+
+
 def _wait_for_answer(stack: Stack, what: str, address: str) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     _wait(stack, what, lambda: _answers(opener, address))

@@ -35,5 +35,10 @@ def dashboard_service(layout: Layout) -> Service:
     return Service("dashboard", (*command, "--server.address", LOOPBACK, "--server.port", str(layout.dashboard_port)))
 
 
+def serving_service(layout: Layout) -> Service:
+    """The endpoint: each project's champion, exchanged while it answers."""
+    return Service("serving", (sys.executable, "-m", "shotclock.serving", "--port", str(layout.serving_port)))
+
+
 def _airflow(name: str, *options: str) -> Service:
     return Service(name, (sys.executable, "-m", "airflow", name, *options))

@@ -14,7 +14,7 @@ from launcher.errors import LaunchError
 from launcher.guardian import Guardian
 from launcher.layout import Layout
 from launcher.preparation import prepare, tail
-from launcher.services import Service, airflow_services, dashboard_service, mlflow_service
+from launcher.services import Service, airflow_services, dashboard_service, mlflow_service, serving_service
 from launcher.signals import undisturbed
 
 _TAIL = 25
@@ -66,12 +66,12 @@ class Stack:
 
 @contextmanager
 def running(
-    layout: Layout, *, mlflow: bool = False, dashboard: bool = False, pause: float = CHAIN_PAUSE
+    layout: Layout, *, mlflow: bool = False, serving: bool = False, dashboard: bool = False, pause: float = CHAIN_PAUSE
 ) -> Iterator[Stack]:
     """Start a stack, and end all of it on the way out; a guardian does so if this process cannot.
 
     Args:
-        mlflow, dashboard: whether MLflow's pages and the dashboard are wanted.
+        mlflow, serving, dashboard: whether MLflow's pages, the endpoint and the dashboard are wanted.
         pause: seconds that an idle scheduler sleeps before it looks again.
 
     Raises:
@@ -81,7 +81,7 @@ def running(
     name = uuid.uuid4().hex
     with lock.only_one(layout.lock, name) as before:
         _end_leftovers(before)
-        _check_ports(layout, mlflow=mlflow, dashboard=dashboard)
+        _check_ports(layout, mlflow=mlflow, serving=serving, dashboard=dashboard)
         env = airflow_environment(layout, credentials.keys(layout.airflow), pause=pause)
         stack = Stack(layout, name, credentials.login(layout.airflow), env)
         guardian = Guardian(name, layout.logs / "guardian.log")
@@ -92,6 +92,8 @@ def running(
                 stack.start([mlflow_service(layout)])
             if dashboard:
                 stack.start([dashboard_service(layout)])
+            if serving:
+                stack.start([serving_service(layout)])
             yield stack
         finally:
             with undisturbed():
@@ -106,10 +108,12 @@ def _end_leftovers(before: str | None) -> None:
         say(f"ended {ended} processes that an earlier start had left behind")
 
 
-def _check_ports(layout: Layout, *, mlflow: bool, dashboard: bool) -> None:
+def _check_ports(layout: Layout, *, mlflow: bool, serving: bool, dashboard: bool) -> None:
     ports.check_free("Airflow UI", layout.port, "SHOTCLOCK_PORT")
     if mlflow:
         ports.check_free("MLflow UI", layout.mlflow_port, "SHOTCLOCK_MLFLOW_PORT")
+    if serving:
+        ports.check_free("endpoint", layout.serving_port, "SHOTCLOCK_SERVING_PORT")
     if dashboard:
         ports.check_free("dashboard", layout.dashboard_port, "SHOTCLOCK_DASHBOARD_PORT")
 

@@ -1,4 +1,4 @@
-"""`up`: Airflow and MLflow with their web pages, and the dashboard, until Ctrl-C."""
+"""`up`: Airflow and MLflow with their web pages, the dashboard and the endpoint, until Ctrl-C."""
 
 import time
 
@@ -6,7 +6,7 @@ from launcher.api import Api
 from launcher.console import say, show
 from launcher.environment import RESTING_PAUSE
 from launcher.layout import LOOPBACK, Layout
-from launcher.readiness import wait_for_airflow, wait_for_dashboard, wait_for_mlflow
+from launcher.readiness import wait_for_airflow, wait_for_dashboard, wait_for_endpoint, wait_for_mlflow
 from launcher.stack import Stack, running
 
 _PAUSE = 0.5
@@ -19,12 +19,13 @@ def up(layout: Layout) -> None:
         LaunchError: something did not start, or died.
     """
     own_store = layout.store is not None  # a server elsewhere has pages of its own
-    with running(layout, mlflow=own_store, dashboard=True, pause=RESTING_PAUSE) as stack:
+    with running(layout, mlflow=own_store, serving=True, dashboard=True, pause=RESTING_PAUSE) as stack:
         wait_for_airflow(stack, Api(layout.address, stack.login))
         say("Airflow is up")
         if own_store:
             wait_for_mlflow(stack)
         wait_for_dashboard(stack)
+        wait_for_endpoint(stack)
         show(_welcome(stack))
         while True:
             stack.check()
@@ -39,6 +40,7 @@ def _welcome(stack: Stack) -> str:
             user {stack.login.user}, password {stack.login.password}
   MLflow    {mlflow}
   dashboard {layout.dashboard_address}
+  endpoint  {layout.serving_address}
   data      {layout.settings.data}
   logs      {layout.logs}
 

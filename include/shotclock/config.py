@@ -7,6 +7,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, get_args
@@ -220,6 +221,20 @@ class RetrainingRules(_Section):
         return self
 
 
+class Slice(_Section):
+    """A feature by which the model card tells the figures apart: by its values or, with `edges`, by the bands between."""
+
+    column: str
+    edges: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _edges_go_up(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.edges)):
+            found = ", ".join(f"{edge:g}" for edge in self.edges)
+            raise ValueError(f"found edges {found}, allowed: each one above the one before")
+        return self
+
+
 class NotifyRules(_Section):
     """Who is told besides the log: ids of Airflow connections. Nothing here is needed to run."""
 
@@ -295,6 +310,7 @@ class Project(_Section):
             raise ValueError(f"found {found}, allowed: at least {needed:,} ({why})")
         return self
 
+    slices: dict[str, Slice] = {}
     notify: NotifyRules = NotifyRules()
     demonstration: Demonstration | None = None
 
@@ -305,6 +321,14 @@ class Project(_Section):
         if strangers or len(set(named)) < len(named):
             known = ", ".join(self.columns.features)
             raise ValueError(f"found demonstration.court of {', '.join(named)}, allowed: each once, of {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _slices_are_of_features(self) -> Self:
+        strangers = {name: cut.column for name, cut in self.slices.items() if cut.column not in self.columns.features}
+        if strangers:
+            found = ", ".join(f"slices.{name}.column '{column}'" for name, column in strangers.items())
+            raise ValueError(f"found {found}, allowed: one of the features {', '.join(self.columns.features)}")
         return self
 
 
@@ -373,6 +397,11 @@ def project(name: str, folder: Path | None = None) -> Project:
 def projects(folder: Path | None = None) -> list[Project]:
     """Every project, in the order of their names."""
     return [load_project(path) for path in sorted((folder or settings().projects).glob("*.yaml"))]
+
+
+def project_names(folder: Path | None = None) -> list[str]:
+    """What the project files are called, in order, whatever is in them."""
+    return sorted(path.stem for path in (folder or settings().projects).glob("*.yaml"))
 
 
 def usable_projects(name: str = "*", folder: Path | None = None) -> tuple[list[Project], list[ConfigError]]:

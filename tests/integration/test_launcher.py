@@ -98,7 +98,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("home")
     (home / "user").mkdir()
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-    return {**kept, "HOME": str(home / "user"), "SHOTCLOCK_HOME": str(home), "SHOTCLOCK_PORT": str(free_port())}
+    ports = {name: str(free_port()) for name in ("SHOTCLOCK_PORT", "SHOTCLOCK_SERVING_PORT")}
+    return {**kept, **ports, "HOME": str(home / "user"), "SHOTCLOCK_HOME": str(home)}
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +243,7 @@ def test_kill_9_of_the_launcher_or_of_its_guardian_too_leaves_nothing(launch, la
     launched = launch("up", SHOTCLOCK_MLFLOW_PORT=str(free_port()), MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     launched.wait_for("Ctrl-C stops all of it")
     assert re.search(r"user admin, password \S{12,}", launched.text)
+    assert f"endpoint  http://127.0.0.1:{layout.serving_port}" in launched.text
     orphans = stack_of(layout)
     guardian = next(p for p in psutil.Process(launched.process.pid).children() if "launcher.guardian" in p.cmdline())
     guardian.kill()

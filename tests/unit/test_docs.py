@@ -24,6 +24,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "drift": config.DriftRules,
     "degradation": config.DegradationRules,
     "retraining": config.RetrainingRules,
+    r"slices.\<name\>": config.Slice,
     "notify": config.NotifyRules,
     "demonstration": config.Demonstration,
     "demonstration.court": config.Court,

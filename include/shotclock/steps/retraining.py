@@ -123,6 +123,8 @@ def collect(run: Run, plan: dict[str, Any]) -> dict[str, Any]:
         "window": scored["window"],
         "synthetic": scored["synthetic"],
         "answers": plan["answers"],
+        "why": plan["why"],
+        "alerts": plan["alerts"],
         "summary": f"{recent.num_rows:,} recent labelled rows in {batches} batch(es), up to window `{scored['window']}`",
     }
 
@@ -154,6 +156,8 @@ def split_recent(run: Run, collected: dict[str, Any]) -> dict[str, Any]:
         "rows": rows,
         "window": collected["window"],
         "answers": collected["answers"],
+        "why": collected["why"],
+        "alerts": collected["alerts"],
         "synthetic": collected["synthetic"],
         "sha256": storage.digest(storage.at(collected["recent"])),
         "mlflow_run_id": record.id,

@@ -19,7 +19,7 @@ from shotclock.config import ALGORITHMS, RECALIBRATED, Project, project
 from shotclock.errors import ConfigError
 from shotclock.history import REFERENCE
 from shotclock.runs import Run
-from shotclock.steps import text
+from shotclock.steps import cards, text
 from shotclock.steps.intake import folder_of
 from shotclock.storage import Address
 
@@ -73,6 +73,8 @@ def split(run: Run, filtered: dict[str, Any], seed: int | None = None) -> dict[s
     return {
         "train": str(paths[0]),
         "test": str(paths[1]),
+        "file": source["path"],
+        "split_seed": seed,
         "rows": {"raw": source["rows"], "filtered": filtered["rows"], "train": train, "test": test},
         "sha256": source["sha256"],
         "synthetic": source["synthetic"],
@@ -143,6 +145,8 @@ def train(run: Run, candidate: dict[str, str], data: dict[str, Any], seed: int |
         "model": str(model),
         "cv": trained.cv,
         "score": score,
+        "params": {key: str(value) for key, value in trained.params.items()},
+        "seed": seed,
         "mlflow_run_id": record.id,
         "summary": text.candidate(name, trained.cv, score, trained.params, len(trained.search)),
     }
@@ -196,7 +200,11 @@ def select(run: Run, trained: Iterable[dict[str, Any]]) -> dict[str, Any]:
         "model": str(final),
         "mlflow_run_id": winner["mlflow_run_id"],
         "training_run_id": record.id,
-        "candidates": {name: {key: item[key] for key in ("model", "mlflow_run_id")} for name, item in by_name.items()},
+        "candidates": {
+            name: {key: item[key] for key in ("model", "mlflow_run_id", "score")} for name, item in by_name.items()
+        },
+        "params": winner["params"],
+        "seed": winner["seed"],
         "summary": text.selection(selection.winner, selection.reason, list(by_name.values())),
     }
 
@@ -217,7 +225,8 @@ def gate(run: Run, selection: dict[str, Any], data: dict[str, Any]) -> dict[str,
     }
     old = _probability(champion.load(), features) if champion else None
     decision = gates.judge(old, scored[selection["winner"]], labels, rules.gate)
-    figures = {name: _measure(p, labels, selection["candidates"][name], run) for name, p in scored.items()}
+    measured = {name: _measure(p, labels, selection["candidates"][name], run) for name, p in scored.items()}
+    figures = {name: {key: f.value for key, f in found.figures.items()} for name, found in measured.items()}
     scores = folder_of(run) / "gate_scores.parquet"
     storage.write_table(_scores(holdout, old, scored[selection["winner"]]), scores)
     outcome = {
@@ -242,6 +251,7 @@ def gate(run: Run, selection: dict[str, Any], data: dict[str, Any]) -> dict[str,
     return {
         **outcome,
         "figures": figures,
+        "measured": measured[selection["winner"]].to_dict(),
         "scores": str(scores),
         "mlflow_run_id": record.id,
         "summary": text.gate(outcome, figures),
@@ -282,15 +292,16 @@ def _probability(model: Pipeline, features: pd.DataFrame) -> NDArray[Any]:
     return model.predict_proba(features)[:, 1] if len(features) else np.empty(0)
 
 
-def _measure(probability: NDArray[Any], labels: NDArray[Any], candidate: dict[str, Any], run: Run) -> dict[str, float]:
+def _measure(
+    probability: NDArray[Any], labels: NDArray[Any], candidate: dict[str, Any], run: Run
+) -> performance.Performance:
     """One candidate's figures on the holdout, also written to its run with its curves."""
     measured = performance.measure(labels, probability, resamples=200, seed=project(run.project).gate.seed)
-    figures = {name: figure.value for name, figure in measured.figures.items()}
     record = registry.Tracked(candidate["mlflow_run_id"], registry.experiment_id(run.project))
-    record.record(metrics={f"holdout_{name}": value for name, value in figures.items()})
+    record.record(metrics={f"holdout_{name}": figure.value for name, figure in measured.figures.items()})
     if measured.gap is None:
         record.figure(charts.curves(labels, probability), "holdout_curves.png")
-    return figures
+    return measured
 
 
 def _unseen(
@@ -332,23 +343,25 @@ def promote(
         reference = _reference(run, decision, data, version)
         if reference:
             record.artifact(reference)
-        record.record(
-            metrics={"labelled_rows": data["rows"]["test"]},
-            tags={
-                "decision": outcome,
-                "reason": reason,
-                "by": answer.get("by", "gate"),
-                "before": decision["champion"] or "",
-                "after": after,
-                "gate_run": decision["mlflow_run_id"],
-                "gate_outcome": decision["outcome"],
-                "regime": decision["regime"],
-                "window": data.get("window", ""),
-                "answers": ",".join(data.get("answers", [])),
-                "reference": bool(reference),
-                "flow": run.flow,
-            },
-        )
+        tags = {
+            "decision": outcome,
+            "reason": reason,
+            "by": answer.get("by", "gate"),
+            "before": decision["champion"] or "",
+            "after": after,
+            "gate_run": decision["mlflow_run_id"],
+            "gate_outcome": decision["outcome"],
+            "regime": decision["regime"],
+            "window": data.get("window", ""),
+            "answers": ",".join(data.get("answers", [])),
+            "reference": bool(reference),
+            "flow": run.flow,
+        }
+        record.artifact(cards.decision_page(run, selection, decision, data, tags))
+        if version is not None:
+            card = cards.model_card(run, selection, decision, data, version, reference)
+            registry.Tracked(version.run_id, record.experiment).artifact(card)
+        record.record(metrics={"labelled_rows": data["rows"]["test"]}, tags=tags)
         if version is not None:
             registry.promote(version, expected=decision["champion"])
             storage.publish(folder_of(run), "champion")
@@ -389,6 +402,7 @@ def _register(run: Run, selection: dict[str, Any], decision: dict[str, Any], dat
         ),  # all the rows there were, whichever of them this model learnt from
         "model_sha256": storage.digest(storage.at(selection["model"])),
         "synthetic": data["synthetic"],
+        "model_card": f"runs:/{selection['mlflow_run_id']}/{cards.MODEL_CARD}",
     }
     model = _read_pickle(storage.at(selection["model"]))
     return registry.register(run, selection["mlflow_run_id"], model, example, tags=tags)

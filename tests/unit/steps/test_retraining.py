@@ -138,7 +138,7 @@ def test_collecting_and_splitting_again_leave_the_same_bytes_and_runs(at, files,
     folder = at("gated")
     before = files(folder / "data"), mlflow_runs()
     run = Run("shots", "retraining", "r1")
-    plan = {"answers": [alert.id for alert in history.alerts("shots")]}
+    plan = {"answers": [alert.id for alert in history.alerts("shots")], "why": "", "alerts": []}
     retraining.split_recent(run, retraining.collect(run, plan))
     assert (files(folder / "data"), mlflow_runs()) == before
 
