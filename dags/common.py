@@ -49,7 +49,7 @@ def step(project: str, address: str, **options: Any) -> Any:
         context = get_current_context()
         given = {key: _whole(value) for key, value in arguments.items() if key in known}
         for mapped in given.keys() & {"candidate", "batch"}:
-            context[mapped] = given[mapped]["name"]  # what map_index_template shows
+            context[mapped] = given[mapped].get("shown", given[mapped]["name"])  # what map_index_template shows
         if "by" in known:
             given["by"] = _started_by(context)
         if "reason" in known:
@@ -80,6 +80,11 @@ def _started_by(context: Any) -> str:
 
 def _tell(context: Any, result: Any) -> Any:
     context["told"] = result  # for notifiers
+    if isinstance(result, list):
+        summaries = dict.fromkeys(item["summary"] for item in result if "summary" in item)
+        if summaries:
+            context["ti"].xcom_push(key="summary", value="\n\n".join(summaries))
+        return [{key: value for key, value in item.items() if key != "summary"} for item in result]
     if not isinstance(result, dict):
         return result
     for key in FOR_PEOPLE:

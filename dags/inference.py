@@ -20,7 +20,7 @@ def when(project: Project) -> Any:
 
 
 def inference(project: Project) -> DAG:
-    """ingest -> validate[each file] -> score[each file] -> publish."""
+    """ingest -> validate -> score[each file, or partition of a large one] -> publish."""
     name = project.name
     with DAG(
         f"{name}.inference",
@@ -37,9 +37,8 @@ def inference(project: Project) -> DAG:
         params={"data_path": path_param(project.data.batches or project.data.production)},
     ) as dag:
         files = step(name, "intake.ingest_batches", task_id="ingest")(path="{{ params.data_path }}")
-        each = {"map_index_template": "{{ batch }}"}
-        valid = step(name, "intake.validate_batch", task_id="validate", **each).expand(batch=files)
-        scored = step(name, "inference.score", **each).expand(batch=valid)
+        parts = step(name, "intake.validate_batches", task_id="validate")(batches=files)
+        scored = step(name, "inference.score", map_index_template="{{ batch }}").expand(batch=parts)
         step(name, "inference.publish", outlets=[predictions(name)], trigger_rule="none_failed")(scored=scored)
     return dag
 

@@ -117,6 +117,13 @@ class Quarantine(_Section):
     production: float = Field(0.01, ge=0, le=1)
 
 
+class Scoring(_Section):
+    """How a production file is cut for scoring."""
+
+    partition_rows: int = Field(10_000_000, ge=1)
+    """A file with more rows is scored by partitions of about so many: whole row groups, each partition a task."""
+
+
 class Split(_Section):
     test_share: float = Field(0.2, gt=0, lt=1)
     seed: int = Field(42, ge=0)
@@ -212,6 +219,7 @@ class Project(_Section):
     data: Data
     columns: Columns
     quarantine: Quarantine = Quarantine()
+    scoring: Scoring = Scoring()
     split: Split = Split()
     training: Training = Training()
     gate: GateRules = GateRules()

@@ -36,10 +36,9 @@ def score(project: str, run_id: str, *, path: str | None = None, note: Note = _s
     """Take the production files in that are new, or the one at `path`, and score them with the champion."""
     run = Run(project, "inference", run_id)
     scored = []
-    for batch in intake.ingest_batches(run, path):
-        valid = intake.validate_batch(run, batch)
-        note("validate", valid)
-        scored.append(inference.score(run, valid))
+    for part in intake.validate_batches(run, intake.ingest_batches(run, path)):
+        note("validate", part)
+        scored.append(inference.score(run, part))
         note("score", scored[-1])
     published = inference.publish(run, scored)
     note("publish", published)

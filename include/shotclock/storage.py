@@ -104,12 +104,18 @@ def open_parquet(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
 
 
 def read_batches(
-    path: Path, columns: list[str], rows: int, *, dictionaries: Sequence[str] = ()
+    path: Path,
+    columns: list[str],
+    rows: int,
+    *,
+    dictionaries: Sequence[str] = (),
+    groups: Sequence[int] | None = None,
 ) -> Generator[pa.RecordBatch, None, None]:
     """Read the named columns in batches of at most `rows`, in order; memory grows neither with the file nor row groups.
 
     Args:
         dictionaries: text columns to be read as dictionaries, which is faster where values repeat.
+        groups: the row groups to read, by default all.
 
     Raises:
         SourceError: the file is missing, truncated, damaged or not parquet.
@@ -117,7 +123,7 @@ def read_batches(
     # with its own buffer pyarrow would keep every byte that it has read of the file
     reading = {"pre_buffer": False, "buffer_size": _BUFFER}
     with open_parquet(path, read_dictionary=list(dictionaries), **reading) as file, _reading(path):
-        yield from file.iter_batches(rows, columns=columns)
+        yield from file.iter_batches(rows, row_groups=groups, columns=columns)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from shotclock.triggers import KINDS
 
 _Verifier = registry.Verifier  # the fixture `at` replaces it
 STEPS = {
-    intake: ("ingest", "validate", "ingest_batches", "validate_batch"),
+    intake: ("ingest", "validate", "ingest_batches", "validate_batches"),
     training: ("filter_rows", "split", "candidates", "train", "select", "gate", "promote"),
     inference: ("score", "publish"),
     monitoring: ("drift_check", "performance_check"),

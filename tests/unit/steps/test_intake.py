@@ -143,13 +143,14 @@ def test_an_empty_production_file_is_refused(at, prod_path, tmp_path):
     at("trained")
     write_table(pq.read_table(prod_path).slice(0, 0), tmp_path / "empty.parquet")
     with pytest.raises(ContractError, match=r"empty\.parquet: found no rows, expected at least one"):
-        intake.validate_batch(RUN, {"path": str(tmp_path / "empty.parquet")})
+        intake.validate_batches(RUN, [{"path": str(tmp_path / "empty.parquet")}])
 
 
 def test_a_production_file_may_come_without_labels(at, prod, put):
     at("trained")
     name = put(prod.drop(columns="shot_made_flag"))
-    assert intake.validate_batch(RUN, {"path": str(settings().data / "raw" / name)})["rows"] == 6_426
+    (found,) = intake.validate_batches(RUN, [{"path": str(settings().data / "raw" / name)}])
+    assert found["rows"] == 6_426
 
 
 def test_a_file_that_is_not_there_is_named(at):
