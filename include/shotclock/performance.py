@@ -394,9 +394,10 @@ class Tally:
     """Labelled rows counted at fixed levels of probability: what every figure is made of, in 4 MB for any number of rows.
 
     Tallies of parts of a window add up to that of the window exactly, in any order: each sum is of whole numbers. The price
-    is that rows of one level count as ties in the ROC AUC and go to one calibration bin together, and that each row's loss is
-    rounded to 1.5e-8 nats. A level is at most a thousandth of the smaller of p and 1 - p wide, so the ROC AUC moves by less
-    than 1e-5, and a calibration bin's edge by a few rows; log loss, skill, F1 and accuracy are those of the rows.
+    is that rows of one level count as ties in the ROC AUC and go to one calibration bin together, and that each row's loss
+    is rounded to 1.5e-8 nats. A level is at most a thousandth of the smaller of p and 1 - p wide, so the ROC AUC of a
+    hundred thousand rows moves by less than 1e-5, and a calibration bin's edge by a few rows; log loss, skill, F1 and
+    accuracy are those of the rows.
     """
 
     counts: Whole

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ READ_AHEAD = 2  # batches
 MOST_WORKERS = 8  # one writer cannot take more
 VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
 REPEATED = "row"
+Batches = Generator[pa.RecordBatch, None, None]
+
 _WHOLE = (pa.types.is_integer, pa.types.is_date, pa.types.is_timestamp)
 
 
@@ -82,13 +85,21 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     """
     predict = predictor(model, list(columns.features), version)
     rows = _check(source, columns)
-    repeated = repeats.positions(lambda: _ids(source, columns.id), rows)
-    with ExitStack() as files:
-        output = _Output(files, target, quarantine, version, threshold)
-        _stream(predict, columns, _batches(source, columns, batch_rows), repeated, 0, output)
-        done = output.summary()
-        contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share)
-        contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
+
+    def attempt(batches: Batches, repeated: repeats.Positions) -> Scored:
+        with ExitStack() as files:
+            output = _Output(files, target, quarantine, version, threshold)
+            _stream(predict, columns, batches, repeated, 0, output)
+            done = output.summary()
+            contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share)
+            contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
+        return done
+
+    batches = partial(_batches, source, columns, batch_rows)
+    try:
+        done = attempt(_increasing(batches(), columns.id), np.empty(0, np.int64))
+    except _NotIncreasingError:  # mostly in the first batch: so little is lost, and where ids rise they are read once
+        done = attempt(batches(), repeats.positions(lambda: _ids(source, columns.id), rows))
     if not done.quarantined:
         storage.withdraw(quarantine)  # that of an earlier try
     return done
@@ -202,9 +213,7 @@ def _check(source: Path, columns: Columns) -> int:
     return rows
 
 
-def _batches(
-    source: Path, columns: Columns, batch_rows: int, groups: Sequence[int] | None = None
-) -> Generator[pa.RecordBatch, None, None]:
+def _batches(source: Path, columns: Columns, batch_rows: int, groups: Sequence[int] | None = None) -> Batches:
     """The rows themselves: the columns that scoring needs, and no others."""
     with storage.open_parquet(source) as file:
         is_text = pa.types.is_string(file.schema_arrow.field(columns.time).type)
@@ -216,7 +225,7 @@ def _batches(
 def _stream(
     predict: Predictor,
     columns: Columns,
-    batches: Generator[pa.RecordBatch, None, None],
+    batches: Batches,
     repeated: repeats.Positions,
     first: int,
     output: "_Output",
@@ -233,6 +242,23 @@ def _stream(
             output.write(batch)
 
 
+class _NotIncreasingError(Exception):
+    """An id is not greater than the one before it, so it may stand twice."""
+
+
+def _increasing(batches: Batches, id_column: str) -> Batches:
+    """The batches themselves, as long as each id is greater than the one before it."""
+    with closing(batches):
+        before: pa.Array | None = None
+        for batch in batches:
+            own = contract.plain(batch[id_column])
+            ids = own if before is None else pa.concat_arrays([before, own])
+            if not contract.increasing(ids):
+                raise _NotIncreasingError
+            before = ids.drop_null()[-1:]
+            yield batch
+
+
 def _ids(source: Path, name: str) -> Iterator[pa.Array]:
     for batch in storage.read_batches(source, [name], ID_ROWS):
         yield contract.plain(batch[name])
@@ -244,9 +270,7 @@ class _Batch:
     probability: Floats
 
 
-def _in_order(
-    score: Callable[[int, pa.RecordBatch], _Batch], batches: Generator[pa.RecordBatch, None, None]
-) -> Generator[_Batch, None, None]:
+def _in_order(score: Callable[[int, pa.RecordBatch], _Batch], batches: Batches) -> Generator[_Batch, None, None]:
     """Read ahead in one thread, score in others, give the results in the order of the rows.
 
     An error of any thread is raised here as itself, after all threads have ended.
