@@ -21,6 +21,7 @@ DOCS = {
 }
 FOR_PEOPLE = ("summary", "report", "mlflow_run_id")
 START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
+PRIORITIES = {"rollback": 4, "inference": 3, "monitoring": 2, "retraining": 1, "training": 1}  # greater goes first
 DEFAULTS = {"retries": 1, "retry_delay": 5.0}
 
 
@@ -31,6 +32,12 @@ def my_projects() -> list[Project]:
     """
     mine = (get_parsing_context().dag_id or "*").partition(".")[0]
     return usable_projects(mine)[0]
+
+
+def ranked(flow: str, options: dict[str, Any]) -> dict[str, Any]:
+    """A DAG's `options`, with the priority of its tasks: all projects' inference goes before anyone's training."""
+    priority = {"priority_weight": PRIORITIES[flow], "weight_rule": "absolute"}
+    return {**options, "default_args": {**options["default_args"], **priority}}
 
 
 def step(project: str, address: str, **options: Any) -> Any:

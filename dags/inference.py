@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from assets import batch, champion, predictions
-from common import DOCS, START, my_projects, path_param, step
+from common import DOCS, START, my_projects, path_param, ranked, step
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_failures
 
@@ -33,7 +33,7 @@ def inference(project: Project) -> DAG:
         max_active_runs=1,
         render_template_as_native_obj=True,
         tags=[name],
-        **tell_failures(name),
+        **ranked("inference", tell_failures(name)),
         params={"data_path": path_param(project.data.batches or project.data.production)},
     ) as dag:
         files = step(name, "intake.ingest_batches", task_id="ingest")(path="{{ params.data_path }}")
