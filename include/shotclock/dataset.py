@@ -8,13 +8,13 @@ pass over, so the folder can be read as a whole by its name too.
 import json
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from shotclock import storage
 from shotclock.errors import SourceError
+from shotclock.storage import Address
 
 MARKER = "_commit.json"
 
@@ -33,7 +33,7 @@ def part_name(number: int, key: str) -> str:
     return f"part-{number:05}-{key}.parquet"
 
 
-def commit(path: Path, parts: Sequence[Part]) -> None:
+def commit(path: Address, parts: Sequence[Part]) -> None:
     """Make `parts`, which lie in the folder `path`, the whole table, in one step; then remove other files from there.
 
     The same parts give the same bytes. A table that stood here as one file gives way.
@@ -44,53 +44,53 @@ def commit(path: Path, parts: Sequence[Part]) -> None:
     keep(path, [MARKER, *(part.name for part in parts)])
 
 
-def keep(folder: Path, names: Sequence[str]) -> None:
+def keep(folder: Address, names: Sequence[str]) -> None:
     """Remove every file of the folder that is not named, and the folder itself when none is."""
     if not names:
         storage.discard(folder)
         return
-    for file in sorted(folder.iterdir()):
+    for file in storage.listing(folder, "*"):
         if file.name not in names:
             storage.withdraw(file)
 
 
-def make_room(path: Path, *, parts: bool) -> None:
+def make_room(path: Address, *, parts: bool) -> None:
     """Remove what stands at `path` in the other form, from an earlier try under another rule of cutting."""
-    if parts and path.is_file():
+    if parts and storage.is_file(path):
         storage.withdraw(path)
-    if not parts and path.is_dir():
+    if not parts and storage.listing(path, "*"):
         storage.discard(path)
 
 
-def is_there(path: Path) -> bool:
+def is_there(path: Address) -> bool:
     """Whether there is a whole table: a file, or a folder with its marker."""
-    return path.is_file() or (path / MARKER).is_file()
+    return storage.is_file(path / MARKER) or storage.is_file(path)
 
 
-def files(path: Path) -> list[Path]:
+def files(path: Address) -> list[Address]:
     """The files that the table consists of, in the order of its rows.
 
     Raises:
         SourceError: `path` is a folder without a marker: its parts are not complete, or it was not written here.
     """
-    if not path.is_dir():
-        return [path]
-    return [path / part["name"] for part in _marker(path)["parts"]]
+    told = _marker(path)
+    return [path / part["name"] for part in told["parts"]] if told else [path]
 
 
-def rows(path: Path) -> int:
+def rows(path: Address) -> int:
     """How many rows the table has.
 
     Raises:
         SourceError: it is missing, damaged or not complete.
     """
-    if path.is_dir():
-        return int(_marker(path)["rows"])
+    told = _marker(path)
+    if told:
+        return int(told["rows"])
     with storage.open_parquet(path) as file:
         return int(file.metadata.num_rows)
 
 
-def schema(path: Path) -> pa.Schema:
+def schema(path: Address) -> pa.Schema:
     """The table's columns.
 
     Raises:
@@ -100,7 +100,7 @@ def schema(path: Path) -> pa.Schema:
         return file.schema_arrow
 
 
-def read_batches(path: Path, columns: list[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
+def read_batches(path: Address, columns: list[str], rows: int) -> Generator[pa.RecordBatch, None, None]:
     """Read the named columns in batches of at most `rows`, in order, as `storage.read_batches` does it for a file.
 
     Raises:
@@ -110,17 +110,19 @@ def read_batches(path: Path, columns: list[str], rows: int) -> Generator[pa.Reco
         yield from storage.read_batches(file, columns, rows)
 
 
-def digest(path: Path) -> str:
+def digest(path: Address) -> str:
     """The sha256, in hex, of the file, or of the marker, which holds those of the parts."""
-    return storage.digest(path / MARKER if path.is_dir() else path)
+    return storage.digest(path / MARKER if storage.is_file(path / MARKER) else path)
 
 
-def _marker(path: Path) -> dict[str, Any]:
-    try:
-        told: dict[str, Any] = json.loads((path / MARKER).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+def _marker(path: Address) -> dict[str, Any] | None:
+    """What the marker says; None where the table is one file."""
+    if storage.is_file(path / MARKER):
+        told: dict[str, Any] = json.loads(storage.read(path / MARKER))
+        return told
+    if storage.listing(path, "part-*"):
         raise SourceError(
             f"{path}: a folder without {MARKER}: its parts are not complete; wait for the run that writes them, or clear "
             "its failed task"
-        ) from error
-    return told
+        )
+    return None

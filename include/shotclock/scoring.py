@@ -24,6 +24,7 @@ from shotclock import contract, repeats, storage
 from shotclock.config import Columns
 from shotclock.errors import SourceError
 from shotclock.predictor import Floats, Predictor, predictor
+from shotclock.storage import Address
 
 BATCH_ROWS = 131_072  # about 13 MB of rows on their way; also the row groups of the output
 ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
@@ -54,9 +55,9 @@ class Scored:
 def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     model: Any,
     columns: Columns,
-    source: Path,
-    target: Path,
-    quarantine: Path,
+    source: Address,
+    target: Address,
+    quarantine: Address,
     *,
     version: str,
     max_bad_share: float,
@@ -117,7 +118,7 @@ class Partition:
     file_rows: int
 
 
-def partitions(source: Path, at_most: int) -> list[Partition]:
+def partitions(source: Address, at_most: int) -> list[Partition]:
     """Cut a file into parts of whole row groups with at most `at_most` rows each; a larger row group is one by itself.
 
     Raises:
@@ -136,7 +137,7 @@ def partitions(source: Path, at_most: int) -> list[Partition]:
     ]
 
 
-def repeated_rows(source: Path, columns: Columns) -> pa.Table:
+def repeated_rows(source: Address, columns: Columns) -> pa.Table:
     """The numbers, ascending, of the rows whose id stood in an earlier row of the file: one column, `row`.
 
     Every partition needs those of its own rows, and finding them takes the ids of the whole file: so it is done once.
@@ -148,9 +149,9 @@ def repeated_rows(source: Path, columns: Columns) -> pa.Table:
 def score_partition(  # noqa: PLR0913  (as `score_file`)
     model: Any,
     columns: Columns,
-    source: Path,
-    target: Path,
-    quarantine: Path,
+    source: Address,
+    target: Address,
+    quarantine: Address,
     *,
     partition: Partition,
     repeated: repeats.Positions,
@@ -204,7 +205,7 @@ def merged(parts: Sequence[Scored]) -> Scored:
     )
 
 
-def _check(source: Path, columns: Columns) -> int:
+def _check(source: Address, columns: Columns) -> int:
     """The number of rows, if there are any and the columns are what the project names."""
     with storage.open_parquet(source) as file:
         rows, schema = int(file.metadata.num_rows), file.schema_arrow
@@ -213,7 +214,7 @@ def _check(source: Path, columns: Columns) -> int:
     return rows
 
 
-def _batches(source: Path, columns: Columns, batch_rows: int, groups: Sequence[int] | None = None) -> Batches:
+def _batches(source: Address, columns: Columns, batch_rows: int, groups: Sequence[int] | None = None) -> Batches:
     """The rows themselves: the columns that scoring needs, and no others."""
     with storage.open_parquet(source) as file:
         is_text = pa.types.is_string(file.schema_arrow.field(columns.time).type)
@@ -259,7 +260,7 @@ def _increasing(batches: Batches, id_column: str) -> Batches:
             yield batch
 
 
-def _ids(source: Path, name: str) -> Iterator[pa.Array]:
+def _ids(source: Address, name: str) -> Iterator[pa.Array]:
     for batch in storage.read_batches(source, [name], ID_ROWS):
         yield contract.plain(batch[name])
 
@@ -298,7 +299,7 @@ def _ahead(batches: Iterator[pa.RecordBatch], reader: ThreadPoolExecutor) -> Ite
 class _Output:
     """Writes scored batches and adds up what became of the rows. They appear once `files` is left without error."""
 
-    def __init__(self, files: ExitStack, target: Path, quarantine: Path, version: str, threshold: float) -> None:
+    def __init__(self, files: ExitStack, target: Address, quarantine: Address, version: str, threshold: float) -> None:
         self._files = files
         self._paths = {"good": target, "bad": quarantine}
         self._writers: dict[str, pq.ParquetWriter] = {}

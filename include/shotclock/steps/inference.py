@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 from shotclock import contract, dataset, registry, scoring, storage
@@ -35,7 +34,7 @@ def score(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
         done = scoring.score_file(
             champion.load(),
             rules.columns,
-            Path(batch["path"]),
+            storage.at(batch["path"]),
             target,
             quarantine,
             version=champion.number,
@@ -55,10 +54,10 @@ def _score_partition(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
     done = scoring.score_partition(
         champion.load(),
         project(run.project).columns,
-        Path(batch["path"]),
+        storage.at(batch["path"]),
         *(folder / name for folder in outputs),
         partition=part,
-        repeated=storage.read_table(Path(batch["repeated"]))[scoring.REPEATED].to_numpy(),
+        repeated=storage.read_table(storage.at(batch["repeated"]))[scoring.REPEATED].to_numpy(),
         version=champion.number,
     )
     sha256 = storage.digest(outputs[0] / name) if done.scored else ""
@@ -92,7 +91,11 @@ def _application(run: Run, batch: dict[str, Any]) -> AbstractContextManager[regi
 
 
 def _note(
-    record: registry.Tracked, batch: dict[str, Any], done: scoring.Scored, champion: registry.Version, target: Path
+    record: registry.Tracked,
+    batch: dict[str, Any],
+    done: scoring.Scored,
+    champion: registry.Version,
+    target: storage.Address,
 ) -> None:
     record.record(
         params={"model_version": champion.number, "model_run": champion.run_id},
@@ -116,7 +119,11 @@ def _note(
 
 
 def _told(
-    batch: dict[str, Any], done: scoring.Scored, champion: registry.Version, target: Path, record: registry.Tracked
+    batch: dict[str, Any],
+    done: scoring.Scored,
+    champion: registry.Version,
+    target: storage.Address,
+    record: registry.Tracked,
 ) -> dict[str, Any]:
     return {
         "predictions": str(target),
@@ -128,15 +135,15 @@ def _told(
     }
 
 
-def _outputs(run: Run, batch: dict[str, Any]) -> tuple[Path, Path]:
+def _outputs(run: Run, batch: dict[str, Any]) -> tuple[storage.Address, storage.Address]:
     folder = _folder(run, batch)
     return folder / RESULT, folder / QUARANTINE
 
 
-def _folder(run: Run, batch: dict[str, Any]) -> Path:
+def _folder(run: Run, batch: dict[str, Any]) -> storage.Address:
     """The run's folder; where a project takes batches in, one below it for each."""
     folder = folder_of(run)
-    return folder if project(run.project).data.batches is None else folder / Path(batch["name"]).stem
+    return folder if project(run.project).data.batches is None else folder / storage.at(batch["name"]).stem
 
 
 def publish(run: Run, scored: Iterable[dict[str, Any]] | None) -> dict[str, Any]:

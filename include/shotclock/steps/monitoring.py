@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from shotclock.runs import Run
 from shotclock.steps import text
 from shotclock.steps.intake import folder_of
 from shotclock.steps.training import REFERENCE, TRAINING_IDS
+from shotclock.storage import Address
 
 _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
 _BATCH_ROWS = 131_072
@@ -171,7 +171,7 @@ def _tally(rules: Project, batches: list[dict[str, Any]], trained_on: NDArray[An
     Labels that came later must be looked up by id. Where there are more than fit in memory, ids are dealt to buckets, and the
     rows are read once for each.
     """
-    columns, later = rules.columns, _later(rules)
+    columns, later = rules.columns, _label_files(rules)
     buckets = max(1, -(-sum(dataset.rows(path) for path in later) // _LABELS_AT_ONCE))
     seen, total = pa.array(trained_on), performance.Tally.empty()
     for bucket in range(buckets):
@@ -188,15 +188,15 @@ def _tally(rules: Project, batches: list[dict[str, Any]], trained_on: NDArray[An
 
 def _with_own_labels(columns: Columns, batch: dict[str, Any]) -> Iterator[pa.RecordBatch]:
     """Id, probability and target of the scored rows, the target as their own file has it."""
-    own, source = [columns.id, columns.target], Path(batch["source"])
-    predictions = dataset.read_batches(Path(batch["predictions"]), [columns.id, "probability"], _BATCH_ROWS)
+    own, source = [columns.id, columns.target], storage.at(batch["source"])
+    predictions = dataset.read_batches(storage.at(batch["predictions"]), [columns.id, "probability"], _BATCH_ROWS)
     if _has(source, own):
         labels = storage.read_batches(source, own, _BATCH_ROWS)
         return windows.aligned(predictions, labels, columns.id, columns.target)
     return (rows.append_column(columns.target, pa.nulls(rows.num_rows)) for rows in predictions)
 
 
-def _late_labels(columns: Columns, files: list[Path], bucket: int, of: int) -> "pd.Series[float]":
+def _late_labels(columns: Columns, files: list[Address], bucket: int, of: int) -> "pd.Series[float]":
     """The labels of one bucket of ids that came later, by id: of two for one id, that of the later file."""
     wanted, found = [columns.id, columns.target], []
     for rows in (rows for path in files for rows in storage.read_batches(path, wanted, _BATCH_ROWS)):
@@ -268,7 +268,8 @@ def _reference(run: Run, version: registry.Version) -> pd.DataFrame:
     decided = registry.newest(run.project, "decision", tags={"after": version.number, "reference": "True"})
     if not decided:
         raise StoreError(f"{version.uri}: no decision left a reference for it; run {run.project}.training again")
-    return pd.read_parquet(registry.artifact(decided[0].info.run_id, REFERENCE))
+    rows: pd.DataFrame = storage.read_table(registry.artifact(decided[0].info.run_id, REFERENCE)).to_pandas()
+    return rows
 
 
 def newest_window(name: str, version: registry.Version) -> dict[str, Any]:
@@ -283,7 +284,7 @@ def newest_window(name: str, version: registry.Version) -> dict[str, Any]:
         if rows >= wanted:
             break
         kept.append(batch)
-        rows += dataset.rows(Path(batch["predictions"]))
+        rows += dataset.rows(storage.at(batch["predictions"]))
     if not kept:
         raise StoreError(f"{version.uri} has scored nothing yet; trigger {name}.inference first")
     return {
@@ -301,7 +302,7 @@ def scored_batches(name: str, version: registry.Version | None = None) -> list[d
     scorings = registry.newest(name, "application", tags=tags, most=_MOST_BATCHES)
     newest = {history.tag(run, "batch"): run for run in reversed(scorings)}
     batches = [_batch(newest[number]) for number in sorted(newest, key=int, reverse=True)]
-    return [batch for batch in batches if dataset.is_there(Path(batch["predictions"]))]
+    return [batch for batch in batches if dataset.is_there(storage.at(batch["predictions"]))]
 
 
 def _batch(run: Any) -> dict[str, Any]:
@@ -319,12 +320,12 @@ def _origin(scored: dict[str, Any]) -> dict[str, Any]:
 
 
 def _files(batches: list[dict[str, Any]]) -> str:
-    return ", ".join(Path(batch["source"]).name for batch in batches)
+    return ", ".join(storage.at(batch["source"]).name for batch in batches)
 
 
 def window_rows(rules: Project, scored: dict[str, Any]) -> tuple[pa.Table, int]:
     """The window's predictions with their labels, at most about `drift.max_rows` of them, and how many rows there are."""
-    rows = sum(dataset.rows(Path(batch["predictions"])) for batch in scored["batches"])
+    rows = sum(dataset.rows(storage.at(batch["predictions"])) for batch in scored["batches"])
     share = min(1.0, rules.drift.max_rows / max(1, rows))
     parts = [_joined(rules, batch, share) for batch in scored["batches"]]
     return pa.concat_tables(parts, promote_options="permissive"), rows
@@ -339,7 +340,7 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
     for batch in scored_batches(name):
         if rows >= rules.retraining.recent_rows:
             break
-        share = min(1.0, _SPARE * rules.retraining.recent_rows / max(1, dataset.rows(Path(batch["predictions"]))))
+        share = min(1.0, _SPARE * rules.retraining.recent_rows / max(1, dataset.rows(storage.at(batch["predictions"]))))
         labelled = _joined(rules, batch, share).select(rules.columns.all)
         labelled = labelled.filter(pc.is_valid(labelled[rules.columns.target]))
         parts.append(labelled)
@@ -352,7 +353,7 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
 def _joined(rules: Project, batch: dict[str, Any], share: float) -> pa.Table:
     columns = rules.columns
     wanted = [columns.id, columns.time, *columns.features, "probability"]
-    predictions = _sampled(Path(batch["predictions"]), wanted, rules, share)
+    predictions = _sampled(storage.at(batch["predictions"]), wanted, rules, share)
     return windows.with_labels(predictions, _labels(rules, batch, share), columns.id, columns.target)
 
 
@@ -360,25 +361,29 @@ def _labels(rules: Project, batch: dict[str, Any], share: float) -> pa.Table:
     """Id and label, one row an id: of the scored file, and of the files of labels that came later; the latest counts."""
     columns = rules.columns
     wanted = [columns.id, columns.target]
-    files = [*_later(rules), *([Path(batch["source"])] if _has(Path(batch["source"]), wanted) else [])]
+    files = [
+        *_label_files(rules),
+        *([storage.at(batch["source"])] if _has(storage.at(batch["source"]), wanted) else []),
+    ]
     parts = [windows.labels(_sampled(path, wanted, rules, share), columns.target) for path in files]
     return windows.first_of_each(pa.concat_tables(parts), columns.id) if parts else windows.no_labels(wanted)
 
 
-def _later(rules: Project) -> list[Path]:
-    """The files of labels that came later, the latest first."""
-    folder, wanted = rules.data.labels, [rules.columns.id, rules.columns.target]
-    found = sorted((settings().data / "raw" / folder).glob("*.parquet"), reverse=True) if folder else []
-    return [path for path in found if _has(path, wanted)]
+def _label_files(rules: Project) -> list[Address]:
+    """The files of labels that came later than their rows, the latest first."""
+    if rules.data.labels is None:
+        return []
+    found = storage.listing(storage.at(rules.data.labels, settings().data / "raw"), "*.parquet")
+    return [path for path in reversed(found) if _has(path, [rules.columns.id, rules.columns.target])]
 
 
-def _has(path: Path, wanted: list[str]) -> bool:
+def _has(path: Address, wanted: list[str]) -> bool:
     """Whether the file holds these columns: a batch may come without labels."""
     with storage.open_parquet(path) as file:
         return set(wanted) <= set(file.schema_arrow.names)
 
 
-def _sampled(path: Path, wanted: list[str], rules: Project, share: float) -> pa.Table:
+def _sampled(path: Address, wanted: list[str], rules: Project, share: float) -> pa.Table:
     schema = pa.schema([dataset.schema(path).field(name) for name in wanted])
     batches = dataset.read_batches(path, wanted, _BATCH_ROWS)
     kept = windows.sample(batches, rules.columns.id, share=share, seed=rules.drift.seed)
