@@ -58,7 +58,7 @@ def make_room(path: Address, *, parts: bool) -> None:
     """Remove what stands at `path` in the other form, from an earlier try under another rule of cutting."""
     if parts and storage.is_file(path):
         storage.withdraw(path)
-    if not parts and storage.listing(path, "*"):
+    if not parts and not storage.is_file(path) and storage.listing(path, "*"):
         storage.discard(path)
 
 
@@ -120,7 +120,7 @@ def _marker(path: Address) -> dict[str, Any] | None:
     if storage.is_file(path / MARKER):
         told: dict[str, Any] = json.loads(storage.read(path / MARKER))
         return told
-    if storage.listing(path, "part-*"):
+    if not storage.is_file(path) and storage.listing(path, "part-*"):
         raise SourceError(
             f"{path}: a folder without {MARKER}: its parts are not complete; wait for the run that writes them, or clear "
             "its failed task"
