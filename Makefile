@@ -1,6 +1,6 @@
 # What a user calls. Each target is a line or two; what they do is written in include/launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up test lint clean lock bench
+.PHONY: help env data demo demo-history up test lint clean lock bench bench-scale
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -44,6 +44,9 @@ lint: env ## style, types, and which way imports point
 
 bench: data ## the same steps in plain Python and through Airflow, side by side
 	@$(run) benchmarks.chain
+
+bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others), by 1 and 2 workers, next to plain copies
+	@$(run) benchmarks.scale $(if $(ROWS),--rows $(ROWS))
 
 clean: ## remove what running left behind, and the environment; data/raw stays
 	@include/launcher/clean.sh

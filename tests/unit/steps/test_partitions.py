@@ -70,24 +70,17 @@ def test_a_large_file_is_scored_by_partitions_with_the_rows_of_one_file(at, chan
     at("trained")
     whole = flows.score("shots", "s0", path=put(raw))
     tables = [pq.read_table(folder() / name) for name in ("resultado_pipeline.parquet", "quarantine.parquet")]
-    change(scoring={"partition_rows": 900})
+    change(scoring={"partition_rows": 2000})
     done = flows.score("shots", "s1", path="given.parquet")
     assert (done["rows"], done["batches"]) == (whole["rows"], whole["batches"]) == (6_423, [1])
     cut = [pq.read_table(folder() / name) for name in ("resultado_pipeline.parquet", "quarantine.parquet")]
     assert [table.equals(other) for table, other in zip(tables, cut, strict=True)] == [True, True]
     assert sorted(cut[1]["reason"].to_pylist()) == [*["lat: above 36"] * 3, *["shot_id: repeated"] * 2]
-    assert len(dataset.files(folder() / "resultado_pipeline.parquet")) == 13
 
-
-def test_the_one_mlflow_run_of_a_partitioned_file_says_what_that_of_one_file_says(at, change, raw):
-    at("trained")
-    flows.score("shots", "s0", path=put(raw))
-    change(scoring={"partition_rows": 2000})
-    flows.score("shots", "s1", path="given.parquet")
-    cut, whole = registry.newest("shots", "application", most=9)
-    assert cut.data.metrics == pytest.approx(whole.data.metrics, rel=1e-12)
-    assert cut.data.params == whole.data.params | {"partitions": "4"}
-    assert dataset.digest(folder() / "resultado_pipeline.parquet") == cut.data.tags["shotclock.sha256.predictions"]
+    parted, one = registry.newest("shots", "application", most=9)
+    assert parted.data.metrics == pytest.approx(one.data.metrics, rel=1e-12)
+    assert parted.data.params == one.data.params | {"partitions": "4"}
+    assert parted.data.tags["shotclock.sha256.predictions"] == dataset.digest(folder() / "resultado_pipeline.parquet")
 
 
 def test_a_file_that_is_not_above_the_limit_stays_one_file(at, change, prod_path):
@@ -99,7 +92,7 @@ def test_a_file_that_is_not_above_the_limit_stays_one_file(at, change, prod_path
 
 def test_a_try_under_another_rule_of_cutting_takes_the_place_of_the_one_before(at, change, raw):
     at("trained")
-    for limit, is_file in ((10_000, True), (900, False), (10_000, True)):
+    for limit, is_file in ((10_000, True), (4000, False), (10_000, True)):
         change(scoring={"partition_rows": limit})
         flows.score("shots", "s1", path=put(raw))
         assert (folder() / "resultado_pipeline.parquet").is_file() == is_file
@@ -134,28 +127,20 @@ def test_a_second_try_of_one_partition_writes_its_file_alone_and_the_same_bytes(
     assert rewritten == {dataset.part_name(1, items[1]["key"])}
 
 
-def test_all_partitions_are_scored_by_the_champion_of_their_validation_also_when_another_has_come(
+def test_all_partitions_are_scored_by_the_champion_of_their_validation_and_a_later_one_replaces_all_at_once(
     at, change, prod_path
 ):
     at("rested")
-    change(scoring={"partition_rows": 3000})
-    items = [{**item, "version": "1"} for item in parts(pq.read_table(prod_path))]
-    inference.publish(S1, scored(items))
-    table = pq.read_table(folder() / "resultado_pipeline.parquet")
-    assert set(table["model_version"].to_pylist()) == {"1"}
-
-
-def test_a_run_that_meets_a_new_champion_replaces_every_part_at_once(at, change, prod_path):
-    at("rested")
-    change(scoring={"partition_rows": 3000})
+    change(scoring={"partition_rows": 4000})
     items = parts(pq.read_table(prod_path))
     inference.publish(S1, scored([{**item, "version": "1", "key": "before"} for item in items]))
-    done = scored(items)
     result = folder() / "resultado_pipeline.parquet"
+    assert set(pq.read_table(result)["model_version"].to_pylist()) == {"1"}
+    done = scored(items)
     assert {file.name.split("-")[2] for file in dataset.files(result)} == {"before.parquet"}
     inference.publish(S1, done)
     assert set(pq.read_table(result)["model_version"].to_pylist()) == {"2"}
-    assert len(list(result.glob("*.parquet"))) == 3
+    assert len(list(result.glob("*.parquet"))) == 2
 
 
 def test_bad_rows_are_judged_over_the_whole_file_and_not_over_a_partition(at, change, prod_path, published):
@@ -200,17 +185,23 @@ def judged(number):
     return said, figures, monitoring.recent_rows("shots")[0].to_pydict()
 
 
-@pytest.mark.parametrize("max_rows", [2000, 500_000])
+@pytest.mark.parametrize("max_rows", [2000])
 def test_verdicts_are_those_on_the_whole_file_however_it_is_cut(at, change, raw, max_rows):
     at("trained")
     change(drift={"max_rows": max_rows}, retraining={"recent_rows": 1700})
     found = []
-    for number, (limit, group_rows) in enumerate([(10_000, 7000), (3000, 900), (500, 300)]):
+    for number, (limit, group_rows) in enumerate([(10_000, 7000), (3000, 900), (1000, 300)]):
         change(scoring={"partition_rows": limit})
         flows.score("shots", f"s{number}", path=put(raw, group_rows, "given.parquet"))
         found.append(judged(number))
     assert found[0] == found[1] == found[2]
     assert [verdict for verdict, _ in found[0][0]] == ["alert", "alert"]
+
+
+def performance(number):
+    run = Run("shots", "monitoring", f"m{number}")
+    found = monitoring.performance_check(run)
+    return (found["verdict"], found["reason"]), registry.newest("shots", "performance")[0].data.metrics
 
 
 def test_a_window_above_the_sample_is_measured_on_all_its_labelled_rows(at, change, raw):
@@ -229,9 +220,9 @@ def test_a_window_above_the_sample_is_measured_on_all_its_labelled_rows(at, chan
 def test_labels_that_come_later_are_joined_and_the_latest_counts(at, change, raw, monkeypatch, at_once):
     monkeypatch.setattr(monitoring, "_LABELS_AT_ONCE", at_once)
     at("trained")
-    change(drift={"max_rows": 2000}, scoring={"partition_rows": 900}, data={"labels": "late"})
+    change(drift={"max_rows": 2000}, scoring={"partition_rows": 3000}, data={"labels": "late"})
     flows.score("shots", "s1", path=put(raw))
-    before = judged(1)
+    before = performance(1)
     late = settings().data / "raw" / "late"
     late.mkdir()
     labels = raw.slice(0, 6_000).select(LABELS)
@@ -240,20 +231,20 @@ def test_labels_that_come_later_are_joined_and_the_latest_counts(at, change, raw
     wrong = pa.table({"shot_id": labels["shot_id"], "shot_made_flag": pa.array(1 - values, mask=~known)})
     pq.write_table(wrong, late / "a.parquet")
     pq.write_table(labels, late / "b.parquet")  # takes the first one back
-    assert judged(2)[1] == before[1]
+    assert performance(2) == before
     (late / "b.parquet").unlink()
-    assert judged(3)[1][1]["accuracy"] < 0.5 < before[1][1]["accuracy"]
+    assert performance(3)[1]["accuracy"] < 0.5 < before[1]["accuracy"]
 
 
 def test_a_large_file_without_labels_waits_for_them(at, change, raw):
     at("trained")
-    change(drift={"max_rows": 2000}, scoring={"partition_rows": 900}, data={"labels": "late"})
+    change(drift={"max_rows": 2000}, scoring={"partition_rows": 3000}, data={"labels": "late"})
     flows.score("shots", "s1", path=put(raw.drop_columns(["shot_made_flag"])))
-    assert judged(1)[0][1] == ("insufficient data", "0 labelled rows, 1000 are needed")
+    assert performance(1)[0] == ("insufficient data", "0 labelled rows, 1000 are needed")
     (settings().data / "raw" / "late").mkdir()
     pq.write_table(raw.select(LABELS), settings().data / "raw" / "late" / "a.parquet")
-    said, figures, _ = judged(2)
-    assert (said[1][0], figures[1]["rows"]) == ("alert", 5_409)
+    (verdict, _), figures = performance(2)
+    assert (verdict, figures["rows"]) == ("alert", 5_409)
 
 
 def test_the_marker_names_the_parts_with_their_rows_and_digests(at, change, raw):
