@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shotclock.config import load_project, project, projects, settings
+from shotclock.config import load_project, project, projects, settings, usable_projects
 from shotclock.errors import ConfigError
 
 SOUND = """\
@@ -326,3 +326,31 @@ def test_a_notification_that_could_not_be_sent_is_refused(
     refusal: Callable[..., str], notify: str, message: str
 ) -> None:
     assert message in refusal(NOTIFY, f"{NOTIFY}notify: {notify}\n")
+
+
+# One project's file and the others
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"- a list\n",
+        b"\xff\xfe\x00",
+        b"name: \x07\n",
+        b"title: 2026-13-45\n",  # looks like a date
+        b"title: " + b"9" * 5000 + b"\n",
+        b"a: &a [*a]\n",
+        b"name: [" * 3000,
+        b"!!python/object:os.system x\n",
+        None,
+    ],
+)
+def test_whatever_a_file_holds_the_other_projects_can_be_used(tmp_path, content):
+    (tmp_path / "flats.yaml").write_text(SOUND, "utf-8")
+    broken = tmp_path / "broken.yaml"
+    broken.mkdir() if content is None else broken.write_bytes(content)
+    usable, faults = usable_projects(folder=tmp_path)
+    assert [found.name for found in usable] == ["flats"]
+    assert len(faults) == 1
+    assert "broken.yaml" in str(faults[0])
