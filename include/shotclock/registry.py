@@ -20,6 +20,7 @@ from typing import Any, Self
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+import httpx
 import mlflow
 import mlflow.sklearn
 import pandas as pd
@@ -28,9 +29,12 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.db.utils import _verify_schema as verify_schema
 from mlflow.store.entities.paged_list import PagedList
 from sklearn.pipeline import Pipeline
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from shotclock import storage
 from shotclock.config import settings
@@ -57,14 +61,22 @@ _KEPT_TAGS = (
     "airflow.run_id",
     _PARENT,
 )
+_ANSWER_SECONDS = 5.0  # of a server that is only asked whether it is there
 _DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
 
 
 def prepare_store() -> None:
-    """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task."""
-    if settings().tracking_uri.startswith("sqlite:///"):
-        _prepare_sqlite(Path(settings().tracking_uri.removeprefix("sqlite:///")))
-    _client().search_experiments(max_results=1)
+    """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task.
+
+    MLflow lets two processes make the tables of one SQLite file at once, and the slower one fails: so one waits here.
+    """
+    if not settings().tracking_uri.startswith("sqlite:///"):
+        _client().search_experiments(max_results=1)
+        return
+    path = Path(settings().tracking_uri.removeprefix("sqlite:///"))
+    with storage.locked(path.with_suffix(".lock")):
+        _prepare_sqlite(path)
+        _client().search_experiments(max_results=1)
 
 
 def _prepare_sqlite(path: Path) -> None:
@@ -75,6 +87,34 @@ def _prepare_sqlite(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode=WAL")
+
+
+def look_at_store() -> tuple[str, str]:
+    """How the store stands, and what is wrong with it: `missing`, `unreachable`, `outdated`, or nothing. It is only read."""
+    uri = settings().tracking_uri
+    if uri.startswith("http"):
+        return _look_at_server(uri)
+    if uri.startswith("sqlite:") and not Path(make_url(uri).database or "").is_file():
+        return "not made yet", "missing"
+    engine = create_engine(uri)
+    try:
+        verify_schema(engine)
+    except MlflowException as error:
+        return error.message.partition(" Take a backup")[0], "outdated"
+    except SQLAlchemyError as error:
+        return str(error).splitlines()[0], "unreachable"
+    finally:
+        engine.dispose()
+    return f"tables as MLflow {mlflow.__version__} wants them", ""
+
+
+def _look_at_server(uri: str) -> tuple[str, str]:
+    try:
+        answer = httpx.get(f"{uri.rstrip('/')}/version", timeout=_ANSWER_SECONDS)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        return str(error).splitlines()[0] or type(error).__name__, "unreachable"
+    return f"a server, MLflow {answer.text}", ""
 
 
 def warm_up() -> None:
@@ -496,6 +536,43 @@ def every(project: str, kind: str, *, most: int) -> list[Any]:
         if not token:
             break
     return found
+
+
+def all_runs(project: str) -> Iterator[Any]:
+    """Every run of the project that is not deleted, whatever became of it, newest first."""
+    client, experiment, token = _client(), experiment_id(project), None
+    while True:
+        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def run(run_id: str) -> Any:
+    """The MLflow run of that id."""
+    return _client().get_run(run_id)
+
+
+def versions(project: str) -> list[Version]:
+    """Every registered version of the project's model that is not deleted."""
+    return [_version(found) for found in _client().search_model_versions(f"name = '{project}'")]
+
+
+def weight(run_id: str) -> int:
+    """The bytes of the files that were stored with an MLflow run."""
+    client, waiting, total = _client(), [""], 0
+    while waiting:
+        for entry in client.list_artifacts(run_id, waiting.pop()):
+            total += entry.file_size or 0
+            waiting += [entry.path] if entry.is_dir else []
+    return total
+
+
+def remove(run_id: str) -> None:
+    """Delete an MLflow run and its files. MLflow keeps a deleted run's row until `mlflow gc`."""
+    get_artifact_repository(_client().get_run(run_id).info.artifact_uri).delete_artifacts()
+    _client().delete_run(run_id)
 
 
 def children(run_id: str, experiment: str) -> list[Any]:

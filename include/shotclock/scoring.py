@@ -33,7 +33,7 @@ MOST_WORKERS = 8  # one writer cannot take more
 VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
 REPEATED = "row"
 Batches = Generator[pa.RecordBatch, None, None]
-
+Tell = Callable[[int], None]
 _WHOLE = (pa.types.is_integer, pa.types.is_date, pa.types.is_timestamp)
 
 
@@ -52,6 +52,10 @@ class Scored:
     positive: int
 
 
+def nobody(rows: int) -> None:
+    """Tells nobody how many rows are done."""
+
+
 def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     model: Any,
     columns: Columns,
@@ -63,6 +67,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     max_bad_share: float,
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
+    tell: Tell = nobody,
 ) -> Scored:
     """Score every row of `source` that keeps the contract, labelled or not.
 
@@ -78,6 +83,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         version: the model's, as it stands in every row.
         max_bad_share: the largest share of rows, 0 to 1, that may break the contract.
         batch_rows: rows that travel together.
+        tell: called after each batch with the number of rows that are done.
 
     Raises:
         SourceError: `source` is missing, truncated or damaged.
@@ -90,7 +96,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     def attempt(batches: Batches, repeated: repeats.Positions) -> Scored:
         with ExitStack() as files:
             output = _Output(files, target, quarantine, version, threshold)
-            _stream(predict, columns, batches, repeated, 0, output)
+            _stream(predict, columns, batches, repeated, 0, output, tell)
             done = output.summary()
             contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share)
             contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
@@ -158,6 +164,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
     version: str,
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
+    tell: Tell = nobody,
 ) -> Scored:
     """Score one partition of `source` as `score_file` scores a whole file: the rows are the same, wherever it is cut.
 
@@ -166,6 +173,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
 
     Args:
         repeated: the row numbers of `repeated_rows`, those of this partition at least.
+        tell: as for `score_file`.
 
     Raises:
         SourceError: `source` is missing, damaged, or not the file that was cut.
@@ -182,7 +190,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
     with ExitStack() as files:
         output = _Output(files, target, quarantine, version, threshold)
         batches = _batches(source, columns, batch_rows, partition.groups)
-        _stream(predict, columns, batches, repeated, partition.start, output)
+        _stream(predict, columns, batches, repeated, partition.start, output, tell)
         done = output.summary()
     for path, count in ((target, done.scored), (quarantine, done.quarantined)):
         if not count:
@@ -230,6 +238,7 @@ def _stream(
     repeated: repeats.Positions,
     first: int,
     output: "_Output",
+    tell: Tell,
 ) -> None:
     """Score the batches, the first of which begins at row number `first` of the file, and write them in their order."""
 
@@ -241,6 +250,7 @@ def _stream(
     with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
         for batch in scored:
             output.write(batch)
+            tell(output.rows)
 
 
 class _NotIncreasingError(Exception):
@@ -319,6 +329,10 @@ class _Output:
         self._reasons.update(batch.examined.reasons)
         self._sums.append(float(batch.probability.sum()))
         self._positive += int(prediction.sum())
+
+    @property
+    def rows(self) -> int:
+        return self._rows.total()
 
     def summary(self) -> Scored:
         scored, quarantined = self._rows["good"], self._rows["bad"]

@@ -393,3 +393,12 @@ def test_partitions_in_an_object_store_hold_the_same_rows_and_lead_to_the_same_v
     assert scored_and_judged(2) == here
     assert here[0] == 3
     assert sum(key.endswith("_commit.json") for key in object_store.keys(bucket)) == 1
+
+
+def test_processes_may_make_the_store_at_the_same_time(tmp_path):
+    code = "from shotclock.registry import prepare_store; prepare_store()"
+    environment = os.environ | {"SHOTCLOCK_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code]
+    rivals = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[1] for process in rivals]
+    assert [process.returncode for process in rivals] == [0, 0, 0], said

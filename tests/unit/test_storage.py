@@ -2,6 +2,7 @@
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -150,6 +151,14 @@ def test_publishing_shows_the_newest_folder_whole_under_a_name_that_survives_a_m
     assert names(tmp_path / "data" / "kobe") == ["predictions", "runs"]
     (tmp_path / "data").rename(tmp_path / "moved")
     assert (tmp_path / "moved" / "kobe" / "predictions" / "x").read_text() == "two"
+
+
+def test_runs_that_publish_at_the_same_time_do_not_disturb_each_other(tmp_path):
+    folders = [storage.run_folder(tmp_path, "kobe", "inference", f"run-{number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda folder: [storage.publish(folder, "predictions") for _ in range(100)], folders))
+    assert (tmp_path / "kobe" / "predictions").resolve() in folders
+    assert names(tmp_path / "kobe") == ["predictions", "runs"]
 
 
 def test_discarding_a_folder_twice_is_no_error(tmp_path):

@@ -15,17 +15,20 @@ from shotclock.steps.intake import folder_of
 RESULT, QUARANTINE = "resultado_pipeline.parquet", "quarantine.parquet"
 
 
-def score(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
+def score(run: Run, batch: dict[str, Any], tell: scoring.Tell = scoring.nobody) -> dict[str, Any]:
     """Score every row of one file, or of one partition of a large one, labelled or not: `resultado_pipeline.parquet`.
 
     A file is one MLflow run `PipelineAplicacao`; that of a partitioned one is made by `publish`, when all of it is there.
+
+    Args:
+        tell: called now and then with the number of rows that are done.
 
     Raises:
         StoreError: nothing was promoted yet.
         ContractError: too many rows of the file break the contract.
     """
     if "partition" in batch:
-        return _score_partition(run, batch)
+        return _score_partition(run, batch, tell)
     rules, champion = project(run.project), registry.require_champion(run.project)
     target, quarantine = _outputs(run, batch)
     with _application(run, batch) as record:
@@ -39,12 +42,13 @@ def score(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
             quarantine,
             version=champion.number,
             max_bad_share=rules.quarantine.production,
+            tell=tell,
         )
         _note(record, batch, done, champion, target)
     return _told(batch, done, champion, target, record)
 
 
-def _score_partition(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
+def _score_partition(run: Run, batch: dict[str, Any], tell: scoring.Tell) -> dict[str, Any]:
     """Write the partition's own files. Nobody reads them before `publish` names them in the marker of the whole."""
     champion, part = registry.version(run.project, batch["version"]), scoring.Partition(**batch["partition"])
     outputs = _outputs(run, batch)
@@ -59,6 +63,7 @@ def _score_partition(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
         partition=part,
         repeated=storage.read_table(storage.at(batch["repeated"]))[scoring.REPEATED].to_numpy(),
         version=champion.number,
+        tell=tell,
     )
     sha256 = storage.digest(outputs[0] / name) if done.scored else ""
     written = {"scored": asdict(done), "part": asdict(dataset.Part(name, done.scored, sha256))}

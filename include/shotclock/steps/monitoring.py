@@ -23,7 +23,7 @@ _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows hav
 _BATCH_ROWS = 131_072
 _LABELS_AT_ONCE = 4_000_000  # that came later; 100 MB by id
 _MOST_BATCHES = 1000  # how far back a window may reach
-_MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
+MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
 
 
 def drift_check(run: Run, version: int | None = None) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _labelled(
     same version scored are asked, newest first, until there are enough.
     """
     parts, reached = [_judged(window, rules, trained_on)], []
-    for batch in scored["older"][:_MOST_FOR_LABELS]:
+    for batch in scored["older"][:MOST_FOR_LABELS]:
         if sum(map(len, parts)) >= rules.degradation.min_rows:
             break
         found = _judged(window_rows(rules, {"batches": [batch]})[0].to_pandas(), rules, trained_on)
@@ -155,7 +155,7 @@ def _tallied(
 ) -> tuple[performance.Tally, list[dict[str, Any]]]:
     """As `_labelled`, of rows that need not fit in memory."""
     tally, reached = _tally(rules, scored["batches"], trained_on), []
-    for batch in scored["older"][:_MOST_FOR_LABELS]:
+    for batch in scored["older"][:MOST_FOR_LABELS]:
         if tally.rows >= rules.degradation.min_rows:
             break
         found = _tally(rules, [batch], trained_on)

@@ -3,11 +3,12 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from yaml import safe_dump, safe_load
 
-from shotclock import config, ledger, synthetic
+from shotclock import config, flows, ledger, storage, synthetic
 from shotclock.config import settings
 from shotclock.errors import ContractError, SourceError
 from shotclock.runs import Run
@@ -134,6 +135,22 @@ def test_of_two_runs_that_race_each_file_goes_to_one(at):
         found = list(pool.map(lambda id: ledger.claim(Run("shots", "inference", id), files), ["s1", "s2"]))
     assert sorted(batch.name for claimed in found for batch in claimed) == ["a.parquet", "b.parquet", "c.parquet"]
     assert sorted(batch.number for batch in ledger.entries("shots")) == [1, 2, 3]
+
+
+def test_files_and_late_labels_under_an_object_store_s_prefix_are_taken_in_scored_and_judged(at, object_store):
+    at("trained")
+    prefix = storage.at(f"s3://{object_store.bucket()}/arrivals")
+    rows = pq.read_table(settings().data / "raw" / "dataset_kobe_prod.parquet")
+    labels = rows.select(["shot_id", "shot_made_flag"]).filter(pc.is_valid(rows["shot_made_flag"]))
+    change(data={"batches": str(prefix / "rows"), "labels": str(prefix / "labels")})
+    for place in (1, 0):
+        write_table(rows.drop(["shot_made_flag"]).slice(3000 * place, 3000), prefix / "rows" / f"{place}.parquet")
+    assert flows.score("shots", "s1")["batches"] == [1, 2]
+    assert "skip" in flows.score("shots", "s2")
+    assert [batch.path for batch in ledger.entries("shots")] == [f"{prefix}/rows/{place}.parquet" for place in (1, 0)]
+    assert flows.check("shots", "m1")["performance_check"]["verdict"] == "insufficient data"
+    write_table(labels, prefix / "labels" / "late.parquet")
+    assert flows.check("shots", "m2")["performance_check"]["verdict"] == "alert"
 
 
 # Refusals
