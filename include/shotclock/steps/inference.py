@@ -82,7 +82,9 @@ def _commit(run: Run, parts: list[dict[str, Any]]) -> dict[str, Any]:
     target, quarantine = _outputs(run, batch)
     with _application(run, batch) as record:
         done = scoring.merged([scoring.Scored(**part["scored"]) for part in parts])
-        contract.refuse_above(done.quarantined, done.reasons, done.rows, batch["path"], rules.quarantine.production)
+        contract.refuse_above(
+            done.quarantined, done.reasons, done.rows, batch["path"], rules.quarantine.production, str(quarantine)
+        )
         contract.refuse_empty(done.scored, f"{batch['path']}, without the rows that break the contract")
         dataset.commit(target, [dataset.Part(**part["part"]) for part in parts if part["scored"]["scored"]])
         dataset.keep(quarantine, [part["part"]["name"] for part in parts if part["scored"]["quarantined"]])

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from shotclock import contract, history, ledger, registry, scoring, sources, storage
-from shotclock.config import Columns, Role, project, settings
+from shotclock.config import Columns, Project, Role, project, settings
 from shotclock.runs import Run
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:
     valid, quarantine = folder_of(run) / "data_valid.parquet", folder_of(run) / "quarantine.parquet"
     if bad:
         storage.write_table(examined.bad, quarantine)
-    contract.refuse_above(bad, examined.reasons, source["rows"], str(path), rules.quarantine.training)
+    contract.refuse_above(bad, examined.reasons, source["rows"], str(path), rules.quarantine.training, str(quarantine))
     storage.write_table(examined.good, valid)
     reasons = "".join(f"\n- {reason}: {count}" for reason, count in examined.reasons.items())
     summary = f"{examined.good.num_rows:,} rows keep the contract, {bad} set aside{reasons}"
@@ -118,6 +118,8 @@ def _validated(run: Run, batch: dict[str, Any]) -> list[dict[str, Any]]:
         contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=False)
         rows = file.metadata.num_rows
     contract.refuse_empty(rows, str(path))
+    if rows >= rules.drift.min_rows:  # in fewer, a value may well stand still by chance
+        contract.refuse_stuck(_stuck(rules, path), rows, str(path))
     batch = {**batch, "rows": rows}
     summary = f"`{path}`: {rows:,} rows; every column is there, with its type"
     if rows <= rules.scoring.partition_rows:
@@ -156,3 +158,15 @@ def _key(batch: dict[str, Any], columns: Columns, version: str, parts: int) -> s
     """A digest of all that a partition's bytes depend on: a try with other rules or another champion writes other files."""
     made_of = [batch["sha256"], version, str(parts), columns.model_dump_json()]
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:8]
+
+
+def _stuck(rules: Project, path: storage.Address) -> dict[str, float]:
+    """The amounts that stand still in this file and not in the champion's reference, each with its one value."""
+    amounts = [name for name, feature in rules.columns.features.items() if not feature.is_category]
+    found = storage.extremes(path, amounts)
+    still = {name: low for name, (low, high) in found.items() if low == high}
+    champion = registry.champion(rules.name) if still else None
+    if champion is None:
+        return {}
+    known = storage.extremes(history.reference(rules.name, champion), list(still))
+    return {name: value for name, value in still.items() if name in known and known[name][0] != known[name][1]}
