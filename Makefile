@@ -1,6 +1,6 @@
 # What a user calls. Each target is a line or two; what they do is written in include/launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up serve test lint clean lock bench screenshots
+.PHONY: help env data demo demo-history up serve test lint clean lock bench bench-scale screenshots
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -54,6 +54,9 @@ bench: data ## steps in plain Python and through Airflow, endpoint and plain MLf
 
 screenshots: env # the pictures in docs/images, from the running system: see docs/pages.md
 	@$(run) launcher screenshots $(if $(PROJECT),--project $(PROJECT))
+
+bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others), by 1 and 2 workers, next to plain copies
+	@$(run) benchmarks.scale $(if $(ROWS),--rows $(ROWS))
 
 clean: ## remove what running left behind, and the environment; data/raw stays
 	@include/launcher/clean.sh

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from benchmarks.scoring import _make_rows, _peak_megabytes
+from benchmarks.scale import _make_rows, _peak_megabytes
 from shotclock.config import Project, project, settings
 
 STEPS = ("drift_check", "performance_check", "collect")

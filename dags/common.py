@@ -21,6 +21,7 @@ DOCS = {
 }
 FOR_PEOPLE = ("summary", "report", "mlflow_run_id")
 START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
+PRIORITIES = {"rollback": 4, "inference": 3, "monitoring": 2, "retraining": 1, "training": 1}  # greater goes first
 DEFAULTS = {"retries": 1, "retry_delay": 5.0}
 
 
@@ -31,6 +32,12 @@ def my_projects() -> list[Project]:
     """
     mine = (get_parsing_context().dag_id or "*").partition(".")[0]
     return usable_projects(mine)[0]
+
+
+def ranked(flow: str, options: dict[str, Any]) -> dict[str, Any]:
+    """A DAG's `options`, with the priority of its tasks: all projects' inference goes before anyone's training."""
+    priority = {"priority_weight": PRIORITIES[flow], "weight_rule": "absolute"}
+    return {**options, "default_args": {**options["default_args"], **priority}}
 
 
 def step(project: str, address: str, **options: Any) -> Any:
@@ -49,7 +56,7 @@ def step(project: str, address: str, **options: Any) -> Any:
         context = get_current_context()
         given = {key: _whole(value) for key, value in arguments.items() if key in known}
         for mapped in given.keys() & {"candidate", "batch"}:
-            context[mapped] = given[mapped]["name"]  # what map_index_template shows
+            context[mapped] = given[mapped].get("shown", given[mapped]["name"])  # what map_index_template shows
         if "by" in known:
             given["by"] = _started_by(context)
         if "reason" in known:
@@ -80,6 +87,11 @@ def _started_by(context: Any) -> str:
 
 def _tell(context: Any, result: Any) -> Any:
     context["told"] = result  # for notifiers
+    if isinstance(result, list):
+        summaries = dict.fromkeys(item["summary"] for item in result if "summary" in item)
+        if summaries:
+            context["ti"].xcom_push(key="summary", value="\n\n".join(summaries))
+        return [{key: value for key, value in item.items() if key != "summary"} for item in result]
     if not isinstance(result, dict):
         return result
     for key in FOR_PEOPLE:

@@ -6,14 +6,16 @@ from assets import champion
 from common import DOCS, step
 from shotclock_airflow.approval import FORM, PromotionApproval
 from shotclock_airflow.notifiers import Approval, tell_decisions
+from shotclock_airflow.pools import CANDIDATES_AT_ONCE, TRAINING
 
+SHARED = {"pool": TRAINING, "max_active_tis_per_dagrun": CANDIDATES_AT_ONCE}  # with the other projects
 MODE = "{{ params.mode }}"
 
 
 def compete(project: str, candidates: Any, data: Any, seed: Any = None) -> Any:
     """Add the tasks to the DAG at hand; gives the last one."""
     trained = (
-        step(project, "training.train", map_index_template="{{ candidate }}")
+        step(project, "training.train", map_index_template="{{ candidate }}", **SHARED)
         .partial(data=data, seed=seed)
         .expand(candidate=candidates)
     )

@@ -5,7 +5,7 @@ from typing import Any
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from assets import batch, champion, predictions
-from common import DOCS, START, my_projects, path_param, step
+from common import DOCS, START, my_projects, path_param, ranked, step
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_failures
 
@@ -20,7 +20,7 @@ def when(project: Project) -> Any:
 
 
 def inference(project: Project) -> DAG:
-    """ingest -> validate[each file] -> score[each file] -> publish."""
+    """ingest -> validate -> score[each file, or partition of a large one] -> publish."""
     name = project.name
     with DAG(
         f"{name}.inference",
@@ -33,13 +33,12 @@ def inference(project: Project) -> DAG:
         max_active_runs=1,
         render_template_as_native_obj=True,
         tags=[name],
-        **tell_failures(name),
+        **ranked("inference", tell_failures(name)),
         params={"data_path": path_param(project.data.batches or project.data.production)},
     ) as dag:
         files = step(name, "intake.ingest_batches", task_id="ingest")(path="{{ params.data_path }}")
-        each = {"map_index_template": "{{ batch }}"}
-        valid = step(name, "intake.validate_batch", task_id="validate", **each).expand(batch=files)
-        scored = step(name, "inference.score", **each).expand(batch=valid)
+        parts = step(name, "intake.validate_batches", task_id="validate")(batches=files)
+        scored = step(name, "inference.score", map_index_template="{{ batch }}").expand(batch=parts)
         step(name, "inference.publish", outlets=[predictions(name)], trigger_rule="none_failed")(scored=scored)
     return dag
 

@@ -3,7 +3,7 @@
 from airflow.sdk import DAG, Param
 
 from assets import degradation_alert, drift_alert, labels, new_records_alert, predictions
-from common import DOCS, my_projects, step
+from common import DOCS, my_projects, ranked, step
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_alerts, tell_failures
 from shotclock_airflow.sensors import DriftSensor, MetricDegradationSensor, NewRecordsSensor
@@ -23,7 +23,7 @@ def monitoring(project: Project) -> DAG:
         max_active_runs=1,
         render_template_as_native_obj=True,
         tags=[name],
-        **tell_failures(name),
+        **ranked("monitoring", tell_failures(name)),
         params={"version": Param(None, type=["null", "integer"], minimum=1, title="Version", description=VERSION)},
     ) as dag:
         version = "{{ params.version }}"

@@ -3,7 +3,7 @@
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
 from assets import degradation_alert, drift_alert, new_records_alert
-from common import DOCS, START, candidates_param, mode_param, my_projects, step
+from common import DOCS, START, candidates_param, mode_param, my_projects, ranked, step
 from groups import compete
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
@@ -26,7 +26,7 @@ def retraining(project: Project) -> DAG:
         max_active_runs=1,
         render_template_as_native_obj=True,
         tags=[name],
-        **tell_failures(name),
+        **ranked("retraining", tell_failures(name)),
         params={
             "reason": Param(None, type=["null", "string"], title="Reason", description="why, when triggered by hand"),
             "candidates": candidates_param(project),

@@ -3,7 +3,7 @@
 from airflow.sdk import DAG, Param
 
 from assets import champion
-from common import DOCS, my_projects, step
+from common import DOCS, my_projects, ranked, step
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
 
@@ -20,7 +20,7 @@ def rollback(project: Project) -> DAG:
         max_active_runs=1,
         render_template_as_native_obj=True,
         tags=[name],
-        **tell_failures(name),
+        **ranked("rollback", tell_failures(name)),
         params={
             "reason": Param(type="string", minLength=3, title="Reason"),
             "version": Param(None, type=["null", "integer"], minimum=1, title="Version", description="empty: previous"),

@@ -2,7 +2,7 @@
 
 from airflow.sdk import DAG, Param
 
-from common import DOCS, candidates_param, mode_param, my_projects, path_param, step
+from common import DOCS, candidates_param, mode_param, my_projects, path_param, ranked, step
 from groups import compete
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_failures
@@ -20,7 +20,7 @@ def training(project: Project) -> DAG:
         max_active_runs=1,
         render_template_as_native_obj=True,
         tags=[name],
-        **tell_failures(name),
+        **ranked("training", tell_failures(name)),
         params={
             "data_path": path_param(project.data.training),
             "seed": Param(project.split.seed, type="integer", minimum=0, title="Seed of the split and of the search"),

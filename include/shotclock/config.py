@@ -149,6 +149,13 @@ class Quarantine(_Section):
     production: float = Field(0.01, ge=0, le=1)
 
 
+class Scoring(_Section):
+    """How a production file is cut for scoring."""
+
+    partition_rows: int = Field(10_000_000, ge=1)
+    """A file with more rows is scored by partitions of about so many: whole row groups, each partition a task."""
+
+
 class Split(_Section):
     test_share: float = Field(0.2, gt=0, lt=1)
     seed: int = Field(42, ge=0)
@@ -292,6 +299,7 @@ class Project(_Section):
     data: Data
     columns: Columns
     quarantine: Quarantine = Quarantine()
+    scoring: Scoring = Scoring()
     split: Split = Split()
     training: Training = Training()
     gate: GateRules = GateRules()
@@ -439,6 +447,7 @@ def _load(path: Path, model: type[Model]) -> tuple[Model, yaml.Node]:
     try:
         text = path.read_text(encoding="utf-8")
         tree: Any = yaml.compose(text, Loader=_LOADER)
+        _refuse_repeated_keys(path, tree)
         content = yaml.load(text, Loader=_LOADER)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); allowed: {_siblings(path)}") from error
@@ -448,10 +457,11 @@ def _load(path: Path, model: type[Model]) -> tuple[Model, yaml.Node]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else f"{path}"
         raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
+    except (ValueError, RecursionError) as error:  # such as 2026-13-45, which is written like a date
+        raise ConfigError(f"{path}: holds a value that YAML cannot read ({error}); put it in quotes") from error
     if not isinstance(content, dict):
         found = "an empty file" if content is None else f"a {type(content).__name__}"
         raise ConfigError(f"{path}, line 1: found {found}, allowed: a mapping with the keys {', '.join(_keys(model))}")
-    _refuse_repeated_keys(path, tree)
     try:
         return model.model_validate(content), tree
     except ValidationError as error:

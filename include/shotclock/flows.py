@@ -45,10 +45,9 @@ def score(
     """Take the production files in that are new, or the one at `path`, and score them with the champion."""
     run = Run(project, "inference", run_id)
     scored = []
-    for batch in intake.ingest_batches(run, path):
-        valid = intake.validate_batch(run, batch)
-        note("validate", valid)
-        scored.append(_score(run, valid, progress))
+    for part in intake.validate_batches(run, intake.ingest_batches(run, path)):
+        note("validate", part)
+        scored.append(_score(run, part, progress))
         note("score", scored[-1])
     published = inference.publish(run, scored)
     note("publish", published)
@@ -96,7 +95,7 @@ def retrain(
 
 
 def _score(run: Run, valid: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    step, total = f"score {valid['name']}", int(valid["rows"])
+    step, total = f"score {valid.get('shown', valid['name'])}", int(valid.get("partition", valid)["rows"])
     return inference.score(run, valid, lambda rows: progress(step, rows, total))
 
 

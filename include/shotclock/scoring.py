@@ -7,10 +7,11 @@ depends on the size of the batches or on which thread was faster.
 import math
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from shotclock import contract, repeats, storage
 from shotclock.config import Columns
-from shotclock.predictor import Floats, predictor
+from shotclock.errors import SourceError
+from shotclock.predictor import Floats, Predictor, predictor
 from shotclock.storage import Address
 
 BATCH_ROWS = 131_072  # about 13 MB of rows on their way; also the row groups of the output
@@ -29,6 +31,8 @@ ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
 READ_AHEAD = 2  # batches
 MOST_WORKERS = 8  # one writer cannot take more
 VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
+REPEATED = "row"
+Batches = Generator[pa.RecordBatch, None, None]
 Tell = Callable[[int], None]
 _WHOLE = (pa.types.is_integer, pa.types.is_date, pa.types.is_timestamp)
 
@@ -87,37 +91,184 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         StoreError: the model was not made for these columns.
     """
     predict = predictor(model, list(columns.features), version)
-    rows, batches = _batches(source, columns, batch_rows)
-    repeated = repeats.positions(lambda: _ids(source, columns.id), rows)
+    rows = _check(source, columns)
 
-    def score(start: int, batch: pa.RecordBatch) -> _Batch:
-        examined = contract.examine(batch, columns, repeated=repeats.mask(repeated, start, batch.num_rows))
-        return _Batch(examined, predict(examined.good))
+    def attempt(batches: Batches, repeated: repeats.Positions) -> Scored:
+        with ExitStack() as files:
+            output = _Output(files, target, quarantine, version, threshold)
+            _stream(predict, columns, batches, repeated, 0, output, tell)
+            done = output.summary()
+            aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
+            contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share, aside)
+            contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
+        return done
 
-    with ExitStack() as files:
-        output = _Output(files, target, quarantine, version, threshold)
-        with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
-            for batch in scored:
-                output.write(batch)
-                tell(output.rows)
-        done = output.summary()
-        aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
-        contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share, aside)
-        contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
+    batches = partial(_batches, source, columns, batch_rows)
+    try:
+        done = attempt(_increasing(batches(), columns.id), np.empty(0, np.int64))
+    except _NotIncreasingError:  # mostly in the first batch: so little is lost, and where ids rise they are read once
+        done = attempt(batches(), repeats.positions(lambda: _ids(source, columns.id), rows))
     if not done.quarantined:
         storage.withdraw(quarantine)  # that of an earlier try
     return done
 
 
-def _batches(source: Address, columns: Columns, batch_rows: int) -> tuple[int, Generator[pa.RecordBatch, None, None]]:
-    """The number of rows, and the rows themselves: the columns that scoring needs, and no others."""
+@dataclass(frozen=True)
+class Partition:
+    """A part of a file that is scored by itself: `rows` rows from row number `start` on, in the row groups `groups`."""
+
+    number: int
+    of: int
+    start: int
+    rows: int
+    groups: tuple[int, ...]
+    file_rows: int
+
+
+def partitions(source: Address, at_most: int) -> list[Partition]:
+    """Cut a file into parts of whole row groups with at most `at_most` rows each; a larger row group is one by itself.
+
+    Raises:
+        SourceError: `source` is missing, truncated or damaged.
+    """
     with storage.open_parquet(source) as file:
-        rows, schema = file.metadata.num_rows, file.schema_arrow
+        sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+    cuts: list[list[int]] = []
+    for group, size in enumerate(sizes):
+        if not cuts or sum(sizes[number] for number in cuts[-1]) + size > at_most:
+            cuts.append([])
+        cuts[-1].append(group)
+    return [
+        Partition(number, len(cuts), sum(sizes[: groups[0]]), sum(sizes[g] for g in groups), tuple(groups), sum(sizes))
+        for number, groups in enumerate(cuts)
+    ]
+
+
+def repeated_rows(source: Address, columns: Columns) -> pa.Table:
+    """The numbers, ascending, of the rows whose id stood in an earlier row of the file: one column, `row`.
+
+    Every partition needs those of its own rows, and finding them takes the ids of the whole file: so it is done once.
+    """
+    rows = _check(source, columns)
+    return pa.table({REPEATED: repeats.positions(lambda: _ids(source, columns.id), rows)})
+
+
+def score_partition(  # noqa: PLR0913  (as `score_file`)
+    model: Any,
+    columns: Columns,
+    source: Address,
+    target: Address,
+    quarantine: Address,
+    *,
+    partition: Partition,
+    repeated: repeats.Positions,
+    version: str,
+    threshold: float = 0.5,
+    batch_rows: int = BATCH_ROWS,
+    tell: Tell = nobody,
+) -> Scored:
+    """Score one partition of `source` as `score_file` scores a whole file: the rows are the same, wherever it is cut.
+
+    How many rows may break the contract is a matter of the whole file: the caller judges it, by `merged`. A partition
+    without a good row leaves no `target`.
+
+    Args:
+        repeated: the row numbers of `repeated_rows`, those of this partition at least.
+        tell: as for `score_file`.
+
+    Raises:
+        SourceError: `source` is missing, damaged, or not the file that was cut.
+        ContractError: it lacks a column.
+        StoreError: the model was not made for these columns.
+    """
+    predict = predictor(model, list(columns.features), version)
+    rows = _check(source, columns)
+    if rows != partition.file_rows:
+        raise SourceError(
+            f"{source}: found {rows:,} rows, expected {partition.file_rows:,} as when it was cut: it was changed since; "
+            "clear the run from its first task on"
+        )
+    with ExitStack() as files:
+        output = _Output(files, target, quarantine, version, threshold)
+        batches = _batches(source, columns, batch_rows, partition.groups)
+        _stream(predict, columns, batches, repeated, partition.start, output, tell)
+        done = output.summary()
+    for path, count in ((target, done.scored), (quarantine, done.quarantined)):
+        if not count:
+            storage.withdraw(path)
+    return done
+
+
+def merged(parts: Sequence[Scored]) -> Scored:
+    """What became of a file whose partitions are `parts`."""
+    scored = sum(part.scored for part in parts)
+    reasons: Counter[str] = sum((Counter(part.reasons) for part in parts), Counter())
+    total = math.fsum(part.mean_probability * part.scored for part in parts if part.scored)
+    return Scored(
+        rows=sum(part.rows for part in parts),
+        scored=scored,
+        quarantined=sum(part.quarantined for part in parts),
+        reasons=contract.worst_first(reasons),
+        mean_probability=total / scored if scored else math.nan,
+        positive=sum(part.positive for part in parts),
+    )
+
+
+def _check(source: Address, columns: Columns) -> int:
+    """The number of rows, if there are any and the columns are what the project names."""
+    with storage.open_parquet(source) as file:
+        rows, schema = int(file.metadata.num_rows), file.schema_arrow
     contract.check_schema(schema, columns, str(source), needs_target=False)
     contract.refuse_empty(rows, str(source))
-    texts = [columns.time] if pa.types.is_string(schema.field(columns.time).type) else []
+    return rows
+
+
+def _batches(source: Address, columns: Columns, batch_rows: int, groups: Sequence[int] | None = None) -> Batches:
+    """The rows themselves: the columns that scoring needs, and no others."""
+    with storage.open_parquet(source) as file:
+        is_text = pa.types.is_string(file.schema_arrow.field(columns.time).type)
     wanted = [columns.id, columns.time, *columns.features]
-    return rows, storage.read_batches(source, wanted, batch_rows, dictionaries=texts)
+    texts = [columns.time] if is_text else []
+    return storage.read_batches(source, wanted, batch_rows, dictionaries=texts, groups=groups)
+
+
+def _stream(
+    predict: Predictor,
+    columns: Columns,
+    batches: Batches,
+    repeated: repeats.Positions,
+    first: int,
+    output: "_Output",
+    tell: Tell,
+) -> None:
+    """Score the batches, the first of which begins at row number `first` of the file, and write them in their order."""
+
+    def score(start: int, batch: pa.RecordBatch) -> _Batch:
+        marked = repeats.mask(repeated, first + start, batch.num_rows)
+        examined = contract.examine(batch, columns, repeated=marked)
+        return _Batch(examined, predict(examined.good))
+
+    with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
+        for batch in scored:
+            output.write(batch)
+            tell(output.rows)
+
+
+class _NotIncreasingError(Exception):
+    """An id is not greater than the one before it, so it may stand twice."""
+
+
+def _increasing(batches: Batches, id_column: str) -> Batches:
+    """The batches themselves, as long as each id is greater than the one before it."""
+    with closing(batches):
+        before: pa.Array | None = None
+        for batch in batches:
+            own = contract.plain(batch[id_column])
+            ids = own if before is None else pa.concat_arrays([before, own])
+            if not contract.increasing(ids):
+                raise _NotIncreasingError
+            before = ids.drop_null()[-1:]
+            yield batch
 
 
 def _ids(source: Address, name: str) -> Iterator[pa.Array]:
@@ -131,9 +282,7 @@ class _Batch:
     probability: Floats
 
 
-def _in_order(
-    score: Callable[[int, pa.RecordBatch], _Batch], batches: Generator[pa.RecordBatch, None, None]
-) -> Generator[_Batch, None, None]:
+def _in_order(score: Callable[[int, pa.RecordBatch], _Batch], batches: Batches) -> Generator[_Batch, None, None]:
     """Read ahead in one thread, score in others, give the results in the order of the rows.
 
     An error of any thread is raised here as itself, after all threads have ended.

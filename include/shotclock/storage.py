@@ -198,12 +198,18 @@ def _seekable(address: Address, columns: int) -> AbstractContextManager[Any]:
 
 
 def read_batches(
-    address: Address, columns: list[str], rows: int, *, dictionaries: Sequence[str] = ()
+    address: Address,
+    columns: list[str],
+    rows: int,
+    *,
+    dictionaries: Sequence[str] = (),
+    groups: Sequence[int] | None = None,
 ) -> Generator[pa.RecordBatch, None, None]:
     """Read the named columns in batches of at most `rows`, in order; memory grows neither with the file nor row groups.
 
     Args:
         dictionaries: text columns to be read as dictionaries, which is faster where values repeat.
+        groups: the row groups to read, by default all.
 
     Raises:
         SourceError: the file is missing, truncated, damaged or not parquet.
@@ -211,7 +217,7 @@ def read_batches(
     # with its own buffer pyarrow would keep every byte that it has read of the file
     reading = {"columns": len(columns), "pre_buffer": False, "buffer_size": _BUFFER}
     with open_parquet(address, read_dictionary=list(dictionaries), **reading) as file, _reading(address):
-        yield from file.iter_batches(rows, columns=columns)
+        yield from file.iter_batches(rows, row_groups=groups, columns=columns)
 
 
 def extremes(address: Address, columns: Sequence[str]) -> dict[str, tuple[float, float]]:

@@ -1,6 +1,6 @@
 """The rows under test: predictions joined with the labels that have come, a seeded sample of them when there are many."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -27,9 +27,73 @@ def chosen(ids: pa.Array, share: float, seed: int) -> NDArray[np.bool_]:
     """Which ids belong to the sample, as a mask of shape (rows,)."""
     if share >= 1:
         return np.ones(len(ids), dtype=bool)
-    values = ids.to_numpy(zero_copy_only=False)
-    hashed = hash_array(hash_array(values) + np.uint64(seed), categorize=False)
-    return hashed < np.uint64(share * _RANGE)
+    return _hashed(ids, seed) < np.uint64(share * _RANGE)
+
+
+def bucket(ids: pa.Array, of: int) -> NDArray[np.uint64]:
+    """Which of `of` buckets each id belongs to, shape (rows,): equal ids to the same one, about as many to each."""
+    return _hashed(ids, 0) % np.uint64(of)
+
+
+def _hashed(ids: pa.Array, seed: int) -> NDArray[np.uint64]:
+    if pa.types.is_integer(ids.type):
+        ids = ids.fill_null(0)  # else the others would become floats, which have another hash
+    hashed: NDArray[np.uint64] = hash_array(
+        hash_array(ids.to_numpy(zero_copy_only=False)) + np.uint64(seed), categorize=False
+    )
+    return hashed
+
+
+def aligned(
+    predictions: Iterable[pa.RecordBatch], source: Iterable[pa.RecordBatch], id_column: str, target: str
+) -> Iterator[pa.RecordBatch]:
+    """Predictions with the column `target` of the file that they were made from, both read as streams.
+
+    The scored rows are the file's, in its order, without those that were set aside. So each batch of the file meets the next
+    rows of the predictions, and memory holds a batch or two of each.
+
+    Raises:
+        ContractError: predictions are left that no row of the file has: they were made from another one.
+    """
+    waiting = _Waiting(predictions)
+    for batch in source:
+        rows = waiting.first(batch.num_rows)
+        ids = rows[id_column]
+        known = batch[id_column].cast(ids.type)
+        if ids.equals(known):
+            met, labels = len(ids), batch[target]
+        else:
+            position = pc.index_in(ids, known)
+            met = next(iter(np.flatnonzero(position.is_null().to_numpy(zero_copy_only=False))), len(ids))
+            labels = batch[target].take(position[:met])
+        yield rows.slice(0, met).append_column(target, labels)
+        waiting.drop(met)
+    left = waiting.first(1)
+    if left.num_rows:
+        raise ContractError(
+            f"column '{id_column}': id {left[id_column][0]} of the predictions is not in the file that they were made from, "
+            "or stands elsewhere there; it was changed since: score it again"
+        )
+
+
+class _Waiting:
+    """The rows of a stream that nobody has taken yet."""
+
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        self._batches = iter(batches)
+        self._held: pa.RecordBatch | None = None
+
+    def first(self, rows: int) -> pa.RecordBatch:
+        """The next rows, fewer only at the end."""
+        held = [] if self._held is None else [self._held]
+        while sum(batch.num_rows for batch in held) < rows and (batch := next(self._batches, None)) is not None:
+            held.append(batch)
+        self._held = held[0] if len(held) == 1 else pa.concat_batches(held)
+        return self._held.slice(0, rows)
+
+    def drop(self, rows: int) -> None:
+        if self._held is not None:
+            self._held = self._held.slice(rows)
 
 
 def with_labels(predictions: pa.Table, labels: pa.Table, id_column: str, target: str) -> pa.Table:

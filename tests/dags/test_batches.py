@@ -50,6 +50,47 @@ def test_each_new_file_is_one_mapped_task_and_nothing_new_ends_as_skipped(folder
     assert again.events() == {}
 
 
+def test_a_large_file_is_one_mapped_task_for_each_partition_and_publish_says_what_they_make(folder, run, prod_path):
+    arrivals = folder("trained")
+    path = settings().projects / "shots.yaml"
+    path.write_text(path.read_text("utf-8") + "scoring: {partition_rows: 3000}\n", "utf-8")
+    config.project.cache_clear()
+    pq.write_table(pq.read_table(prod_path), arrivals / "large.parquet", row_group_size=1000)
+    storage.write_table(halves(prod_path)[1].slice(0, 10), arrivals / "small.parquet")
+    found = run("inference")
+    mapped = [f"score[large.parquet {number}/3]" for number in (1, 2, 3)]
+    assert {found.states[task] for task in [*mapped, "score[small.parquet]"]} == {"success"}
+    assert found.events()["shots/predictions"] == {"rows": 6436, "version": "1", "batches": [1, 2]}
+    assert found.xcom("validate", "summary").count("scored in 3 partitions") == 1
+    shown = settings().data / "shots" / "predictions"
+    assert pq.read_table(shown / "large" / "resultado_pipeline.parquet").num_rows == 6426
+    assert run("monitoring").xcom("performance_check")["verdict"] == "alert"
+
+
+def test_a_partition_that_fails_leaves_what_was_published_and_its_second_try_finishes_the_run(
+    folder, run, prod_path, monkeypatch
+):
+    from shotclock import scoring
+
+    arrivals, whole = folder("alerted"), scoring.score_partition
+    path = settings().projects / "shots.yaml"
+    path.write_text(path.read_text("utf-8") + "scoring: {partition_rows: 3000}\n", "utf-8")
+    config.project.cache_clear()
+    pq.write_table(pq.read_table(prod_path).slice(1), arrivals / "large.parquet", row_group_size=1000)
+    shown = settings().data / "shots" / "predictions"
+    before = shown.readlink()
+
+    def breaks(*args, **options):
+        if options["partition"].number == 1:
+            raise OSError(28, "No space left on device")
+        return whole(*args, **options)
+
+    monkeypatch.setattr(scoring, "score_partition", breaks)
+    failed = run("inference")
+    assert (failed.states["score[large.parquet 2/3]"], failed.states["publish"]) == ("failed", "upstream_failed")
+    assert (shown.readlink(), failed.events()) == (before, {})
+
+
 def test_without_a_champion_a_folder_of_batches_waits_and_no_task_fails(folder, run, prod_path):
     storage.write_table(halves(prod_path)[0], folder("empty") / "2007.parquet")
     found = run("inference")

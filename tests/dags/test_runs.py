@@ -73,7 +73,7 @@ def test_the_same_run_executed_again_leaves_the_same_bytes_and_one_version(at, r
     assert len(store().search_model_versions("name = 'shots'")) == 1
 
 
-@pytest.mark.parametrize(("flow", "task"), [("training", "validate"), ("inference", "validate[lacking.parquet]")])
+@pytest.mark.parametrize(("flow", "task"), [("training", "validate"), ("inference", "validate")])
 def test_a_file_without_a_column_fails_the_run_by_name_and_changes_nothing(at, run, dev, capsys, flow, task):
     folder = at("alerted")
     before = published(folder)

@@ -9,19 +9,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 from yaml import safe_dump, safe_load
 
-from shotclock import config, flows, history, registry, storage, triggers
+from shotclock import config, dataset, flows, history, registry, storage, triggers
 from shotclock.config import settings
 from shotclock.runs import Run
 from shotclock.steps import inference, intake, monitoring, retraining, sensing, training
 from shotclock.triggers import KINDS
 
 _Verifier = registry.Verifier  # the fixture `at` replaces it
+CHECKS = ("drift_check", "performance_check")
 STEPS = {
-    intake: ("ingest", "validate", "ingest_batches", "validate_batch"),
+    intake: ("ingest", "validate", "ingest_batches", "validate_batches"),
     training: ("filter_rows", "split", "candidates", "train", "select", "gate", "promote"),
     inference: ("score", "publish"),
     monitoring: ("drift_check", "performance_check"),
@@ -33,7 +37,7 @@ def change(**sections):
     path = settings().projects / "shots.yaml"
     rules = safe_load(path.read_text("utf-8"))
     for name, values in sections.items():
-        rules[name] = rules[name] | values
+        rules[name] = rules.get(name, {}) | values
     path.write_text(safe_dump(rules, sort_keys=False), "utf-8")
     config.project.cache_clear()
 
@@ -144,7 +148,7 @@ def what_is_left(folder):
     runs = client.search_runs([registry.experiment_id("shots")])
     return (
         sorted((run.data.tags["shotclock.key"], run.info.run_name, run.info.status) for run in runs),
-        [found.number for found in (registry.champion("shots"), registry.by_alias("shots", "previous"))],
+        [found and found.number for found in (registry.champion("shots"), registry.by_alias("shots", "previous"))],
         len(client.search_model_versions("name = 'shots'")),
         len(client.search_logged_models([registry.experiment_id("shots")])),
         [(done.flow, done.outcome, done.answers != ()) for done in history.decisions("shots")],
@@ -296,6 +300,99 @@ def test_an_alert_waits_for_the_labels_that_it_takes_to_answer_it(at, prod):
     recent = pd.read_parquet(settings().data / "shots" / "champion" / "recent.parquet")
     assert len(recent) == 5_412
     assert sensing.judged("shots", "drift")[0].champion == "2"
+
+
+def whole_inference(call):
+    """An inference by partitions step by step, each through `call`."""
+    run = Run("shots", "inference", "s9")
+    batches = call(lambda: intake.ingest_batches(run, "cut.parquet"))
+    parts = call(lambda: intake.validate_batches(run, batches))
+    assert len(parts) == 3
+    return call(lambda: inference.publish(run, [call(lambda part=part: inference.score(run, part)) for part in parts]))
+
+
+class Died(BaseException):
+    """As if the process had ended here."""
+
+
+def interrupted(step, number, monkeypatch):
+    """Call `step` until it is about to write for that time; whether it never came to that."""
+    written = itertools.count(1)
+
+    def before(write):
+        def call(*args, **kwargs):
+            if next(written) == number:
+                raise Died
+            return write(*args, **kwargs)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        for owner, names in WRITES.items():
+            for name in names:
+                patch.setattr(owner, name, before(getattr(owner, name)))
+        try:
+            step()
+        except Died:
+            return False
+    return True
+
+
+def test_an_inference_by_partitions_broken_off_before_each_of_its_writes_ends_as_one_that_was_left_in_peace(
+    at, prod_path, monkeypatch
+):
+    def laid_out():
+        folder = at("alerted")
+        rows = pq.read_table(prod_path).slice(0, 6000)
+        lat = pc.if_else(pa.array([number in (7, 4500) for number in range(6000)]), 1e9, rows["lat"])
+        rows = rows.set_column(rows.schema.get_field_index("lat"), "lat", lat)
+        pq.write_table(rows, folder / "data" / "raw" / "cut.parquet", row_group_size=1000)
+        change(scoring={"partition_rows": 2000})
+        return folder
+
+    folder = laid_out()
+    shown = folder / "data" / "shots" / "predictions"
+    before = shown.resolve()
+    assert whole_inference(lambda step: step())["rows"] == 5998
+    in_peace, after, broken = what_is_left(folder), shown.resolve(), 0
+    seen = set()
+
+    def broken_off_all_the_way(step):
+        nonlocal broken
+        for number in itertools.count(1):
+            done = interrupted(step, number, monkeypatch)
+            seen.add(shown.resolve())
+            if done:
+                return step()
+            broken += 1
+
+    laid_out()
+    assert whole_inference(broken_off_all_the_way)["rows"] == 5998
+    assert what_is_left(folder) == in_peace
+    assert seen == {before, after}
+    assert broken > 10
+
+
+def test_partitions_in_an_object_store_hold_the_same_rows_and_lead_to_the_same_verdicts(
+    at, prod_path, object_store, monkeypatch
+):
+    folder = at("trained")
+    change(scoring={"partition_rows": 3000}, drift={"max_rows": 2000})
+    pq.write_table(pq.read_table(prod_path), folder / "large.parquet", row_group_size=1000)
+
+    def scored_and_judged(number):
+        flows.score("shots", f"s{number}", path=str(folder / "large.parquet"))
+        found = flows.check("shots", f"m{number}")
+        place = storage.published(settings().data, "shots", "predictions") / inference.RESULT
+        rows = pa.Table.from_batches(dataset.read_batches(place, ["shot_id", "probability", "model_version"], 10_000))
+        return len(dataset.files(place)), rows, [(found[name]["verdict"], found[name]["reason"]) for name in CHECKS]
+
+    here = scored_and_judged(1)
+    bucket = object_store.bucket()
+    monkeypatch.setenv("SHOTCLOCK_DATA", f"s3://{bucket}/data")
+    assert scored_and_judged(2) == here
+    assert here[0] == 3
+    assert sum(key.endswith("_commit.json") for key in object_store.keys(bucket)) == 1
 
 
 def test_processes_may_make_the_store_at_the_same_time(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shotclock.config import load_project, project, projects, settings
+from shotclock.config import load_project, project, projects, settings, usable_projects
 from shotclock.errors import ConfigError
 
 SOUND = """\
@@ -395,3 +395,31 @@ def test_an_axis_of_the_court_that_stands_still_is_refused_with_its_line(refusal
 def refuse_court(refusal, old: str, new: str) -> str:
     assert COURT.count(old) == 1
     return refusal("drift:\n", COURT.replace(old, new) + "drift:\n")
+
+
+# One project's file and the others
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"- a list\n",
+        b"\xff\xfe\x00",
+        b"name: \x07\n",
+        b"title: 2026-13-45\n",  # looks like a date
+        b"title: " + b"9" * 5000 + b"\n",
+        b"a: &a [*a]\n",
+        b"name: [" * 3000,
+        b"!!python/object:os.system x\n",
+        None,
+    ],
+)
+def test_whatever_a_file_holds_the_other_projects_can_be_used(tmp_path, content):
+    (tmp_path / "flats.yaml").write_text(SOUND, "utf-8")
+    broken = tmp_path / "broken.yaml"
+    broken.mkdir() if content is None else broken.write_bytes(content)
+    usable, faults = usable_projects(folder=tmp_path)
+    assert [found.name for found in usable] == ["flats"]
+    assert len(faults) == 1
+    assert "broken.yaml" in str(faults[0])

@@ -18,6 +18,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "columns": config.Columns,
     r"columns.features.\<column\>": config.Feature,
     "quarantine": config.Quarantine,
+    "scoring": config.Scoring,
     "split": config.Split,
     "training": config.Training,
     "gate": config.GateRules,

@@ -11,9 +11,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from shotclock import performance
 from shotclock.config import DegradationRules
 from shotclock.errors import ContractError
-from shotclock.performance import Figure, Performance, estimate, judge_performance, losses, measure
+from shotclock.performance import Figure, Performance, Tally, estimate, judge_performance, losses, measure
 
 PROPERTY = settings(deadline=None, max_examples=50)  # a busy machine is no reason to fail
 RULES = DegradationRules()
@@ -301,3 +302,80 @@ def test_a_performance_survives_storage(kobe_windows):
     assert Performance.from_dict(found.to_dict()) == found
     assert Performance.from_dict({**found.to_dict(), "a later version's figure": 1}) == found
     assert found.metrics()["log_loss_skill_low"] == found.log_loss_skill.low
+
+
+# Tallies: the same figures for rows that need not fit in memory
+
+
+def _window(rows, seed=0, low=0.0):
+    rng = np.random.default_rng(seed)
+    p = np.clip(rng.beta(2, 3, rows) - low, 0, 1)
+    return (rng.random(rows) < p).astype(float), p
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 3000), max_size=6), st.randoms(use_true_random=False), st.sampled_from([0.0, 0.3]))
+def test_a_window_has_the_same_figures_to_the_last_bit_however_it_is_cut_and_in_any_order(cuts, random, low):
+    y, p = _window(3000, low=low)
+    parts = [Tally.of(a, b) for a, b in zip(np.split(y, sorted(cuts)), np.split(p, sorted(cuts)), strict=True)]
+    random.shuffle(parts)
+    whole, total = Tally.of(y, p), sum(parts, Tally.empty())
+    assert total.measure(resamples=100).to_dict() == whole.measure(resamples=100).to_dict()
+
+
+def test_rows_above_a_chunk_are_counted_as_those_of_several(monkeypatch):
+    y, p = _window(5000)
+    whole = Tally.of(y, p).measure(resamples=100)
+    monkeypatch.setattr(performance, "CHUNK", 700)
+    assert Tally.of(y, p).measure(resamples=100) == whole
+
+
+@pytest.mark.parametrize("rows", [2000, 60_000])
+@pytest.mark.parametrize("low", [0.0, 0.4])
+def test_a_tallys_figures_are_those_of_the_rows(rows, low):
+    y, p = _window(rows, low=low)
+    exact, tallied = measure(y, p), Tally.of(y, p).measure()
+    assert (tallied.rows, tallied.positives, tallied.base_rate) == (exact.rows, exact.positives, exact.base_rate)
+    tolerance = {
+        "f1": 0,
+        "accuracy": 0,
+        "log_loss": 1e-8,
+        "log_loss_skill": 1e-7,
+        "roc_auc": 0.1 / rows,
+        "calibration_error": 1e-3,
+    }
+    for name, figure in exact.figures.items():
+        found = tallied.figures[name]
+        assert found.value == pytest.approx(figure.value, abs=tolerance[name]), name
+        width = figure.high - figure.low
+        assert (found.low, found.high) == pytest.approx((figure.low, figure.high), abs=0.15 * width), name
+
+
+def test_a_tree_has_few_probabilities_and_its_intervals_are_the_very_same():
+    rng = np.random.default_rng(3)
+    p = rng.choice([0.11, 0.3, 0.5, 0.62, 0.9], 4000)
+    y = (rng.random(4000) < p).astype(float)
+    exact, tallied = measure(y, p), Tally.of(y, p).measure()
+    for name, figure in exact.figures.items():
+        found = tallied.figures[name]
+        assert (found.value, found.low, found.high) == pytest.approx((figure.value, figure.low, figure.high), abs=1e-7)
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_a_tally_of_one_label_says_which_figures_it_lacks(label):
+    found = Tally.of(np.full(50, label), np.linspace(0, 1, 50)).measure(resamples=100)
+    assert found.gap == f"all 50 labels are {label:.0f}: log-loss skill and ROC AUC need both"
+    assert found.log_loss_skill is found.roc_auc is None
+
+
+def test_an_empty_tally_has_no_figures():
+    assert Tally.empty().measure() == measure([], [])
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=50))
+def test_levels_rise_with_the_probability_and_part_at_one_half(values):
+    p = np.sort(np.array(values))
+    level = performance._fixed_level(p)
+    assert (np.diff(level) >= 0).all()
+    np.testing.assert_array_equal(level >= performance._SIDE, p >= 0.5)
+    assert level.min() >= 0 and level.max() < 2 * performance._SIDE

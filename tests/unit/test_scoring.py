@@ -196,6 +196,87 @@ def test_few_batches_are_under_way_at_a_time_however_many_there_are():
     assert max(ahead) <= scoring.READ_AHEAD + workers + 2
 
 
+# Partitions
+
+
+@pytest.mark.parametrize("group_rows", [1, 37, 300, 1000])
+@pytest.mark.parametrize("at_most", [1, 100, 299, 5000])
+def test_partitions_are_whole_row_groups_that_follow_each_other_and_hold_every_row_once(
+    rows, tmp_path, group_rows, at_most
+):
+    pq.write_table(rows.slice(0, 300), tmp_path / "in.parquet", row_group_size=group_rows)
+    cut = scoring.partitions(tmp_path / "in.parquet", at_most)
+    assert [part.number for part in cut] == list(range(len(cut))) and {part.of for part in cut} == {len(cut)}
+    groups = [group for part in cut for group in part.groups]
+    assert groups == list(range(pq.read_metadata(tmp_path / "in.parquet").num_row_groups))
+    assert [part.start for part in cut] == [sum(part.rows for part in cut[:number]) for number in range(len(cut))]
+    assert sum(part.rows for part in cut) == 300
+    assert all(part.rows <= at_most or len(part.groups) == 1 for part in cut)
+
+
+@pytest.fixture
+def score_parts(models, kobe, tmp_path):
+    """Score a file partition by partition; gives each one's summary and the two tables that they make together."""
+
+    def call(source, at_most, **options):
+        repeated = scoring.repeated_rows(source, kobe.columns)["row"].to_numpy()
+        done, tables = [], ([], [])
+        for part in scoring.partitions(source, at_most):
+            paths = outputs(tmp_path / "parts" / str(part.number))
+            arguments = {"partition": part, "repeated": repeated, "version": "3"} | options
+            done.append(
+                scoring.score_partition(models["logistic regression"], kobe.columns, source, *paths, **arguments)
+            )
+            for path, found in zip(paths, tables, strict=True):
+                found.extend([pq.read_table(path)] if path.exists() else [])
+        return done, [pa.concat_tables(found) for found in tables]
+
+    return call
+
+
+def test_partitions_make_the_rows_of_the_whole_file_also_where_an_id_stands_in_two_of_them(
+    score, score_parts, rows, tmp_path
+):
+    some = rows.slice(0, 300).take(
+        pa.array([*range(299, -1, -1), 5, 299])
+    )  # ids that fall, the last two for the second time
+    some = changed(some, "lon", [None, float("inf")])
+    whole = score(some, "whole", max_bad_share=0.1)
+    assert whole.reasons == {"shot_id: repeated": 2, "lon: infinite": 1, "lon: null": 1}
+
+    @settings(max_examples=10, deadline=None)
+    @given(st.integers(20, 400), st.integers(1, 400))
+    def cut_anyhow(group_rows, at_most):
+        pq.write_table(some, tmp_path / "groups.parquet", row_group_size=group_rows)
+        done, tables = score_parts(tmp_path / "groups.parquet", at_most)
+        for path, table in zip(outputs(tmp_path / "whole"), tables, strict=True):
+            assert pq.read_table(path).equals(table)
+        merged = scoring.merged(done)
+        assert merged.mean_probability == pytest.approx(whole.mean_probability, rel=1e-12)
+        assert (merged.rows, merged.reasons, merged.positive) == (whole.rows, whole.reasons, whole.positive)
+
+    cut_anyhow()
+
+
+def test_a_partition_without_a_good_row_leaves_its_quarantine_alone(score_parts, rows, tmp_path):
+    pq.write_table(changed(rows.slice(0, 90), "lat", [None] * 30), tmp_path / "in.parquet", row_group_size=30)
+    done, _ = score_parts(tmp_path / "in.parquet", 30)
+    assert [part.scored for part in done] == [0, 30, 30]
+    assert files(tmp_path / "parts" / "0") == ["quarantine.parquet"]
+    assert files(tmp_path / "parts" / "1") == ["resultado_pipeline.parquet"]
+
+
+def test_a_file_that_was_changed_after_it_was_cut_is_refused(models, kobe, rows, tmp_path):
+    source = tmp_path / "in.parquet"
+    pq.write_table(rows.slice(0, 90), source, row_group_size=30)
+    cut = scoring.partitions(source, 30)
+    pq.write_table(rows.slice(0, 60), source, row_group_size=30)
+    arguments = {"partition": cut[1], "repeated": np.empty(0, np.int64), "version": "3"}
+    with pytest.raises(SourceError, match=r"in\.parquet: found 60 rows, expected 90 as when it was cut"):
+        scoring.score_partition(models["tree"], kobe.columns, source, *outputs(tmp_path / "out"), **arguments)
+    assert files(tmp_path / "out") == []
+
+
 # Rows that break the contract
 
 

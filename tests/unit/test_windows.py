@@ -99,3 +99,35 @@ def test_a_label_that_is_neither_0_nor_1_is_refused(value):
 def test_of_an_id_that_stands_twice_the_first_row_counts():
     found = windows.first_of_each(pa.table({"id": ["b", "a", "b"], "won": [1, 0, 0]}), "id")
     assert found.to_pydict() == {"id": ["b", "a"], "won": [1, 0]}
+
+
+# Large windows: predictions and their file as two streams
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.integers(0, 59)), st.integers(1, 70), st.integers(1, 70), st.booleans())
+def test_rows_that_were_set_aside_do_not_shift_the_labels_of_the_others(aside, one, other, texts):
+    ids = [f"shot-{(number * 7) % 60}" if texts else (number * 7) % 60 for number in range(60)]
+    source = pa.table({"id": ids, "won": pa.array([number % 3 % 2 for number in range(60)])})
+    kept = [number for number in range(60) if number not in aside]
+    predictions = source.select(["id"]).take(pa.array(kept, pa.int64()))
+    if not kept:
+        return
+    joined = windows.aligned(predictions.to_batches(one), source.to_batches(other), "id", "won")
+    assert pa.Table.from_batches(joined).to_pydict() == source.take(pa.array(kept)).to_pydict()
+
+
+def test_predictions_of_another_file_are_refused():
+    source = pa.table({"id": [1, 2, 3], "won": [0, 1, 0]})
+    predictions = pa.table({"id": [1, 9, 3]})
+    with pytest.raises(ContractError, match=r"column 'id': id 9 of the predictions is not in the file"):
+        list(windows.aligned(predictions.to_batches(), source.to_batches(), "id", "won"))
+
+
+@given(st.integers(1, 7))
+def test_each_id_is_in_one_bucket_wherever_it_stands_also_beside_a_null(of):
+    ids = pa.array(range(300))
+    found = windows.bucket(ids, of)
+    assert set(found) <= set(range(of))
+    beside = windows.bucket(pa.array([None, *range(300)]), of)
+    np.testing.assert_array_equal(beside[1:], found)

@@ -1,10 +1,12 @@
 """Steps that bring data in: find a raw file, check that its rows keep the contract."""
 
+import dataclasses
+import hashlib
 import logging
 from typing import Any
 
-from shotclock import contract, history, ledger, registry, sources, storage
-from shotclock.config import Project, Role, project, settings
+from shotclock import contract, history, ledger, registry, scoring, sources, storage
+from shotclock.config import Columns, Project, Role, project, settings
 from shotclock.runs import Run
 
 log = logging.getLogger(__name__)
@@ -102,8 +104,15 @@ def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:
     return {**source, "valid": str(valid), "quarantined": bad, "summary": summary}
 
 
-def validate_batch(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
-    """Refuse a production file whose columns are wrong. It may be larger than memory: its rows are checked while scored."""
+def validate_batches(run: Run, batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Refuse production files whose columns are wrong; cut those that are large. Gives what is scored each by itself.
+
+    A file may be larger than memory: its rows are checked while they are scored.
+    """
+    return [part for batch in batches for part in _validated(run, batch)]
+
+
+def _validated(run: Run, batch: dict[str, Any]) -> list[dict[str, Any]]:
     rules, path = project(run.project), storage.at(batch["path"])
     with storage.open_parquet(path) as file:
         contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=False)
@@ -111,7 +120,44 @@ def validate_batch(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
     contract.refuse_empty(rows, str(path))
     if rows >= rules.drift.min_rows:  # in fewer, a value may well stand still by chance
         contract.refuse_stuck(_stuck(rules, path), rows, str(path))
-    return {**batch, "rows": rows, "summary": f"`{path}`: {rows:,} rows; every column is there, with its type"}
+    batch = {**batch, "rows": rows}
+    summary = f"`{path}`: {rows:,} rows; every column is there, with its type"
+    if rows <= rules.scoring.partition_rows:
+        return [{**batch, "summary": summary}]
+    cuts = scoring.partitions(path, rules.scoring.partition_rows)
+    return _cut(run, {**batch, "summary": f"{summary}; scored in {len(cuts)} partitions"}, cuts)
+
+
+def _cut(run: Run, batch: dict[str, Any], cuts: list[scoring.Partition]) -> list[dict[str, Any]]:
+    """One item for each partition, with what all must agree on: model version, repeated ids, and the names of their files."""
+    columns, version = project(run.project).columns, registry.require_champion(run.project).number
+    same = {
+        **batch,
+        "version": version,
+        "repeated": _repeated(run, batch),
+        "key": _key(batch, columns, version, len(cuts)),
+    }
+    return [
+        {**same, "shown": f"{batch['name']} {cut.number + 1}/{cut.of}", "partition": dataclasses.asdict(cut)}
+        for cut in cuts
+    ]
+
+
+def _repeated(run: Run, batch: dict[str, Any]) -> str:
+    """The address of the numbers of the rows that repeat an id; too many of them end the run before anything is scored."""
+    rules, path = project(run.project), storage.at(batch["path"])
+    repeated = scoring.repeated_rows(path, rules.columns)
+    reasons = {f"{rules.columns.id}: repeated": repeated.num_rows}
+    contract.refuse_above(repeated.num_rows, reasons, batch["rows"], str(path), rules.quarantine.production)
+    written = folder_of(run) / f"repeated_{batch['number']}.parquet"
+    storage.write_table(repeated, written)
+    return str(written)
+
+
+def _key(batch: dict[str, Any], columns: Columns, version: str, parts: int) -> str:
+    """A digest of all that a partition's bytes depend on: a try with other rules or another champion writes other files."""
+    made_of = [batch["sha256"], version, str(parts), columns.model_dump_json()]
+    return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:8]
 
 
 def _stuck(rules: Project, path: storage.Address) -> dict[str, float]:

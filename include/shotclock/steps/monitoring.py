@@ -1,6 +1,7 @@
 """The steps of monitoring: has the data drifted, and is the model still good where labels have come?"""
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from shotclock import drift, history, performance, registry, storage, windows
-from shotclock.config import Project, project, settings
+from shotclock import dataset, drift, history, performance, registry, storage, windows
+from shotclock.config import Columns, Project, project, settings
 from shotclock.errors import StoreError
 from shotclock.history import REFERENCE
 from shotclock.runs import Run
@@ -21,6 +22,7 @@ from shotclock.storage import Address
 
 _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
 _BATCH_ROWS = 131_072
+_LABELS_AT_ONCE = 4_000_000  # that came later; 100 MB by id
 _MOST_BATCHES = 1000  # how far back a window may reach
 MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
 
@@ -77,12 +79,11 @@ def performance_check(run: Run, version: int | None = None) -> dict[str, Any]:
     window, rows = window_rows(rules, scored)
     frame, reference = window.to_pandas(), reference_rows(run.project, judged)
     trained_on = storage.read_table(judged.artifact(TRAINING_IDS))[ids].to_numpy()
-    labelled, reached = _labelled(rules, frame, scored, trained_on)
+    current, labelled, reached = _current(rules, frame, rows, scored, trained_on)
     known = reference[~np.isin(reference[ids], trained_on)]
-    current = _measured(labelled, target, rules)
     verdict = performance.judge_performance(current, _measured(known, target, rules), rules.degradation)
     estimate = performance.estimate(frame["probability"].to_numpy())
-    error = _estimate_error(labelled["probability"].to_numpy(), current)
+    error = _estimate_error(labelled, target)
     seen = [trained_on, reference[ids].to_numpy(), _decided_on(run.project, ids)]
     new = _new_labelled(rules, run.project, np.unique(np.concatenate(seen)))
     with registry.tracked(run, "performance", "Performance", kind="performance") as record:
@@ -108,6 +109,29 @@ def performance_check(run: Run, version: int | None = None) -> dict[str, Any]:
     }
 
 
+def _current(
+    rules: Project, window: pd.DataFrame, rows: int, scored: dict[str, Any], trained_on: NDArray[Any]
+) -> tuple[performance.Performance, pd.DataFrame, list[dict[str, Any]]]:
+    """How good the model is on the window's labelled rows that it was not trained on.
+
+    All of them count, also where `window` holds a sample of its `rows` rows: then they are read as a stream and tallied.
+
+    Returns:
+        The figures, the labelled rows of `window` with those that were lent to it, and the batches that had to lend them.
+    """
+    if rows <= rules.drift.max_rows:
+        labelled, reached = _labelled(rules, window, scored, trained_on)
+        return _measured(labelled, rules.columns.target, rules), labelled, reached
+    tally, reached = _tallied(rules, scored, trained_on)
+    judged = rules.degradation
+    current = tally.measure(confidence=judged.confidence, resamples=judged.resamples, seed=judged.seed)
+    return current, _judged(window, rules, trained_on), reached
+
+
+def _judged(frame: pd.DataFrame, rules: Project, trained_on: NDArray[Any]) -> pd.DataFrame:
+    return frame[frame[rules.columns.target].notna() & ~np.isin(frame[rules.columns.id], trained_on)]
+
+
 def _labelled(
     rules: Project, window: pd.DataFrame, scored: dict[str, Any], trained_on: NDArray[Any]
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
@@ -116,28 +140,92 @@ def _labelled(
     Labels may come later than rows. So where the window has too few of them for a verdict, the batches before it that the
     same version scored are asked, newest first, until there are enough.
     """
-    columns = rules.columns
-
-    def judged(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame[columns.target].notna() & ~np.isin(frame[columns.id], trained_on)]
-
-    parts, reached = [judged(window)], []
+    parts, reached = [_judged(window, rules, trained_on)], []
     for batch in scored["older"][:MOST_FOR_LABELS]:
         if sum(map(len, parts)) >= rules.degradation.min_rows:
             break
-        found = judged(window_rows(rules, {"batches": [batch]})[0].to_pandas())
+        found = _judged(window_rows(rules, {"batches": [batch]})[0].to_pandas(), rules, trained_on)
         if len(found):
             parts.append(found)
             reached.append(batch)
     return pd.concat(parts), reached
 
 
-def _estimate_error(probabilities: NDArray[Any], current: performance.Performance) -> dict[str, float]:
+def _tallied(
+    rules: Project, scored: dict[str, Any], trained_on: NDArray[Any]
+) -> tuple[performance.Tally, list[dict[str, Any]]]:
+    """As `_labelled`, of rows that need not fit in memory."""
+    tally, reached = _tally(rules, scored["batches"], trained_on), []
+    for batch in scored["older"][:MOST_FOR_LABELS]:
+        if tally.rows >= rules.degradation.min_rows:
+            break
+        found = _tally(rules, [batch], trained_on)
+        if found.rows:
+            tally += found
+            reached.append(batch)
+    return tally, reached
+
+
+def _tally(rules: Project, batches: list[dict[str, Any]], trained_on: NDArray[Any]) -> performance.Tally:
+    """Count the labelled rows of these batches that the model was not trained on.
+
+    Labels that came later must be looked up by id. Where there are more than fit in memory, ids are dealt to buckets, and the
+    rows are read once for each.
+    """
+    columns, later = rules.columns, _label_files(rules)
+    buckets = max(1, -(-sum(dataset.rows(path) for path in later) // _LABELS_AT_ONCE))
+    seen, total = pa.array(trained_on), performance.Tally.empty()
+    for bucket in range(buckets):
+        late = _late_labels(columns, later, bucket, buckets)
+        for rows in (rows for batch in batches for rows in _with_own_labels(columns, batch)):
+            ids = rows[columns.id]
+            known = _latest(ids, rows[columns.target].cast(pa.float64()), late)
+            judged = pc.and_(known.is_valid(), pc.invert(pc.is_in(ids, seen.cast(ids.type))))
+            if buckets > 1:
+                judged = pc.and_(judged, pa.array(windows.bucket(ids, buckets) == bucket))
+            total += performance.Tally.of(known.filter(judged), rows["probability"].filter(judged))
+    return total
+
+
+def _with_own_labels(columns: Columns, batch: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    """Id, probability and target of the scored rows, the target as their own file has it."""
+    own, source = [columns.id, columns.target], storage.at(batch["source"])
+    predictions = dataset.read_batches(storage.at(batch["predictions"]), [columns.id, "probability"], _BATCH_ROWS)
+    if _has(source, own):
+        labels = storage.read_batches(source, own, _BATCH_ROWS)
+        return windows.aligned(predictions, labels, columns.id, columns.target)
+    return (rows.append_column(columns.target, pa.nulls(rows.num_rows)) for rows in predictions)
+
+
+def _late_labels(columns: Columns, files: list[Address], bucket: int, of: int) -> "pd.Series[float]":
+    """The labels of one bucket of ids that came later, by id: of two for one id, that of the later file."""
+    wanted, found = [columns.id, columns.target], []
+    for rows in (rows for path in files for rows in storage.read_batches(path, wanted, _BATCH_ROWS)):
+        here = windows.bucket(rows[columns.id], of) == bucket
+        found.append(windows.labels(pa.Table.from_batches([rows]).filter(pa.array(here)), columns.target))
+    if not found:
+        return pd.Series(dtype=float)
+    table = windows.first_of_each(pa.concat_tables(found), columns.id)
+    labels: pd.Series[float] = table[columns.target].to_pandas().astype(float)
+    return labels.set_axis(table[columns.id].to_pandas())
+
+
+def _latest(ids: pa.Array, own: pa.Array, late: "pd.Series[float]") -> pa.Array:
+    """The label of each id: the one that came later, else its own, else null."""
+    if late.empty:
+        return own
+    place = late.index.get_indexer(ids.to_pandas())  # type: ignore[no-untyped-call]
+    found: pa.Array = pc.coalesce(pa.array(late.to_numpy()[place], mask=place < 0), own)
+    return found
+
+
+def _estimate_error(labelled: pd.DataFrame, target: str) -> dict[str, float]:
     """How far the estimate without labels was off, on the rows whose labels have come: above 0 it was too pessimistic."""
-    estimated = performance.estimate(probabilities).log_loss
-    if estimated is None or current.log_loss is None:
+    estimated = performance.estimate(labelled["probability"].to_numpy()).log_loss
+    if estimated is None:
         return {}
-    return {"estimate_log_loss_error": estimated - current.log_loss.value}
+    real = performance.losses(labelled[target].to_numpy(dtype=float), labelled["probability"].to_numpy()).mean()
+    return {"estimate_log_loss_error": estimated - float(real)}
 
 
 def _decided_on(name: str, ids: str) -> NDArray[Any]:
@@ -198,7 +286,7 @@ def newest_window(name: str, version: registry.Version) -> dict[str, Any]:
         if rows >= wanted:
             break
         kept.append(batch)
-        rows += _rows(storage.at(batch["predictions"]))
+        rows += dataset.rows(storage.at(batch["predictions"]))
     if not kept:
         raise StoreError(f"{version.uri} has scored nothing yet; trigger {name}.inference first")
     return {
@@ -216,7 +304,7 @@ def scored_batches(name: str, version: registry.Version | None = None) -> list[d
     scorings = registry.newest(name, "application", tags=tags, most=_MOST_BATCHES)
     newest = {history.tag(run, "batch"): run for run in reversed(scorings)}
     batches = [_batch(newest[number]) for number in sorted(newest, key=int, reverse=True)]
-    return [batch for batch in batches if storage.is_file(storage.at(batch["predictions"]))]
+    return [batch for batch in batches if dataset.is_there(storage.at(batch["predictions"]))]
 
 
 def _batch(run: Any) -> dict[str, Any]:
@@ -239,7 +327,7 @@ def _files(batches: list[dict[str, Any]]) -> str:
 
 def window_rows(rules: Project, scored: dict[str, Any]) -> tuple[pa.Table, int]:
     """The window's predictions with their labels, at most about `drift.max_rows` of them, and how many rows there are."""
-    rows = sum(_rows(storage.at(batch["predictions"])) for batch in scored["batches"])
+    rows = sum(dataset.rows(storage.at(batch["predictions"])) for batch in scored["batches"])
     share = min(1.0, rules.drift.max_rows / max(1, rows))
     parts = [_joined(rules, batch, share) for batch in scored["batches"]]
     return pa.concat_tables(parts, promote_options="permissive"), rows
@@ -254,7 +342,7 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
     for batch in scored_batches(name):
         if rows >= rules.retraining.recent_rows:
             break
-        share = min(1.0, _SPARE * rules.retraining.recent_rows / max(1, _rows(storage.at(batch["predictions"]))))
+        share = min(1.0, _SPARE * rules.retraining.recent_rows / max(1, dataset.rows(storage.at(batch["predictions"]))))
         labelled = _joined(rules, batch, share).select(rules.columns.all)
         labelled = labelled.filter(pc.is_valid(labelled[rules.columns.target]))
         parts.append(labelled)
@@ -262,11 +350,6 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
     if not parts:
         raise StoreError(f"project '{name}' has no predictions yet; trigger {name}.inference first")
     return pa.concat_tables(parts, promote_options="permissive"), len(parts)
-
-
-def _rows(path: Address) -> int:
-    with storage.open_parquet(path) as file:
-        return int(file.metadata.num_rows)
 
 
 def _joined(rules: Project, batch: dict[str, Any], share: float) -> pa.Table:
@@ -280,18 +363,20 @@ def _labels(rules: Project, batch: dict[str, Any], share: float) -> pa.Table:
     """Id and label, one row an id: of the scored file, and of the files of labels that came later; the latest counts."""
     columns = rules.columns
     wanted = [columns.id, columns.target]
-    files = [*reversed(_label_files(rules)), storage.at(batch["source"])]
-    parts = [
-        windows.labels(_sampled(path, wanted, rules, share), columns.target) for path in files if _has(path, wanted)
+    files = [
+        *_label_files(rules),
+        *([storage.at(batch["source"])] if _has(storage.at(batch["source"]), wanted) else []),
     ]
+    parts = [windows.labels(_sampled(path, wanted, rules, share), columns.target) for path in files]
     return windows.first_of_each(pa.concat_tables(parts), columns.id) if parts else windows.no_labels(wanted)
 
 
 def _label_files(rules: Project) -> list[Address]:
-    """The files of labels that came later than their rows, in the order of their names."""
+    """The files of labels that came later than their rows, the latest first."""
     if rules.data.labels is None:
         return []
-    return storage.listing(storage.at(rules.data.labels, settings().data / "raw"), "*.parquet")
+    found = storage.listing(storage.at(rules.data.labels, settings().data / "raw"), "*.parquet")
+    return [path for path in reversed(found) if _has(path, [rules.columns.id, rules.columns.target])]
 
 
 def _has(path: Address, wanted: list[str]) -> bool:
@@ -301,8 +386,7 @@ def _has(path: Address, wanted: list[str]) -> bool:
 
 
 def _sampled(path: Address, wanted: list[str], rules: Project, share: float) -> pa.Table:
-    with storage.open_parquet(path) as file:
-        schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
-    batches = storage.read_batches(path, wanted, _BATCH_ROWS)
+    schema = pa.schema([dataset.schema(path).field(name) for name in wanted])
+    batches = dataset.read_batches(path, wanted, _BATCH_ROWS)
     kept = windows.sample(batches, rules.columns.id, share=share, seed=rules.drift.seed)
     return schema.empty_table() if kept is None else kept.select(wanted)

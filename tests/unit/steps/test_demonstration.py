@@ -81,7 +81,7 @@ def test_an_input_that_the_project_no_longer_knows_is_asked_for_all_the_same(at,
     served = demonstration.load("shots", "2")
 
     def forget(rules):
-        del rules["columns"]["features"]["period"]
+        del rules["columns"]["features"]["period"], rules["slices"]["period"]
 
     edit(forget)
     found = {one.name: one for one in demonstration.inputs("shots", served)}

@@ -160,13 +160,14 @@ def test_an_empty_production_file_is_refused(at, prod_path, tmp_path):
     at("trained")
     write_table(pq.read_table(prod_path).slice(0, 0), tmp_path / "empty.parquet")
     with pytest.raises(ContractError, match=r"empty\.parquet: found no rows, expected at least one"):
-        intake.validate_batch(RUN, {"path": str(tmp_path / "empty.parquet")})
+        intake.validate_batches(RUN, [{"path": str(tmp_path / "empty.parquet")}])
 
 
 def test_a_production_file_may_come_without_labels(at, prod, put):
     at("trained")
     name = put(prod.drop(columns="shot_made_flag"))
-    assert intake.validate_batch(RUN, {"path": str(settings().data / "raw" / name)})["rows"] == 6_426
+    (found,) = intake.validate_batches(RUN, [{"path": str(settings().data / "raw" / name)}])
+    assert found["rows"] == 6_426
 
 
 def test_a_file_that_is_not_there_is_named(at):
@@ -184,11 +185,11 @@ def test_a_number_that_stands_still_is_refused_once_there_is_a_reference_to_tell
     path = put(prod.assign(lat=33.9, period=2))
     given = intake.ingest_batches(RUN, path)[0]
     if stage == "empty":
-        assert intake.validate_batch(RUN, given)["rows"] == 6_426
+        assert intake.validate_batches(RUN, [given])[0]["rows"] == 6_426
         return
     said = r"given\.parquet: column 'lat': all 6,426 rows hold 33\.9; column 'period': all 6,426 rows hold 2, but"
     with pytest.raises(ContractError, match=said):
-        intake.validate_batch(RUN, given)
+        intake.validate_batches(RUN, [given])[0]
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_a_number_that_stands_still_is_refused_once_there_is_a_reference_to_tell
 def test_what_may_well_stand_still_is_no_broken_feed(at, prod, put, rows):
     at("trained")
     given = intake.ingest_batches(RUN, put(rows(prod)))[0]
-    assert intake.validate_batch(RUN, given)["rows"] == len(rows(prod))
+    assert intake.validate_batches(RUN, [given])[0]["rows"] == len(rows(prod))
 
 
 def test_a_number_that_has_always_stood_still_is_no_broken_feed(at, prod, put, tmp_path, monkeypatch):
@@ -207,4 +208,4 @@ def test_a_number_that_has_always_stood_still_is_no_broken_feed(at, prod, put, t
     prod.assign(lat=33.9).to_parquet(tmp_path / "reference.parquet")
     monkeypatch.setattr(history, "reference", lambda *_: tmp_path / "reference.parquet")
     given = intake.ingest_batches(RUN, put(prod.assign(lat=34.1)))[0]
-    assert intake.validate_batch(RUN, given)["rows"] == 6_426
+    assert intake.validate_batches(RUN, [given])[0]["rows"] == 6_426

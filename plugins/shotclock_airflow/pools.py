@@ -1,0 +1,41 @@
+"""The pool that trainings share, made by the scheduler when it starts: nobody has to set it up.
+
+Training is what takes long. With slots of its own it never takes all of the executor's, however many candidates however many
+projects have, so a batch is scored and judged at once. A pool that is there stays as it is: its size is the operator's.
+"""
+
+import sys
+from typing import Any
+
+from airflow.listeners import hookimpl
+
+TRAINING = "training"
+CANDIDATES_AT_ONCE = 4  # of one run: a project with many leaves slots of the pool to the others
+_DESCRIPTION = "Shotclock: training of candidates; the executor's other slots stay free for scoring and monitoring"
+
+
+@hookimpl
+def on_starting(component: Any) -> None:
+    """Called in every component; a task that the scheduler has forked looks like it, but is no job."""
+    if sys.argv[1:2] == ["scheduler"]:
+        from airflow.jobs.job import Job
+
+        if isinstance(component, Job):
+            make()
+
+
+def make() -> None:
+    """Make the pool where it is missing: three quarters of the tasks that may run at once."""
+    from airflow.configuration import conf
+    from airflow.models.pool import Pool
+    from airflow.utils.session import create_session
+
+    parallel = conf.getint("core", "parallelism")
+    with create_session() as session:
+        if Pool.get_pool(TRAINING, session=session) is None:
+            Pool.create_or_update_pool(TRAINING, slots(parallel), _DESCRIPTION, include_deferred=False, session=session)
+
+
+def slots(parallel: int) -> int:
+    """The slots of the pool where so many tasks may run at once; 0 means that there is no limit."""
+    return max(1, parallel - max(1, parallel // 4)) if parallel else 24
