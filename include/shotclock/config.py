@@ -74,6 +74,11 @@ class Feature(_Section):
             raise ValueError(f"found min {self.min:g} and max {self.max:g}, allowed: min up to max")
         return self
 
+    @property
+    def is_category(self) -> bool:
+        """Whether its values are names rather than amounts: one of them may fill a whole window."""
+        return self.drift == "jensenshannon" and self.allowed is not None
+
 
 class Columns(_Section):
     id: str

@@ -10,11 +10,13 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,6 +35,7 @@ from mlflow.models import infer_signature
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.store.db.utils import _verify_schema as verify_schema
 from mlflow.store.entities.paged_list import PagedList
+from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -130,9 +133,12 @@ def _look_at_server(uri: str) -> tuple[str, str]:
 def warm_up() -> None:
     """Open the store once, in a process that will be forked: what MLflow prepares and checks, its children inherit.
 
-    Connections must not cross a fork, so they are closed again. A store behind HTTP has nothing to prepare, and one that
-    does not exist yet is left alone.
+    So is what it finds out about the installed packages when it first saves a model, which takes a second. Connections must
+    not cross a fork, so they are closed again. A store behind HTTP has nothing to prepare, and one that does not exist yet
+    is left alone.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.sklearn.save_model(Pipeline([("model", DummyClassifier())]), folder, pip_requirements=_requirements())
     if settings().tracking_uri.startswith("http") or not is_there():
         return
     client = _client()
@@ -152,7 +158,12 @@ def _client() -> MlflowClient:
 
 def experiment_id(project: str) -> str:
     """The project's experiment, made if it is not there, also when two processes ask at once."""
-    client = _client()
+    return _experiment_id(settings().tracking_uri, project)
+
+
+@cache  # it never changes, and every question to the store needs it
+def _experiment_id(store: str, project: str) -> str:
+    client = MlflowClient(store)
     found = client.get_experiment_by_name(project)
     if found is None:
         try:

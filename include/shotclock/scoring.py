@@ -70,7 +70,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     `target` gets a row for each, in order: id, time, features, `probability` (of target = 1), `prediction` (1 where the
     probability is at least `threshold`, else 0), `model_version`. Rows that break the contract go to `quarantine` with
     the `reason`; without any, there is no such file. Both appear whole or not at all; the same call gives the same
-    bytes.
+    bytes. Where a file is refused for its bad rows, these appear unless an earlier call has left a result.
 
     An id may stand once in a file: its later rows are set aside, whatever the size of the batches.
 
@@ -101,7 +101,8 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
                 output.write(batch)
                 tell(output.rows)
         done = output.summary()
-        contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share)
+        aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
+        contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share, aside)
         contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
     if not done.quarantined:
         storage.withdraw(quarantine)  # that of an earlier try
@@ -158,10 +159,14 @@ def _ahead(batches: Iterator[pa.RecordBatch], reader: ThreadPoolExecutor) -> Ite
 
 
 class _Output:
-    """Writes scored batches and adds up what became of the rows. They appear once `files` is left without error."""
+    """Writes scored batches and adds up what became of the rows.
+
+    They appear once `files` is left without error; the bad ones already with `set_aside`, for whoever has to mend the file
+    if it is refused.
+    """
 
     def __init__(self, files: ExitStack, target: Address, quarantine: Address, version: str, threshold: float) -> None:
-        self._files = files
+        self._files = {"good": files, "bad": files.enter_context(ExitStack())}
         self._paths = {"good": target, "bad": quarantine}
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._version = version
@@ -196,12 +201,17 @@ class _Output:
             positive=self._positive,
         )
 
+    def set_aside(self) -> str:
+        """Let the bad rows appear; gives their file."""
+        self._files["bad"].close()
+        return str(self._paths["bad"])
+
     def _append(self, kind: str, rows: pa.RecordBatch) -> None:
         if rows.num_rows == 0:
             return
         if kind not in self._writers:
-            aside = self._files.enter_context(storage.replacing(self._paths[kind]))
-            self._writers[kind] = self._files.enter_context(_writer(aside, rows.schema))
+            partial = self._files[kind].enter_context(storage.replacing(self._paths[kind]))
+            self._writers[kind] = self._files[kind].enter_context(_writer(partial, rows.schema))
         self._writers[kind].write_batch(rows)
         self._rows[kind] += rows.num_rows
 

@@ -167,3 +167,22 @@ def test_discarding_a_folder_twice_is_no_error(tmp_path):
     storage.discard(folder)
     storage.discard(folder)
     assert not folder.exists()
+
+
+# What a file tells of itself
+
+
+def test_the_extremes_of_numbers_are_told_over_all_row_groups_and_nulls_do_not_count(tmp_path):
+    path = tmp_path / "in.parquet"
+    table = pa.table({"a": [3, None, 1, 9], "b": [0.5, 0.5, float("nan"), 0.5], "c": list("wxyz")})
+    pq.write_table(table, path, row_group_size=2)
+    assert storage.extremes(path, ["a", "b"]) == {"a": (1, 9), "b": (0.5, 0.5)}
+
+
+def test_where_statistics_tell_nothing_a_column_is_left_out(tmp_path):
+    path = tmp_path / "in.parquet"
+    nothing = pa.array([None, None, None], pa.int64())
+    pq.write_table(pa.table({"a": [1, 2, 3], "b": [1, 2, 3], "c": nothing}), path, write_statistics=["a", "c"])
+    assert storage.extremes(path, ["a", "b", "c"]) == {"a": (1, 3)}
+    pq.write_table(pa.table({"a": pa.array([], pa.int64())}), path)
+    assert storage.extremes(path, ["a"]) == {}
