@@ -84,8 +84,8 @@ def airflow(home: Path) -> Iterator[SimpleNamespace]:
 def _with_a_viewer(patch: pytest.MonkeyPatch) -> Iterator[None]:
     """Beside the one who may do everything, one who may only look."""
 
-    def both(*arguments: object) -> dict[str, str]:
-        return airflow_environment(*arguments) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
+    def both(*arguments: object, **options: object) -> dict[str, str]:
+        return airflow_environment(*arguments, **options) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
 
     patch.setattr(launcher.stack, "airflow_environment", both)
     yield
