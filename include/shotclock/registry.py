@@ -24,6 +24,7 @@ import mlflow
 import mlflow.sklearn
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.db import upgrade
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -60,9 +61,15 @@ _DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
 
 
 def prepare_store() -> None:
-    """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task."""
-    if settings().tracking_uri.startswith("sqlite:///"):
-        _prepare_sqlite(Path(settings().tracking_uri.removeprefix("sqlite:///")))
+    """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task.
+
+    A server's store is the server's business.
+    """
+    uri = settings().tracking_uri
+    if uri.startswith("sqlite:///"):
+        _prepare_sqlite(Path(uri.removeprefix("sqlite:///")))
+    if not uri.startswith("http"):
+        upgrade.callback(uri)
     _client().search_experiments(max_results=1)
 
 
