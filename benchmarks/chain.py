@@ -108,7 +108,7 @@ def through_airflow(project: str) -> dict[str, Any]:
         api = Api(stack.layout.address, stack.login)
         wait_for_airflow(stack, api)
         wait_for_dags(stack, api, project)
-        api.post(f"/dags/{project}.training/dagRuns", {"logical_date": None})
+        api.trigger(f"{project}.training")
         tasks = wait_for_last(stack, api, project)
     begun = min(moment(task["run_start"]) for task in tasks)
     ended = max(moment(task["end_date"]) for task in tasks)

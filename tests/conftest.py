@@ -8,7 +8,8 @@ import shutil
 import socketserver
 import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,75 @@ class Stages:
         os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self._database}"
         os.environ["SHOTCLOCK_ARTIFACTS"] = str(self.live / "artifacts")
         config.project.cache_clear()
+
+
+class ObjectStore:
+    """An S3 server on this machine. It answers one request after the other: each is atomic, as on S3."""
+
+    def __init__(self) -> None:
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        class Quiet(WSGIRequestHandler):
+            def log(self, *_: Any) -> None:
+                pass
+
+        app = DomainDispatcherApplication(create_backend_app)
+        self.server = make_server("127.0.0.1", 0, app, request_handler=Quiet)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        self.environment = {
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_ACCESS_KEY_ID": "somebody",
+            "AWS_SECRET_ACCESS_KEY": "store-secret",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        self._buckets = 0
+
+    def bucket(self) -> str:
+        """A new one; gives its name."""
+        self._buckets += 1
+        self.client().create_bucket(Bucket=f"bucket-{self._buckets}")
+        return f"bucket-{self._buckets}"
+
+    def client(self) -> Any:
+        import boto3
+
+        keys = {name.lower(): self.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+        return boto3.client("s3", endpoint_url=self.address, region_name="us-east-1", **keys)
+
+    def keys(self, bucket: str) -> list[str]:
+        found = self.client().list_objects_v2(Bucket=bucket)
+        return [entry["Key"] for entry in found.get("Contents", [])]
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """The server checks who asks, and knows nobody."""
+        import httpx
+
+        httpx.post(f"{self.address}/moto-api/reset-auth", content=b"0")
+        try:
+            yield
+        finally:
+            httpx.post(f"{self.address}/moto-api/reset-auth", content=b"inf")
+
+
+@pytest.fixture(scope="session")
+def _object_store():
+    store = ObjectStore()
+    thread = threading.Thread(target=store.server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield store
+    store.server.shutdown()
+    thread.join()
+
+
+@pytest.fixture
+def object_store(_object_store, monkeypatch):
+    """An S3 server, and the environment that leads to it."""
+    for name, value in _object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    return _object_store
 
 
 def _gated() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from launcher.credentials import Login
@@ -31,7 +32,11 @@ class ApiError(LaunchError):
 
 
 class Api:
-    """One user's access to one Airflow. Reading is tried again where the trouble may pass; writing is not."""
+    """One user's access to one Airflow. A request that failed is made again where the trouble may pass.
+
+    One that writes is made again only where Airflow answered with an error: then it has undone all of it. Where no answer
+    came, nobody knows whether it was done.
+    """
 
     def __init__(self, address: str, login: Login) -> None:
         self.address = address
@@ -52,7 +57,20 @@ class Api:
         return self._patiently("GET", path + suffix, None)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._call("POST", path, body)
+        return self._patiently("POST", path, body, writes=True)
+
+    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._patiently("PATCH", path, body, writes=True)
+
+    def trigger(self, dag: str, **conf: Any) -> str:
+        """Start a run of a DAG with these parameters; gives its id. It bears a name of ours, so it is made only once."""
+        run = f"manual__{datetime.now(UTC).isoformat()}"
+        try:
+            self._patiently("POST", f"/dags/{dag}/dagRuns", {"dag_run_id": run, "logical_date": None, "conf": conf})
+        except ApiError as error:
+            if error.status != http.client.CONFLICT:  # an earlier try, whose answer was lost, has made it
+                raise
+        return run
 
     def listed(self, path: str, key: str, **query: object) -> Iterator[dict[str, Any]]:
         """Every entry of a collection, page by page."""
@@ -72,12 +90,15 @@ class Api:
             if len(entries) < size:
                 return
 
-    def _patiently(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _patiently(
+        self, method: str, path: str, body: dict[str, Any] | None, *, writes: bool = False
+    ) -> dict[str, Any]:
         for left in reversed(range(_TRIES)):
             try:
                 return self._call(method, path, body)
             except ApiError as error:
-                if not error.may_pass or not left:
+                unknown = writes and error.status is None
+                if not error.may_pass or unknown or not left:
                     raise
                 time.sleep(1)
         raise AssertionError("unreachable")

@@ -1,11 +1,7 @@
 """`demo`: trigger a project's training once, follow all that comes of it, stop everything, print the summary."""
 
-import http.client
-import time
-from datetime import UTC, datetime
-
 from launcher import task_log
-from launcher.api import Api, ApiError
+from launcher.api import Api
 from launcher.console import elapsed, say, show
 from launcher.errors import LaunchError
 from launcher.follow import Follower, Outcome, Task, follow
@@ -53,25 +49,8 @@ def _trigger(api: Api, dag: str, dags: list[str]) -> None:
     for name in dags:
         if api.get(f"/dags/{name}")["is_paused"]:
             raise LaunchError(f"DAG '{name}' is paused; start `make up` and switch it on in the UI")
-    run = f"manual__{datetime.now(UTC).isoformat()}"
-    _create(api, dag, run)
-    say(f"triggered {dag} ({run})")
+    say(f"triggered {dag} ({api.trigger(dag)})")
     show(f"\n{'':>10}  {'DAG':<26} {'task':<36} {'state':<16} {'seconds':>7}")
-
-
-def _create(api: Api, dag: str, run: str) -> None:
-    """Ask for the run, and once more if the server's database was busy: by its own name it is made only once."""
-    body = {"dag_run_id": run, "logical_date": None}
-    for left in (2, 1, 0):
-        try:
-            api.post(f"/dags/{dag}/dagRuns", body)
-            return
-        except ApiError as error:
-            if error.status == http.client.CONFLICT:  # the first try was made after all
-                return
-            if not error.may_pass or not left:
-                raise
-        time.sleep(1)
 
 
 def tell(layout: Layout, task: Task) -> None:

@@ -15,6 +15,7 @@ import yaml
 from croniter import croniter
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from shotclock.addresses import Address, at
 from shotclock.errors import ConfigError
 
 Algorithm = Literal["decision_tree", "logistic_regression", "gradient_boosting"]
@@ -27,7 +28,8 @@ MODES: tuple[str, ...] = get_args(Mode)
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
 Model = TypeVar("Model", bound=BaseModel)
-FileName = Field(pattern=r"^[^/\\]+$")
+FileAddress = Annotated[str, Field(pattern=r"^([^/\\]+|/.+|[a-z][a-z0-9+.-]*://.+)$")]
+"""A name under `data/raw/`, or a whole address: an absolute path, `file://`, `s3://`."""
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # nine times as fast, where PyYAML was built with it
@@ -88,17 +90,17 @@ class Columns(_Section):
 
 
 class Data(_Section):
-    """Where the two raw files come from. Addresses are file names under `data/raw/`."""
+    """Where the raw files come from: names under `data/raw/`, or whole addresses, whose files are only read."""
 
-    training: str = FileName
-    production: str = FileName
+    training: FileAddress
+    production: FileAddress
     download_from: str | None = Field(None, pattern=r"^https?://[^/]")
     sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
     synthetic: str | None = None
-    batches: str | None = Field(None, pattern=r"^[^/\\]+$")
+    batches: FileAddress | None = None
     """Folder under `data/raw/` whose parquet files are taken in one by one, instead of the one production file."""
     batches_schedule: Cron = "0 6 * * *"
-    labels: str | None = Field(None, pattern=r"^[^/\\]+$")
+    labels: FileAddress | None = None
     """Folder under `data/raw/` with parquet files of id and target: labels that come later than their rows."""
 
     @model_validator(mode="after")
@@ -237,9 +239,9 @@ class Settings(_Section):
     """What the surroundings decide: folders and addresses. Everything else stands in the project file."""
 
     home: Path
-    data: Path
+    data: Address
     projects: Path
-    data_source: Path | None
+    data_source: Address | None
     tracking_uri: str
     artifacts: str
 
@@ -252,12 +254,18 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
     source = env.get("SHOTCLOCK_DATA_DIR")
     return Settings(
         home=home,
-        data=home / (env.get("SHOTCLOCK_DATA") or "data"),
-        projects=home / (env.get("SHOTCLOCK_PROJECTS") or "include/projects"),
-        data_source=(home / source).resolve() if source else None,
+        data=at(env.get("SHOTCLOCK_DATA") or "data", home),
+        projects=_local("SHOTCLOCK_PROJECTS", at(env.get("SHOTCLOCK_PROJECTS") or "include/projects", home)),
+        data_source=at(source, home).resolve() if source else None,
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlflow / 'mlflow.db'}",
         artifacts=env.get("SHOTCLOCK_ARTIFACTS") or str(mlflow / "artifacts"),
     )
+
+
+def _local(name: str, address: Address) -> Path:
+    if not isinstance(address, Path):
+        raise ConfigError(f"{name}: found {address}, allowed: a folder of this machine: it is read each time a DAG is")
+    return address
 
 
 def load_project(path: Path) -> Project:

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from shotclock import history, registry, sources, storage
 from shotclock.config import settings
 from shotclock.errors import SourceError
 from shotclock.runs import Run
+from shotclock.storage import Address
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +44,14 @@ def arrivals(project: str) -> list[tuple[Batch, datetime]]:
     return sorted(found, key=lambda entry: entry[0].number)
 
 
-def enter(run: Run, path: Path, sha256: str, *, synthetic: bool) -> Batch:
+def enter(run: Run, path: Address, sha256: str, *, synthetic: bool) -> Batch:
     """The entry of this very file: the one that it has, or a new one."""
     with storage.locked(_lock(run)):
         known = {batch.sha256: batch for batch in entries(run.project)}
         return known.get(sha256) or _write(run, len(known) + 1, path, sha256, synthetic)
 
 
-def claim(run: Run, files: Sequence[Path]) -> list[Batch]:
+def claim(run: Run, files: Sequence[Address]) -> list[Batch]:
     """Enter the files that nobody has taken in yet, in the order given; a run that asks again gets its own ones again.
 
     A file is known by its name, and its content by its sha256: the same rows under another name are not taken twice. A file
@@ -82,11 +82,11 @@ def claim(run: Run, files: Sequence[Path]) -> list[Batch]:
     return sorted(own, key=lambda batch: batch.number)
 
 
-def _lock(run: Run) -> Path:
+def _lock(run: Run) -> Address:
     return settings().data / run.project / ".ledger.lock"
 
 
-def _write(run: Run, number: int, path: Path, sha256: str, synthetic: bool) -> Batch:
+def _write(run: Run, number: int, path: Address, sha256: str, synthetic: bool) -> Batch:
     batch = Batch(number, path.name, str(path), sha256, synthetic)
     with registry.tracked(run, f"batch/{number}", f"Batch: {path.name}", kind=_KIND) as record:
         record.record(

@@ -37,6 +37,7 @@ from shotclock import storage
 from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
 from shotclock.runs import Run
+from shotclock.storage import Address
 
 log = logging.getLogger(__name__)
 
@@ -175,8 +176,9 @@ class Tracked:
         now = int(time.time() * 1000)
         _client().log_batch(self.id, metrics=[Metric(name, float(v), now, step) for step, v in enumerate(values)])
 
-    def artifact(self, path: Path, folder: str | None = None) -> None:
-        _client().log_artifact(self.id, str(path), folder)
+    def artifact(self, address: Address, folder: str | None = None) -> None:
+        with storage.local(address) as path:
+            _client().log_artifact(self.id, str(path), folder)
 
     def text(self, content: str, name: str) -> None:
         _client().log_text(self.id, content, name)
@@ -188,7 +190,7 @@ class Tracked:
         """Write a matplotlib figure as PNG."""
         _client().log_figure(self.id, figure, name)
 
-    def dataset(self, name: str, path: str | Path, digest: str, context: str) -> None:
+    def dataset(self, name: str, path: str | Address, digest: str, context: str) -> None:
         """Say which data went in: name, address and sha256."""
         data = Dataset(name=name, digest=digest[:_DIGEST_LENGTH], source_type="local", source=str(path))
         inputs = DatasetInput(dataset=data, tags=[InputTag("mlflow.data.context", context)])
@@ -273,21 +275,28 @@ class Version:
         """The bare scikit-learn pipeline."""
         return load_model(self.uri)
 
-    def artifact(self, name: str) -> Path:
-        """A local copy of a file that was stored with this version's training run."""
+    def artifact(self, name: str) -> Address:
+        """The address of a file that was stored with this version's training run."""
         return artifact(self.run_id, name)
 
 
-def artifact(run_id: str, name: str) -> Path:
-    """A local copy of a file that was stored with an MLflow run.
+def artifact(run_id: str, name: str) -> Address:
+    """The address of a file that was stored with an MLflow run; of a copy, where only MLflow's server can reach it.
 
     Raises:
         StoreError: the run has no such file.
     """
+    missing = f"MLflow run {run_id} has no '{name}'; train and promote again"
     try:
-        return Path(_client().download_artifacts(run_id, name))
+        folder = _client().get_run(run_id).info.artifact_uri
+        if folder.startswith("mlflow-artifacts:"):
+            return Path(_client().download_artifacts(run_id, name))
     except (MlflowException, OSError) as error:
-        raise StoreError(f"MLflow run {run_id} has no '{name}'; train and promote again") from error
+        raise StoreError(missing) from error
+    found = storage.at(folder) / name
+    if not storage.is_file(found):
+        raise StoreError(missing)
+    return found
 
 
 def load_model(uri: str, store: str | None = None) -> Pipeline:
@@ -351,6 +360,7 @@ def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, *, t
     client = _client()
     found: PagedList[ModelVersion] = client.search_model_versions(f"name = '{run.project}' and run_id = '{run_id}'")
     if found:
+        close_run(run_id)
         return _version(found[0])
     address, model_id = _stored(run, run_id) or _store(run_id, model, example)
     try:
@@ -371,6 +381,8 @@ def _stored(run: Run, run_id: str) -> tuple[str, str] | None:
             whole = found.model_uri, found.model_id
         else:
             client.delete_logged_model(found.model_id)
+    if whole:
+        close_run(run_id)  # storing opens it again, and a killed try has left it so
     return whole
 
 
@@ -410,7 +422,7 @@ class Verifier:
         self._process.kill()
         self._process.communicate()
 
-    def verify(self, version: Version, rows: Path, *, tolerance: float = 1e-12) -> float:
+    def verify(self, version: Version, rows: Address, *, tolerance: float = 1e-12) -> float:
         """The largest absolute difference between the registered model's probabilities and the recorded ones.
 
         Args:

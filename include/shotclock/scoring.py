@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from shotclock import contract, repeats, storage
 from shotclock.config import Columns
 from shotclock.predictor import Floats, predictor
+from shotclock.storage import Address
 
 BATCH_ROWS = 131_072  # about 13 MB of rows on their way; also the row groups of the output
 ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
@@ -49,9 +50,9 @@ class Scored:
 def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     model: Any,
     columns: Columns,
-    source: Path,
-    target: Path,
-    quarantine: Path,
+    source: Address,
+    target: Address,
+    quarantine: Address,
     *,
     version: str,
     max_bad_share: float,
@@ -99,7 +100,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     return done
 
 
-def _batches(source: Path, columns: Columns, batch_rows: int) -> tuple[int, Generator[pa.RecordBatch, None, None]]:
+def _batches(source: Address, columns: Columns, batch_rows: int) -> tuple[int, Generator[pa.RecordBatch, None, None]]:
     """The number of rows, and the rows themselves: the columns that scoring needs, and no others."""
     with storage.open_parquet(source) as file:
         rows, schema = file.metadata.num_rows, file.schema_arrow
@@ -110,7 +111,7 @@ def _batches(source: Path, columns: Columns, batch_rows: int) -> tuple[int, Gene
     return rows, storage.read_batches(source, wanted, batch_rows, dictionaries=texts)
 
 
-def _ids(source: Path, name: str) -> Iterator[pa.Array]:
+def _ids(source: Address, name: str) -> Iterator[pa.Array]:
     for batch in storage.read_batches(source, [name], ID_ROWS):
         yield contract.plain(batch[name])
 
@@ -151,7 +152,7 @@ def _ahead(batches: Iterator[pa.RecordBatch], reader: ThreadPoolExecutor) -> Ite
 class _Output:
     """Writes scored batches and adds up what became of the rows. They appear once `files` is left without error."""
 
-    def __init__(self, files: ExitStack, target: Path, quarantine: Path, version: str, threshold: float) -> None:
+    def __init__(self, files: ExitStack, target: Address, quarantine: Address, version: str, threshold: float) -> None:
         self._files = files
         self._paths = {"good": target, "bad": quarantine}
         self._writers: dict[str, pq.ParquetWriter] = {}

@@ -2,18 +2,14 @@
 
 Looked for in this order: under `data/raw/`; in the folder named by `SHOTCLOCK_DATA_DIR`; at the project's address; at
 last a synthetic sample, where the project names a recipe. Whatever comes, from wherever, is either the file that the
-project's sha256 names, or a marked sample, or refused.
+project's sha256 names, or a marked sample, or refused. A file that the project names by its whole address is read there,
+and never written.
 """
 
 import argparse
-import fcntl
 import json
 import logging
-import os
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -23,6 +19,7 @@ from shotclock import storage, synthetic
 from shotclock.config import Project, Role, Settings, load_project, projects, settings
 from shotclock.download import NotAvailableError, download
 from shotclock.errors import ShotclockError, SourceError
+from shotclock.storage import Address
 
 Origin = Literal["present", "folder", "download", "synthetic", "named"]
 
@@ -33,7 +30,7 @@ log = logging.getLogger(__name__)
 class Source:
     """A raw file under `data/raw/`, and where this call got it from. `sha256` is the digest found, in hex."""
 
-    path: Path
+    path: Address
     sha256: str
     synthetic: bool
     origin: Origin
@@ -44,9 +41,10 @@ class _Wanted:
     """One raw file of a project, and all the places that it may come from."""
 
     name: str
-    path: Path
+    whole_address: bool
+    path: Address
     digest: str | None
-    folder: Path | None
+    folder: Address | None
     address: str | None
     recipe: Path | None
 
@@ -73,7 +71,7 @@ def find(project: Project, role: Role, settings: Settings) -> Source:
         raise SourceError(f"{where}: {error.strerror or error}; check the folder's permissions and space") from error
 
 
-def is_synthetic(path: Path) -> bool:
+def is_synthetic(path: Address) -> bool:
     """Whether a parquet file carries the mark of a synthetic sample.
 
     Raises:
@@ -87,7 +85,8 @@ def _wanted(project: Project, role: Role, settings: Settings) -> _Wanted:
     name = data.training if role == "training" else data.production
     return _Wanted(
         name=name,
-        path=settings.data / "raw" / name,
+        whole_address="/" in name,
+        path=storage.at(name, settings.data / "raw"),
         digest=data.sha256.get(name),
         folder=settings.data_source,
         address=f"{data.download_from.rstrip('/')}/{quote(name)}" if data.download_from else None,
@@ -97,8 +96,9 @@ def _wanted(project: Project, role: Role, settings: Settings) -> _Wanted:
 
 def _fetched(wanted: _Wanted) -> Source:
     """The file from the first place that has it, while no other process fetches."""
-    wanted.path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(wanted.path.parent):
+    if wanted.whole_address:
+        raise SourceError(f"{wanted.path}: no such file; put it there, or correct its address in the project file")
+    with storage.alone_in(wanted.path.parent):
         present = _present(wanted)  # another process may have been faster
         if present:
             return present
@@ -115,22 +115,8 @@ def _fetched(wanted: _Wanted) -> Source:
     )
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock. The system frees it when a process dies, and no lock file is left behind."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        except OSError as error:  # some network file systems cannot lock a folder
-            log.warning("%s: cannot be locked (%s); let only one process fetch at a time", folder, error.strerror)
-        yield
-    finally:
-        os.close(handle)
-
-
 def _present(wanted: _Wanted) -> Source | None:
-    if not wanted.path.exists():
+    if not storage.exists(wanted.path):
         return None
     found = storage.digest(wanted.path)
     if found == wanted.digest:
@@ -154,12 +140,12 @@ def _from_folder(wanted: _Wanted) -> Source | str:
     if wanted.folder is None:
         return "SHOTCLOCK_DATA_DIR is not set"
     original = _in_folder(wanted.folder, wanted.name)
-    if not original.is_file():
+    if not storage.is_file(original):
         return f"{original} (SHOTCLOCK_DATA_DIR): no such file"
     if _mark_if_readable(original) is not None:
         return f"{original} (SHOTCLOCK_DATA_DIR): a synthetic sample, not the real file"
     with storage.replacing(wanted.path) as partial:
-        shutil.copyfile(original, partial)
+        storage.fetch(original, partial)
         found = _check(partial, wanted, shown=f"{original} (SHOTCLOCK_DATA_DIR)", remedy="put the right file there")
     return Source(wanted.path, found, synthetic=False, origin="folder")
 
@@ -185,13 +171,13 @@ def _from_recipe(wanted: _Wanted) -> Source | str:
     return Source(wanted.path, storage.digest(wanted.path), synthetic=True, origin="synthetic")
 
 
-def _in_folder(folder: Path, name: str) -> Path:
-    if not folder.is_dir():
+def _in_folder(folder: Address, name: str) -> Address:
+    if isinstance(folder, Path) and not folder.is_dir():
         raise SourceError(f"SHOTCLOCK_DATA_DIR: found {folder}, which is no folder; name one that exists, or unset it")
     return folder / name
 
 
-def _check(path: Path, wanted: _Wanted, shown: str, remedy: str) -> str:
+def _check(path: Address, wanted: _Wanted, shown: str, remedy: str) -> str:
     """The digest of what should be the real file; messages call it `shown`.
 
     Raises:
@@ -201,7 +187,7 @@ def _check(path: Path, wanted: _Wanted, shown: str, remedy: str) -> str:
     if wanted.digest is not None and found != wanted.digest:
         raise SourceError(
             f"{shown}: found sha256 {found}, expected {wanted.digest} (data.sha256): "
-            f"truncated, changed or another file ({path.stat().st_size:,} bytes); {remedy}"
+            f"truncated, changed or another file ({storage.size(path):,} bytes); {remedy}"
         )
     if wanted.digest is None:
         try:
@@ -213,14 +199,14 @@ def _check(path: Path, wanted: _Wanted, shown: str, remedy: str) -> str:
     return found
 
 
-def _mark(path: Path) -> dict[str, Any] | None:
+def _mark(path: Address) -> dict[str, Any] | None:
     with storage.open_parquet(path) as file:
         metadata = file.schema_arrow.metadata or {}
     content = metadata.get(synthetic.MARK)
     return None if content is None else dict(json.loads(content))
 
 
-def _mark_if_readable(path: Path) -> dict[str, Any] | None:
+def _mark_if_readable(path: Address) -> dict[str, Any] | None:
     try:
         return _mark(path)
     except SourceError:
@@ -232,7 +218,7 @@ def _announce(source: Source, wanted: _Wanted) -> None:
     how = f"delete {source.path} and run again when the real file can be had (network, or SHOTCLOCK_DATA_DIR)"
     if wanted.folder is not None:
         original = _in_folder(wanted.folder, wanted.name)
-        if original.is_file() and _mark_if_readable(original) is None:
+        if storage.is_file(original) and _mark_if_readable(original) is None:
             how = f"the real file can be had now, in {original}: delete {source.path} and run again"
     log.warning("SYNTHETIC SAMPLE, NOT REAL DATA: %s: no result from it tells anything real; %s", source.path, how)
 
@@ -243,7 +229,7 @@ def _report(project: Project, role: Role, source: Source) -> None:
     listed = source.path.name in project.data.sha256
     verdict = "SYNTHETIC SAMPLE" if source.synthetic else "sha256 ok" if listed else "sha256 not listed"
     level = logging.WARNING if source.synthetic else logging.INFO
-    size = source.path.stat().st_size
+    size = storage.size(source.path)
     log.log(
         level,
         "%s, %s: %s (%s): %s rows, %s bytes, %s",

@@ -1,26 +1,39 @@
-"""Files: run folders, atomic writing and publishing, digests. The only module that knows how a file comes to be."""
+"""Files: run folders, atomic writing and publishing, digests. The only module that knows how a file comes to be.
+
+An address is a path of this machine or a place in an object store (`at` makes one of text). A caller takes it as it is, joins
+it with `/`, asks for its `name`, `stem` or `parent`, and leaves the rest to the functions here.
+"""
 
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import shutil
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from shotclock import addresses, objects
 from shotclock.errors import SourceError
 
+Address: TypeAlias = addresses.Address
+at = addresses.at
+
+log = logging.getLogger(__name__)
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _CHUNK = 1 << 20
 _BUFFER = 1 << 16  # bytes read at once of a column, instead of its whole chunk
 
 
-def run_folder(data: Path, project: str, flow: str, run_id: str) -> Path:
+def run_folder(data: Address, project: str, flow: str, run_id: str) -> Address:
     """The folder of one run, made if it is not there: `data/<project>/runs/<flow>/<run>`.
 
     The run's id is made safe for every file system; two ids that differ only in unsafe characters stay apart.
@@ -29,31 +42,66 @@ def run_folder(data: Path, project: str, flow: str, run_id: str) -> Path:
     if safe != run_id or safe.startswith("."):
         safe = f"{safe.lstrip('.')}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
     folder = data / project / "runs" / flow / safe
-    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(folder, Path):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path` in one step, on failure nothing is left.
+def replacing(address: Address) -> Iterator[Path]:
+    """Yield a temporary file's path; on success it replaces what is at `address` in one step, on failure nothing is left.
 
-    The temporary name is always the same for one `path`, so what a killed run left is overwritten by its retry.
+    It lies beside a path, under a name that is always the same, so what a killed run left is overwritten by its retry. For
+    an object it lies on this machine and is uploaded whole: nothing of a failed run reaches the store, not even the parts of
+    an upload, and an upload that fails can be tried again without making the file anew.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
+    if not isinstance(address, Path):
+        with TemporaryDirectory(prefix="shotclock-") as folder:
+            partial = Path(folder) / address.name
+            yield partial
+            objects.put(partial, address)
+        return
+    address.parent.mkdir(parents=True, exist_ok=True)
+    partial = _partial(address)
     try:
         yield partial
         with partial.open("rb") as written:
             os.fsync(written.fileno())
-        partial.replace(path)
+        partial.replace(address)
     finally:
         partial.unlink(missing_ok=True)
 
 
-def withdraw(path: Path) -> None:
+@contextmanager
+def filling(folder: Address) -> Iterator[Path]:
+    """Yield an empty folder of this machine for files that are to be moved into `folder` once they are whole."""
+    if not isinstance(folder, Path):
+        with TemporaryDirectory(prefix="shotclock-") as temporary:
+            yield Path(temporary)
+        return
+    staging = folder / ".filling"
+    discard(staging)
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+    finally:
+        discard(staging)
+
+
+def move(file: Path, address: Address) -> None:
+    """Make a whole file what is at `address`, in one step; a path must be of the same file system."""
+    if isinstance(address, Path):
+        file.replace(address)
+    else:
+        objects.put(file, address)
+
+
+def withdraw(address: Address) -> None:
     """Remove a file, and what a killed writer of it left; nothing happens when neither is there."""
-    path.unlink(missing_ok=True)
-    _partial(path).unlink(missing_ok=True)
+    if not isinstance(address, Path):
+        return objects.remove(address)
+    address.unlink(missing_ok=True)
+    return _partial(address).unlink(missing_ok=True)
 
 
 def _partial(path: Path) -> Path:
@@ -61,50 +109,89 @@ def _partial(path: Path) -> Path:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the file `path`, made if it is not there; waits for whoever holds it.
+def locked(address: Address) -> Iterator[None]:
+    """Hold an exclusive lock at `address`; waits for whoever holds it.
 
-    The kernel releases it when the process ends, however it ends, so nobody has to clean up after a kill.
+    For a path it is a lock of the kernel on a file, made if it is not there: it ends with the process, however that ends. In
+    an object store it is a lease, which ends when its holder gives no sign of life: `objects.Lease`.
+
+    Raises:
+        StoreError: the lease was taken over before the block ended.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    if not isinstance(address, Path):
+        lease = objects.Lease(address, objects.LEASE_SECONDS)
+        lease.acquire()
+        try:
+            yield
+        finally:
+            lease.release()
+        return
+    address.parent.mkdir(parents=True, exist_ok=True)
+    with address.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def write_table(table: pa.Table, path: Path) -> None:
+@contextmanager
+def alone_in(folder: Address) -> Iterator[None]:
+    """Hold an exclusive lock on a folder, made if it is not there, without leaving a file in one of this machine."""
+    if not isinstance(folder, Path):
+        with locked(folder / ".lock"):
+            yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:  # some network file systems cannot lock a folder
+            log.warning("%s: cannot be locked (%s); let only one process fetch at a time", folder, error.strerror)
+        yield
+    finally:
+        os.close(handle)
+
+
+def write_table(table: pa.Table, address: Address) -> None:
     """Write a parquet file atomically. The same table gives the same bytes."""
-    with replacing(path) as partial:
+    with replacing(address) as partial:
         pq.write_table(table, partial)
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> pa.Table:
+def read_table(address: Address, columns: list[str] | None = None) -> pa.Table:
     """Read a parquet file, or the named columns of it.
 
     Raises:
         SourceError: the file is missing, truncated or not parquet.
     """
-    with open_parquet(path) as file, _reading(path):
+    with open_parquet(address) as file, _reading(address):
         return file.read(columns=columns)
 
 
 @contextmanager
-def open_parquet(path: Path, **options: Any) -> Iterator[pq.ParquetFile]:
+def open_parquet(address: Address, *, columns: int = 1, **options: Any) -> Iterator[pq.ParquetFile]:
     """Open a parquet file; `options` are pyarrow's. What the caller does with it raises its own errors.
+
+    Args:
+        columns: how many will be read side by side; only an object store wants to know.
 
     Raises:
         SourceError: the file is missing, truncated or not parquet.
     """
-    if not path.is_file():
-        raise SourceError(f"{path}: no such file; put it there or name another one")
-    with _reading(path):
-        file = pq.ParquetFile(path, **options)
-    with file:
-        yield file
+    if isinstance(address, Path) and not address.is_file():
+        raise SourceError(f"{address}: no such file; put it there or name another one")
+    with _seekable(address, columns) as source:
+        with _reading(address):
+            file = pq.ParquetFile(source, **options)
+        with file:
+            yield file
+
+
+def _seekable(address: Address, columns: int) -> AbstractContextManager[Any]:
+    return nullcontext(address) if isinstance(address, Path) else objects.opened(address, columns)
 
 
 def read_batches(
-    path: Path, columns: list[str], rows: int, *, dictionaries: Sequence[str] = ()
+    address: Address, columns: list[str], rows: int, *, dictionaries: Sequence[str] = ()
 ) -> Generator[pa.RecordBatch, None, None]:
     """Read the named columns in batches of at most `rows`, in order; memory grows neither with the file nor row groups.
 
@@ -115,41 +202,130 @@ def read_batches(
         SourceError: the file is missing, truncated, damaged or not parquet.
     """
     # with its own buffer pyarrow would keep every byte that it has read of the file
-    reading = {"pre_buffer": False, "buffer_size": _BUFFER}
-    with open_parquet(path, read_dictionary=list(dictionaries), **reading) as file, _reading(path):
+    reading = {"columns": len(columns), "pre_buffer": False, "buffer_size": _BUFFER}
+    with open_parquet(address, read_dictionary=list(dictionaries), **reading) as file, _reading(address):
         yield from file.iter_batches(rows, columns=columns)
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(address: Address) -> Iterator[None]:
     try:
-        yield
+        with _reaching(address):
+            yield
     except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"{path}: not a readable parquet file ({error}); fetch it again") from error
+        raise SourceError(f"{address}: not a readable parquet file ({error}); fetch it again") from error
 
 
-def digest(path: Path) -> str:
+def _reaching(address: Address) -> AbstractContextManager[None]:
+    return nullcontext() if isinstance(address, Path) else objects.reaching(address)
+
+
+def read(address: Address) -> bytes:
+    """All bytes of a small file."""
+    return address.read_bytes() if isinstance(address, Path) else objects.read(address)
+
+
+def is_file(address: Address) -> bool:
+    return address.is_file() if isinstance(address, Path) else objects.is_file(address)
+
+
+def exists(address: Address) -> bool:
+    """Whether a file is there, or something else in its place."""
+    return address.exists() if isinstance(address, Path) else objects.is_file(address)
+
+
+def size(address: Address) -> int:
+    """In bytes."""
+    return address.stat().st_size if isinstance(address, Path) else objects.size(address)
+
+
+def listing(folder: Address, pattern: str) -> list[Address]:
+    """The files in a folder, not below it, whose names match the pattern, in the order of their names."""
+    return [*sorted(folder.glob(pattern))] if isinstance(folder, Path) else [*objects.listing(folder, pattern)]
+
+
+def fetch(address: Address, target: Path) -> None:
+    """Copy a file to a path of this machine."""
+    if isinstance(address, Path):
+        shutil.copyfile(address, target)
+    else:
+        objects.get(address, target)
+
+
+@contextmanager
+def local(address: Address) -> Iterator[Path]:
+    """The file as a path of this machine: itself, or a copy that lasts as long as the block."""
+    if isinstance(address, Path):
+        yield address
+        return
+    with TemporaryDirectory(prefix="shotclock-") as folder:
+        objects.get(address, copy := Path(folder) / address.name)
+        yield copy
+
+
+def digest(address: Address) -> str:
     """The file's sha256, in hex."""
     found = hashlib.sha256()
-    with path.open("rb") as file:
+    with address.open("rb") if isinstance(address, Path) else objects.opened(address) as file, _reaching(address):
         while chunk := file.read(_CHUNK):
             found.update(chunk)
     return found.hexdigest()
 
 
-def publish(folder: Path, name: str) -> Path:
+def publish(folder: Address, name: str) -> Address:
     """Make `folder` what readers find under `data/<project>/<name>`, in one step.
 
-    The name is a relative symbolic link, replaced by rename: a reader sees the old folder or the new one, whole.
+    For a path the name is a relative symbolic link, replaced by rename; in an object store it is an object that holds the
+    same relative path. `published` follows either. A reader sees the old folder or the new one, whole.
     """
     link = folder.parents[2] / name
+    if not isinstance(link, Path):
+        objects.write(link, "/".join(folder.parts[-3:]).encode())
+        return link
     partial = link.with_name(f".{name}.partial")
     partial.unlink(missing_ok=True)
-    partial.symlink_to(os.path.relpath(folder, link.parent))
+    partial.symlink_to(os.path.relpath(str(folder), link.parent))
     partial.replace(link)
     return link
 
 
-def discard(folder: Path) -> None:
+def published(data: Address, project: str, name: str) -> Address | None:
+    """The run folder that `data/<project>/<name>` stands for now, or None if nothing was published.
+
+    Ask once and read all of it from there: whoever asks again for each file may see two runs.
+    """
+    link = data / project / name
+    if isinstance(link, Path):
+        return link.resolve() if link.is_dir() else None
+    return data / project / objects.read(link).decode() if objects.is_file(link) else None
+
+
+def inside(text: str, folder: Address) -> Address | None:
+    """The file at the address `text` if it really lies below `folder`, else None.
+
+    In a file system links and dots are followed before that is judged; names in an object store must be plain ones.
+    """
+    if isinstance(folder, Path):
+        return _inside(Path(text), folder)
+    start = f"{str(folder).rstrip('/')}/"
+    plain = text.startswith(start) and _PLAIN.fullmatch(text.removeprefix(start))
+    address = at(text) if plain else None
+    return address if address is not None and is_file(address) else None
+
+
+def _inside(path: Path, folder: Path) -> Path | None:
+    if not path.is_absolute():
+        return None
+    try:
+        found = path.resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):  # missing, a null byte, a loop of links
+        return None
+    return found if found.is_relative_to(folder.resolve()) and found.is_file() else None
+
+
+def discard(folder: Address) -> None:
     """Remove a folder and what is in it; nothing happens when it is not there."""
-    shutil.rmtree(folder, ignore_errors=True)
+    if isinstance(folder, Path):
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        objects.remove_below(folder)

@@ -13,14 +13,14 @@ def main() -> float:
     """The largest absolute difference between recorded and reproduced probabilities."""
     sys.modules["pycaret"] = None  # type: ignore[assignment]  # any import of it now fails
 
-    import pandas as pd
     import skops.io  # noqa: F401  (loaded while there is nothing else to do)
 
+    from shotclock import storage
     from shotclock.registry import load_model
 
     asked = json.loads(sys.stdin.readline())
     model = load_model(asked["model"], asked["store"])
-    table = pd.read_parquet(asked["rows"])
+    table = storage.read_table(storage.at(asked["rows"])).to_pandas()
     features = table[list(model.feature_names_in_)]
     return float(abs(model.predict_proba(features)[:, 1] - table["probability"]).max())
 

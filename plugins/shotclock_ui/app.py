@@ -1,13 +1,12 @@
 """The app behind the tabs and links. Each address names a DAG, and only who may read its XComs is answered."""
 
-from pathlib import Path
-
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
 from fastapi import Depends, FastAPI, HTTPException
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.responses import HTMLResponse, Response
 
+from shotclock import storage
 from shotclock.config import settings
 from shotclock_ui import outputs, pages
 from shotclock_ui.links import mlflow_address, report_address
@@ -60,22 +59,10 @@ def task_summary(dag_id: str, run_id: str, task_id: str, map_index: str, session
 def report(dag_id: str, run_id: str, task_id: str, map_index: str, session: SessionDep) -> Response:
     """The drift report that a task made."""
     left = outputs.values(session, dag_id, run_id, task_id, _index(map_index))
-    path = _report_file(left.get("report", ""), settings().data)
-    if path is None:
+    file = storage.inside(left.get("report", ""), settings().data)
+    if file is None or file.suffix != ".html":
         return _missing("This task made no drift report, or the file is no longer there.")
-    return FileResponse(path, media_type="text/html", headers=_headers(REPORT_POLICY))
-
-
-def _report_file(address: str, folder: Path) -> Path | None:
-    """The HTML file at `address`, if it really lies in `folder`: links and dots are followed before the check."""
-    if not Path(address).is_absolute():
-        return None
-    try:
-        path = Path(address).resolve(strict=True)
-    except (OSError, ValueError, RuntimeError):  # missing, a null byte, a loop of links
-        return None
-    inside = path.is_relative_to(folder.resolve())
-    return path if inside and path.suffix == ".html" and path.is_file() else None
+    return HTMLResponse(storage.read(file), headers=_headers(REPORT_POLICY))
 
 
 def _index(text: str) -> int:

@@ -1,8 +1,12 @@
 """Whole flows on the real rows, as plain calls: every step twice, other champions, many batches, rival processes."""
 
+import itertools
+import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -11,6 +15,7 @@ from yaml import safe_dump, safe_load
 
 from shotclock import config, flows, history, registry, storage, triggers
 from shotclock.config import settings
+from shotclock.runs import Run
 from shotclock.steps import inference, intake, monitoring, retraining, sensing, training
 from shotclock.triggers import KINDS
 
@@ -82,6 +87,94 @@ def test_each_step_run_twice_leaves_the_same_files_one_run_and_one_version(at, t
     assert len(client.search_model_versions("name = 'shots'")) == 2
     assert (registry.champion("shots").number, registry.by_alias("shots", "previous").number) == ("2", "1")
     assert not list(folder.rglob(".*.partial"))
+
+
+# Kills
+
+WRITES = {
+    MlflowClient: (
+        *("create_run", "update_run", "set_terminated", "log_batch", "log_inputs", "log_artifact", "log_dict"),
+        *("create_logged_model", "finalize_logged_model", "create_registered_model", "create_model_version"),
+        "set_registered_model_alias",
+    ),
+    Path: ("replace", "symlink_to", "write_bytes"),
+}
+
+
+def survives(step, number):
+    """Call `step` in a process that is killed just before its write of that number; whether it never came to that."""
+    child = os.fork()
+    if not child:
+        try:
+            written = itertools.count(1)
+
+            def before(write):
+                def call(*args, **kwargs):
+                    if next(written) == number:
+                        os.kill(os.getpid(), signal.SIGKILL)
+                    return write(*args, **kwargs)
+
+                return call
+
+            for owner, names in WRITES.items():
+                for name in names:
+                    setattr(owner, name, before(getattr(owner, name)))
+            step()
+        finally:
+            os._exit(0)
+    return os.WIFEXITED(os.waitpid(child, 0)[1])
+
+
+def whole_retraining(call):
+    """A retraining step by step, each through `call` (of the candidates the first); gives the promoted version."""
+    run = Run("shots", "retraining", "r1")
+    plan = call(lambda: retraining.decide(run, "alert"))
+    recent = call(lambda: retraining.collect(run, plan))
+    data = call(lambda: retraining.split_recent(run, recent))
+    named = call(lambda: retraining.candidates(run, plan, ["decision_tree"]))
+    trained = [call(lambda: training.train(run, named[0], data))]
+    trained += [training.train(run, item, data) for item in named[1:]]
+    selection = call(lambda: training.select(run, trained))
+    decision = call(lambda: training.gate(run, selection, data))
+    return call(lambda: training.promote(run, selection, decision, data))["version"]
+
+
+def what_is_left(folder):
+    client = MlflowClient(settings().tracking_uri)
+    runs = client.search_runs([registry.experiment_id("shots")])
+    return (
+        sorted((run.data.tags["shotclock.key"], run.info.run_name, run.info.status) for run in runs),
+        [found.number for found in (registry.champion("shots"), registry.by_alias("shots", "previous"))],
+        len(client.search_model_versions("name = 'shots'")),
+        len(client.search_logged_models([registry.experiment_id("shots")])),
+        [(done.flow, done.outcome, done.answers != ()) for done in history.decisions("shots")],
+        {
+            str(path.relative_to(folder)): storage.digest(path)
+            for path in (folder / "data").rglob("*")
+            if path.is_file()
+        },
+    )
+
+
+def test_a_retraining_killed_before_each_of_its_writes_in_turn_ends_as_one_that_was_left_in_peace(at):
+    folder = at("alerted")
+    assert whole_retraining(lambda step: step()) == "2"
+    in_peace, kills, seen = what_is_left(folder), 0, set()
+
+    def killed_all_the_way(step):
+        nonlocal kills
+        for number in itertools.count(1):
+            done = survives(step, number)
+            seen.add(registry.require_champion("shots").number)
+            if done:
+                return step()
+            kills += 1
+
+    at("alerted")
+    assert whole_retraining(killed_all_the_way) == "2"
+    assert what_is_left(folder) == in_peace
+    assert seen == {"1", "2"}
+    assert kills > 50
 
 
 # Champions that end differently

@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pytest
 from mlflow import MlflowClient
 from yaml import safe_dump, safe_load
 
-from launcher.api import Api, ApiError
+from launcher.api import Api
 from launcher.layout import Layout
 from launcher.readiness import wait_for_airflow, wait_for_dags
 from launcher.stack import Stack, running
@@ -63,6 +63,9 @@ with DAG("watch.until_drift", schedule=None):
 with DAG("watch.in_vain", schedule=None):
     NewRecordsSensor(task_id="fails", project="lost", poke_interval=0.5, timeout=1)
     NewRecordsSensor(task_id="is_skipped", project="lost", poke_interval=0.5, timeout=1, soft_fail=True)
+
+with DAG("watch.never", schedule=None, is_paused_upon_creation=True):
+    NewRecordsSensor(task_id="sensor", project="lost")
 """
 
 
@@ -84,18 +87,6 @@ class Airflow(Api):
             assert time.monotonic() < until, f"{what}: not after {seconds:.0f} s; {self.story()}"
             time.sleep(0.2)
         return found
-
-    def trigger(self, dag: str, **conf: Any) -> str:
-        return str(self.post(f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": conf})["dag_run_id"])
-
-    def patch(self, path: str, body: dict[str, Any]) -> None:
-        """Change something; said again where the server's database was busy."""
-        for _ in range(5):
-            with suppress(ApiError):
-                self._call("PATCH", path, body)
-                return
-            time.sleep(1)
-        self._call("PATCH", path, body)
 
     def pause(self, dag: str, paused: bool) -> None:
         self.patch(f"/dags/{dag}", {"is_paused": paused})
@@ -456,6 +447,21 @@ def _answer(airflow: Airflow, run: str, option: str) -> None:
     airflow.wait("the scheduler to know", lambda: airflow.has_handled(dag, run, "approve"))
     body = {"chosen_options": [option], "params_input": {}}
     airflow.patch(f"{_place(dag, run)}/taskInstances/approve/-1/hitlDetails", body)
+
+
+# Many who write at once
+
+
+def test_no_write_fails_however_many_come_at_once(airflow: Airflow) -> None:
+    """SQLite has one write lock, and Airflow's audit record must not wait for it on the event loop: see `OneWriter`."""
+
+    def write(_: int) -> None:
+        airflow._call("PATCH", "/dags/watch.never", {"is_paused": True})
+        airflow._call("POST", "/dags/watch.never/dagRuns", {"logical_date": None})
+
+    with ThreadPoolExecutor(4) as many:
+        list(many.map(write, range(20)))
+    assert len(airflow.runs("watch.never")) == 20
 
 
 # Sensors that wait, and events that are lost

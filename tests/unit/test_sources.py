@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shotclock import download, sources
+from shotclock import download, sources, storage
 from shotclock.config import Project, Settings, settings
 from shotclock.errors import ConfigError, SourceError
 from shotclock.sources import find, is_synthetic
@@ -519,7 +519,7 @@ def test_a_folder_that_cannot_be_locked_is_used_with_a_warning(home, real, flats
     def refuse(*_: Any) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(sources.fcntl, "flock", refuse)
+    monkeypatch.setattr(storage.fcntl, "flock", refuse)
 
     assert find(flats(), "training", around(home, real)).origin == "folder"
     assert "cannot be locked (Operation not supported)" in caplog.text

@@ -1,7 +1,6 @@
 """The steps of batch inference: score each file with the champion, then publish what was scored."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from shotclock import registry, scoring, storage
@@ -18,7 +17,7 @@ def score(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
         StoreError: nothing was promoted yet.
         ContractError: too many rows break the contract.
     """
-    rules, champion, path = project(run.project), registry.require_champion(run.project), Path(batch["path"])
+    rules, champion, path = project(run.project), registry.require_champion(run.project), storage.at(batch["path"])
     folder = _folder(run, batch)
     target = folder / "resultado_pipeline.parquet"
     with registry.tracked(run, f"score/{batch['number']}", "PipelineAplicacao", kind="application") as record:
@@ -60,10 +59,10 @@ def score(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _folder(run: Run, batch: dict[str, Any]) -> Path:
+def _folder(run: Run, batch: dict[str, Any]) -> storage.Address:
     """The run's folder; where a project takes batches in, one below it for each."""
     folder = folder_of(run)
-    return folder if project(run.project).data.batches is None else folder / Path(batch["name"]).stem
+    return folder if project(run.project).data.batches is None else folder / storage.at(batch["name"]).stem
 
 
 def publish(run: Run, scored: Iterable[dict[str, Any]] | None) -> dict[str, Any]:

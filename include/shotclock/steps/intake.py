@@ -1,7 +1,6 @@
 """Steps that bring data in: find a raw file, check that its rows keep the contract."""
 
 import logging
-from pathlib import Path
 from typing import Any
 
 from shotclock import contract, history, ledger, registry, sources, storage
@@ -13,7 +12,7 @@ log = logging.getLogger(__name__)
 _MOST_SCORINGS = 1000  # how far back a window that is scored again may reach
 
 
-def folder_of(run: Run) -> Path:
+def folder_of(run: Run) -> storage.Address:
     return storage.run_folder(settings().data, run.project, run.flow, run.id)
 
 
@@ -47,12 +46,14 @@ def ingest_batches(run: Run, path: str | None = None) -> list[dict[str, Any]]:
     rules = project(run.project)
     if path or rules.data.batches is None:
         source = ingest(run, "production", path)
-        return [ledger.enter(run, Path(source["path"]), source["sha256"], synthetic=source["synthetic"]).to_dict()]
+        return [
+            ledger.enter(run, storage.at(source["path"]), source["sha256"], synthetic=source["synthetic"]).to_dict()
+        ]
     champion = registry.champion(run.project)
     if champion is None:
         return []
-    folder = settings().data / "raw" / rules.data.batches
-    new = ledger.claim(run, sorted(folder.glob("*.parquet")))
+    folder = storage.at(rules.data.batches, settings().data / "raw")
+    new = ledger.claim(run, storage.listing(folder, "*.parquet"))
     return [batch.to_dict() for batch in new or _window_again(run.project, champion)]
 
 
@@ -71,14 +72,14 @@ def _window_again(name: str, champion: registry.Version) -> list[ledger.Batch]:
         if rows >= project(name).drift.min_rows:
             break
         kept.append(batch)
-        with storage.open_parquet(Path(batch.path)) as file:
+        with storage.open_parquet(storage.at(batch.path)) as file:
             rows += file.metadata.num_rows
     return [batch for batch in reversed(kept) if str(batch.number) not in by_champion]
 
 
 def _given(path: str) -> sources.Source:
-    """The file that someone named by hand: relative to the raw folder, or absolute."""
-    file = settings().data / "raw" / path
+    """The file that someone named by hand: relative to the raw folder, or a whole address."""
+    file = storage.at(path, settings().data / "raw")
     with storage.open_parquet(file):
         pass
     return sources.Source(file, storage.digest(file), sources.is_synthetic(file), "named")
@@ -86,7 +87,7 @@ def _given(path: str) -> sources.Source:
 
 def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:
     """Refuse a training file that breaks the contract; set single bad rows aside, up to the share that the project allows."""
-    rules, path = project(run.project), Path(source["path"])
+    rules, path = project(run.project), storage.at(source["path"])
     with storage.open_parquet(path) as file:
         contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=True)
     examined = contract.examine(storage.read_table(path, rules.columns.all), rules.columns)
@@ -103,7 +104,7 @@ def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:
 
 def validate_batch(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
     """Refuse a production file whose columns are wrong. It may be larger than memory: its rows are checked while scored."""
-    rules, path = project(run.project), Path(batch["path"])
+    rules, path = project(run.project), storage.at(batch["path"])
     with storage.open_parquet(path) as file:
         contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=False)
         rows = file.metadata.num_rows

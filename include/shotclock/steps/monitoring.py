@@ -1,7 +1,6 @@
 """The steps of monitoring: has the data drifted, and is the model still good where labels have come?"""
 
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from shotclock.runs import Run
 from shotclock.steps import text
 from shotclock.steps.intake import folder_of
 from shotclock.steps.training import REFERENCE, TRAINING_IDS
+from shotclock.storage import Address
 
 _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
 _BATCH_ROWS = 131_072
@@ -180,7 +180,8 @@ def _reference(run: Run, version: registry.Version) -> pd.DataFrame:
     decided = registry.newest(run.project, "decision", tags={"after": version.number, "reference": "True"})
     if not decided:
         raise StoreError(f"{version.uri}: no decision left a reference for it; run {run.project}.training again")
-    return pd.read_parquet(registry.artifact(decided[0].info.run_id, REFERENCE))
+    rows: pd.DataFrame = storage.read_table(registry.artifact(decided[0].info.run_id, REFERENCE)).to_pandas()
+    return rows
 
 
 def newest_window(name: str, version: registry.Version) -> dict[str, Any]:
@@ -195,7 +196,7 @@ def newest_window(name: str, version: registry.Version) -> dict[str, Any]:
         if rows >= wanted:
             break
         kept.append(batch)
-        rows += _rows(Path(batch["predictions"]))
+        rows += _rows(storage.at(batch["predictions"]))
     if not kept:
         raise StoreError(f"{version.uri} has scored nothing yet; trigger {name}.inference first")
     return {
@@ -213,7 +214,7 @@ def scored_batches(name: str, version: registry.Version | None = None) -> list[d
     scorings = registry.newest(name, "application", tags=tags, most=_MOST_BATCHES)
     newest = {history.tag(run, "batch"): run for run in reversed(scorings)}
     batches = [_batch(newest[number]) for number in sorted(newest, key=int, reverse=True)]
-    return [batch for batch in batches if Path(batch["predictions"]).is_file()]
+    return [batch for batch in batches if storage.is_file(storage.at(batch["predictions"]))]
 
 
 def _batch(run: Any) -> dict[str, Any]:
@@ -231,12 +232,12 @@ def _origin(scored: dict[str, Any]) -> dict[str, Any]:
 
 
 def _files(batches: list[dict[str, Any]]) -> str:
-    return ", ".join(Path(batch["source"]).name for batch in batches)
+    return ", ".join(storage.at(batch["source"]).name for batch in batches)
 
 
 def window_rows(rules: Project, scored: dict[str, Any]) -> tuple[pa.Table, int]:
     """The window's predictions with their labels, at most about `drift.max_rows` of them, and how many rows there are."""
-    rows = sum(_rows(Path(batch["predictions"])) for batch in scored["batches"])
+    rows = sum(_rows(storage.at(batch["predictions"])) for batch in scored["batches"])
     share = min(1.0, rules.drift.max_rows / max(1, rows))
     parts = [_joined(rules, batch, share) for batch in scored["batches"]]
     return pa.concat_tables(parts, promote_options="permissive"), rows
@@ -251,7 +252,7 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
     for batch in scored_batches(name):
         if rows >= rules.retraining.recent_rows:
             break
-        share = min(1.0, _SPARE * rules.retraining.recent_rows / max(1, _rows(Path(batch["predictions"]))))
+        share = min(1.0, _SPARE * rules.retraining.recent_rows / max(1, _rows(storage.at(batch["predictions"]))))
         labelled = _joined(rules, batch, share).select(rules.columns.all)
         labelled = labelled.filter(pc.is_valid(labelled[rules.columns.target]))
         parts.append(labelled)
@@ -261,7 +262,7 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
     return pa.concat_tables(parts, promote_options="permissive"), len(parts)
 
 
-def _rows(path: Path) -> int:
+def _rows(path: Address) -> int:
     with storage.open_parquet(path) as file:
         return int(file.metadata.num_rows)
 
@@ -269,7 +270,7 @@ def _rows(path: Path) -> int:
 def _joined(rules: Project, batch: dict[str, Any], share: float) -> pa.Table:
     columns = rules.columns
     wanted = [columns.id, columns.time, *columns.features, "probability"]
-    predictions = _sampled(Path(batch["predictions"]), wanted, rules, share)
+    predictions = _sampled(storage.at(batch["predictions"]), wanted, rules, share)
     return windows.with_labels(predictions, _labels(rules, batch, share), columns.id, columns.target)
 
 
@@ -277,21 +278,27 @@ def _labels(rules: Project, batch: dict[str, Any], share: float) -> pa.Table:
     """Id and label, one row an id: of the scored file, and of the files of labels that came later; the latest counts."""
     columns = rules.columns
     wanted = [columns.id, columns.target]
-    later = sorted((settings().data / "raw" / rules.data.labels).glob("*.parquet")) if rules.data.labels else []
-    files = [*reversed(later), Path(batch["source"])]
+    files = [*reversed(_label_files(rules)), storage.at(batch["source"])]
     parts = [
         windows.labels(_sampled(path, wanted, rules, share), columns.target) for path in files if _has(path, wanted)
     ]
     return windows.first_of_each(pa.concat_tables(parts), columns.id) if parts else windows.no_labels(wanted)
 
 
-def _has(path: Path, wanted: list[str]) -> bool:
+def _label_files(rules: Project) -> list[Address]:
+    """The files of labels that came later than their rows, in the order of their names."""
+    if rules.data.labels is None:
+        return []
+    return storage.listing(storage.at(rules.data.labels, settings().data / "raw"), "*.parquet")
+
+
+def _has(path: Address, wanted: list[str]) -> bool:
     """Whether the file holds these columns: a batch may come without labels."""
     with storage.open_parquet(path) as file:
         return set(wanted) <= set(file.schema_arrow.names)
 
 
-def _sampled(path: Path, wanted: list[str], rules: Project, share: float) -> pa.Table:
+def _sampled(path: Address, wanted: list[str], rules: Project, share: float) -> pa.Table:
     with storage.open_parquet(path) as file:
         schema = pa.schema([file.schema_arrow.field(name) for name in wanted])
     batches = storage.read_batches(path, wanted, _BATCH_ROWS)

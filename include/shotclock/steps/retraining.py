@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from croniter import croniter
@@ -131,11 +130,11 @@ def collect(run: Run, plan: dict[str, Any]) -> dict[str, Any]:
 def split_recent(run: Run, collected: dict[str, Any]) -> dict[str, Any]:
     """Cut the recent rows by time into training, validation and holdout; join the older training rows to the first part."""
     rules, folder = project(run.project), folder_of(run)
-    recent = storage.read_table(Path(collected["recent"]))
+    recent = storage.read_table(storage.at(collected["recent"]))
     shares = rules.retraining.train_share, rules.retraining.validation_share
     parts = dict(zip(("train", "validation", "test"), prepare.split_by_time(recent, *shares), strict=True))
     champion = registry.require_champion(run.project)
-    older = storage.read_table(Path(champion.tags["shotclock.rows_path"]), rules.columns.all)
+    older = storage.read_table(storage.at(champion.tags["shotclock.rows_path"]), rules.columns.all)
     parts["all"] = prepare.joined(older, parts["train"], rules.columns)
     paths = {name: folder / f"{_FILES[name]}.parquet" for name in parts}
     for name, part in parts.items():
@@ -156,7 +155,7 @@ def split_recent(run: Run, collected: dict[str, Any]) -> dict[str, Any]:
         "window": collected["window"],
         "answers": collected["answers"],
         "synthetic": collected["synthetic"],
-        "sha256": storage.digest(Path(collected["recent"])),
+        "sha256": storage.digest(storage.at(collected["recent"])),
         "mlflow_run_id": record.id,
         "summary": text.table(("part", "rows"), [(_FILES[name], f"{count:,}") for name, count in rows.items()]),
     }

@@ -10,6 +10,7 @@ from shotclock import cutting, sources, storage
 from shotclock.config import project, settings
 from shotclock.cutting import Period
 from shotclock.errors import SourceError
+from shotclock.storage import Address
 
 _ROWS = 1 << 16  # read at a time
 _HELD = 1 << 20  # rows held before they are written: each part's rows of them are one row group
@@ -30,18 +31,13 @@ def split_history(name: str, by: Period = "season", into: str | None = None, fil
         ContractError: the time column is missing, or a time in it is missing or no date.
     """
     rules, raw = project(name), settings().data / "raw"
-    source = raw / file if file else sources.find(rules, "production", settings()).path
-    folder = raw / (into or rules.data.batches or name)
-    with storage.locked(folder.with_name(f".{folder.name}.lock")):
-        staging = folder / ".cutting"
-        storage.discard(staging)
-        try:
-            rows = _write_parts(source, rules.columns.time, by, staging)
-            _refuse_others(folder, staging, list(rows))
-            for part in sorted(rows):
-                (staging / _file(part)).replace(folder / _file(part))
-        finally:
-            storage.discard(staging)
+    source = storage.at(file, raw) if file else sources.find(rules, "production", settings()).path
+    folder = storage.at(into or rules.data.batches or name, raw)
+    with storage.locked(folder.with_name(f".{folder.name}.lock")), storage.filling(folder) as staging:
+        rows = _write_parts(source, rules.columns.time, by, staging)
+        _refuse_others(folder, staging, list(rows))
+        for part in sorted(rows):
+            storage.move(staging / _file(part), folder / _file(part))
     files = [{"file": _file(part), "rows": rows[part]} for part in sorted(rows)]
     total, span = sum(rows.values()), f"{files[0]['file']} to {files[-1]['file']}" if files else "none"
     summary = f"{total:,} rows of `{source}` in {len(files)} files by {by}, {span}, in `{folder}`"
@@ -52,13 +48,12 @@ def _file(part: str) -> str:
     return f"{part}.parquet"
 
 
-def _write_parts(source: Path, time: str, by: Period, folder: Path) -> dict[str, int]:
+def _write_parts(source: Address, time: str, by: Period, folder: Path) -> dict[str, int]:
     """Stream the file into one parquet file a part, below `folder`; the rows of each."""
     with storage.open_parquet(source) as file:
         schema = file.schema_arrow
     if time not in schema.names:
         raise SourceError(f"{source}: column '{time}' (columns.time) is missing; found {', '.join(schema.names)}")
-    folder.mkdir(parents=True)
     rows: dict[str, int] = {}
     writers: dict[str, pq.ParquetWriter] = {}
     try:
@@ -74,7 +69,7 @@ def _write_parts(source: Path, time: str, by: Period, folder: Path) -> dict[str,
     return rows
 
 
-def _tables(source: Path, schema: pa.Schema) -> "list[pa.Table] | Any":
+def _tables(source: Address, schema: pa.Schema) -> "list[pa.Table] | Any":
     """The file's rows in tables of about `_HELD` rows."""
     held: list[pa.RecordBatch] = []
     for batch in storage.read_batches(source, schema.names, _ROWS):
@@ -86,10 +81,10 @@ def _tables(source: Path, schema: pa.Schema) -> "list[pa.Table] | Any":
         yield pa.Table.from_batches(held).cast(schema)
 
 
-def _refuse_others(folder: Path, staging: Path, parts: list[str]) -> None:
+def _refuse_others(folder: Address, staging: Path, parts: list[str]) -> None:
     """A folder of batches is taken in whole: what is there already must be of this very cut."""
     wanted = {_file(part) for part in parts}
-    for found in sorted(folder.glob("*.parquet")):
+    for found in storage.listing(folder, "*.parquet"):
         if found.name not in wanted:
             raise SourceError(
                 f"{found}: found a file that is not of this cut, expected none in the folder but "

@@ -3,7 +3,6 @@
 import logging
 import pickle
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from shotclock.errors import ConfigError
 from shotclock.runs import Run
 from shotclock.steps import text
 from shotclock.steps.intake import folder_of
+from shotclock.storage import Address
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ TRAINING_IDS = "training_ids.parquet"
 def filter_rows(run: Run, source: dict[str, Any]) -> dict[str, Any]:
     """Keep the labelled rows and the columns that the model uses: `data_filtered.parquet`."""
     rules, target = project(run.project), folder_of(run) / "data_filtered.parquet"
-    rows = storage.read_table(Path(source["valid"]))
+    rows = storage.read_table(storage.at(source["valid"]))
     contract.require_both_classes(rows[rules.columns.target], rules.columns.target, source["path"])
     filtered = prepare.filter_labelled(rows, rules.columns)
     storage.write_table(filtered, target)
@@ -48,7 +48,7 @@ def split(run: Run, filtered: dict[str, Any], seed: int | None = None) -> dict[s
     """Cut the filtered rows into `base_train.parquet` and `base_test.parquet`, stratified; MLflow run `PreparacaoDados`."""
     rules, folder = project(run.project), folder_of(run)
     seed = rules.split.seed if seed is None else seed
-    table = storage.read_table(Path(filtered["path"]))
+    table = storage.read_table(storage.at(filtered["path"]))
     parts = prepare.split(table, rules.columns.target, test_share=rules.split.test_share, seed=seed)
     paths = folder / "base_train.parquet", folder / "base_test.parquet"
     for part, path in zip(parts, paths, strict=True):
@@ -110,7 +110,7 @@ def train(run: Run, candidate: dict[str, str], data: dict[str, Any], seed: int |
     seed = rules.training.seed if seed is None else seed
     rows = _frame(data[candidate["rows"]])
     parent = registry.find_run(run, "training").id
-    name, path = candidate["name"], Path(data[candidate["rows"]])
+    name, path = candidate["name"], storage.at(data[candidate["rows"]])
     try:
         with registry.tracked(run, f"train/{name}", name, kind="candidate", parent=parent) as record:
             trained = _fit(run, candidate["algorithm"], rows, seed)
@@ -181,7 +181,7 @@ def select(run: Run, trained: Iterable[dict[str, Any]]) -> dict[str, Any]:
     selection = training.select({name: item["score"]["log_loss"] for name, item in by_name.items()})
     winner, final = by_name[selection.winner], folder_of(run) / "modelo_final.pickle"
     with storage.replacing(final) as partial:
-        partial.write_bytes(Path(winner["model"]).read_bytes())
+        partial.write_bytes(storage.read(storage.at(winner["model"])))
     record = registry.find_run(run, "training")
     record.record(
         params={"winner": selection.winner},
@@ -212,7 +212,7 @@ def gate(run: Run, selection: dict[str, Any], data: dict[str, Any]) -> dict[str,
     holdout = holdout[_unseen(champion, selection, data, holdout[rules.columns.id])]
     features, labels = holdout[list(rules.columns.features)], holdout[rules.columns.target].to_numpy()
     scored = {
-        name: _probability(_read_pickle(Path(item["model"])), features)
+        name: _probability(_read_pickle(storage.at(item["model"])), features)
         for name, item in selection["candidates"].items()
     }
     old = _probability(champion.load(), features) if champion else None
@@ -257,19 +257,19 @@ def _opponent(run: Run, selection: dict[str, Any]) -> registry.Version | None:
     return registry.version(run.project, before) if before else None
 
 
-def _judged_on(run: Run, champion: registry.Version | None, data: dict[str, Any]) -> tuple[Path, str]:
+def _judged_on(run: Run, champion: registry.Version | None, data: dict[str, Any]) -> tuple[Address, str]:
     """The gate's rows, and whose regime they are of: the one that the champion serves.
 
     Once a champion was judged on production rows, a model from the training file must prove itself on those too: on its
     own test rows it would win, and lose in production.
     """
     if "recent" in data:
-        return Path(data["test"]), "production"
+        return storage.at(data["test"]), "production"
     wanted = {"after": champion.number, "reference": "True"} if champion else {}
     decided = registry.newest(run.project, "decision", tags=wanted) if champion else []
     if decided and history.tag(decided[0], "regime") == "production":
         return registry.artifact(decided[0].info.run_id, REFERENCE), "production"
-    return Path(data["test"]), "training"
+    return storage.at(data["test"]), "training"
 
 
 def _scores(holdout: pd.DataFrame, old: NDArray[Any] | None, new: NDArray[Any]) -> pa.Table:
@@ -297,13 +297,13 @@ def _unseen(
     champion: registry.Version | None, selection: dict[str, Any], data: dict[str, Any], ids: "pd.Series[Any]"
 ) -> NDArray[Any]:
     """Which holdout rows stand in neither model's training set, by id."""
-    trained_on = [_ids(Path(data[key]), ids.name) for key in ("train", "all", "validation") if key in data]
+    trained_on = [_ids(storage.at(data[key]), ids.name) for key in ("train", "all", "validation") if key in data]
     if champion is not None:
         trained_on.append(_ids(champion.artifact(TRAINING_IDS), ids.name))
     return gates.untouched(ids.to_numpy(), *trained_on)
 
 
-def _ids(path: Path, column: Any) -> NDArray[Any]:
+def _ids(path: Address, column: Any) -> NDArray[Any]:
     ids: NDArray[Any] = storage.read_table(path, [column])[column].to_numpy()
     return ids
 
@@ -363,7 +363,7 @@ def _install(run: Run, selection: dict[str, Any], decision: dict[str, Any], data
     """Register the challenger, and load it back in a fresh process, which gets ready meanwhile."""
     with registry.Verifier() as verifier:
         version = _register(run, selection, decision, data)
-        verifier.verify(version, Path(decision["scores"]))
+        verifier.verify(version, storage.at(decision["scores"]))
     return version
 
 
@@ -373,9 +373,9 @@ def _register(run: Run, selection: dict[str, Any], decision: dict[str, Any], dat
     trained_on = folder / TRAINING_IDS
     storage.write_table(_training_ids(run, selection, decision, data), trained_on)
     candidate = registry.Tracked(selection["mlflow_run_id"], registry.experiment_id(run.project))
-    for path in (trained_on, Path(selection["model"])):
+    for path in (trained_on, storage.at(selection["model"])):
         candidate.artifact(path)
-    scores = Path(decision["scores"])
+    scores = storage.at(decision["scores"])
     example = storage.read_table(scores).slice(0, 5).to_pandas()[list(rules.columns.features)]
     tags = {
         "algorithm": selection["winner"],
@@ -387,10 +387,10 @@ def _register(run: Run, selection: dict[str, Any], decision: dict[str, Any], dat
         "rows_path": data.get(
             "all", data["train"]
         ),  # all the rows there were, whichever of them this model learnt from
-        "model_sha256": storage.digest(Path(selection["model"])),
+        "model_sha256": storage.digest(storage.at(selection["model"])),
         "synthetic": data["synthetic"],
     }
-    model = _read_pickle(Path(selection["model"]))
+    model = _read_pickle(storage.at(selection["model"]))
     return registry.register(run, selection["mlflow_run_id"], model, example, tags=tags)
 
 
@@ -400,7 +400,7 @@ def _training_ids(run: Run, selection: dict[str, Any], decision: dict[str, Any],
     A recalibrated champion still holds the model that it was made of, and so all that this one had learnt from.
     """
     column = project(run.project).columns.id
-    paths = [Path(data[key]) for key in (selection["rows"], "validation") if key in data]
+    paths = [storage.at(data[key]) for key in (selection["rows"], "validation") if key in data]
     if selection["winner"] == RECALIBRATED:
         paths.append(registry.version(run.project, decision["champion"]).artifact(TRAINING_IDS))
     return windows.first_of_each(pa.concat_tables([storage.read_table(path, [column]) for path in paths]), column)
@@ -408,7 +408,7 @@ def _training_ids(run: Run, selection: dict[str, Any], decision: dict[str, Any],
 
 def _reference(
     run: Run, decision: dict[str, Any], data: dict[str, Any], version: registry.Version | None
-) -> Path | None:
+) -> Address | None:
     """The rows that the next windows are measured against, with the probabilities of the model that is now in service.
 
     After a first training these are the gate's rows. After a retraining it is the recent window that it was about. A
@@ -427,15 +427,15 @@ def _reference(
     return path
 
 
-def _frame(path: str | Path) -> pd.DataFrame:
-    frame: pd.DataFrame = storage.read_table(Path(path)).to_pandas()
+def _frame(path: str | Address) -> pd.DataFrame:
+    frame: pd.DataFrame = storage.read_table(storage.at(str(path))).to_pandas()
     return frame
 
 
-def _write_pickle(model: Pipeline, path: Path) -> None:
+def _write_pickle(model: Pipeline, path: Address) -> None:
     with storage.replacing(path) as partial:
         partial.write_bytes(pickle.dumps(model, protocol=5))
 
 
-def _read_pickle(path: Path) -> Pipeline:
-    return pickle.loads(path.read_bytes())
+def _read_pickle(path: Address) -> Pipeline:
+    return pickle.loads(storage.read(path))
