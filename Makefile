@@ -1,6 +1,6 @@
 # What a user calls. Each target is a line or two; what they do is written in include/launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up secrets test test-chaos lint clean lock bench
+.PHONY: help env data demo demo-history up serve secrets test test-chaos lint clean lock bench
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -12,10 +12,13 @@ endif
 ifdef MLFLOW_PORT
 export SHOTCLOCK_MLFLOW_PORT := $(MLFLOW_PORT)
 endif
+ifdef SERVING_PORT
+export SHOTCLOCK_SERVING_PORT := $(SERVING_PORT)
+endif
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
-	@echo 'Ports: make up PORT=8081 MLFLOW_PORT=5001; further settings: .env.example'
+	@echo 'Ports: make up PORT=8081 MLFLOW_PORT=5002 SERVING_PORT=5003; further settings: .env.example'
 
 env: # .venv, made from requirements.txt where it is missing or not what the file says
 	@include/launcher/bootstrap.sh
@@ -29,8 +32,11 @@ demo: data ## run the whole chain once: train, score, check for drift; then a su
 demo-history: data ## the years go by: the production rows season by season, a line for each
 	@$(run) launcher demo-history $(if $(PROJECT),--project $(PROJECT)) $(if $(BATCHES),--batches $(BATCHES))
 
-up: data ## Airflow and MLflow with their web pages, until Ctrl-C
+up: data ## Airflow and MLflow with their web pages, and the endpoint, until Ctrl-C
 	@$(run) launcher up
+
+serve: env ## the endpoint alone: the champion over HTTP, until Ctrl-C
+	@$(run) launcher serve $(if $(PROJECT),--project $(PROJECT)) $(if $(HOST),--host $(HOST))
 
 secrets: env ## passwords and keys for docker-compose.yaml, into .env: what is lacking, never what is there
 	@$(run) deployment.keys .env
@@ -48,8 +54,9 @@ lint: env ## style, types, and which way imports point
 	@$(run) mypy
 	@.venv/bin/lint-imports
 
-bench: data ## the same steps in plain Python and through Airflow, side by side
+bench: data ## steps in plain Python and through Airflow, endpoint and plain MLflow, side by side
 	@$(run) benchmarks.chain
+	@$(run) benchmarks.serving
 
 clean: ## remove what running left behind, and the environment; data/raw stays
 	@include/launcher/clean.sh

@@ -1,4 +1,4 @@
-"""The command line: `python -m launcher up|demo|demo-history|data`."""
+"""The command line: `python -m launcher up|serve|demo|demo-history|data`."""
 
 import argparse
 import os
@@ -11,7 +11,8 @@ from dotenv import load_dotenv
 from launcher.console import say, show
 from launcher.demo import PATIENCE, demo
 from launcher.demo_history import demo_history
-from launcher.layout import CHECKOUT, Layout
+from launcher.layout import CHECKOUT, LOOPBACK, Layout
+from launcher.serve import serve
 from launcher.signals import Stopped, stop_on_signals
 from launcher.up import up
 from shotclock.config import projects
@@ -38,7 +39,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="launcher", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("data", help="get every project's raw files")
-    up_ = commands.add_parser("up", help="Airflow and MLflow with their web pages, until Ctrl-C")
+    up_ = commands.add_parser("up", help="Airflow and MLflow with their web pages, and the endpoint, until Ctrl-C")
+    serve_ = commands.add_parser("serve", help="the endpoint alone, until Ctrl-C")
+    serve_.add_argument("--project", help="the one that /invocations is about; the first one if left out")
+    serve_.add_argument("--host", default=LOOPBACK, help="the address to listen on (%(default)s)")
     demo_ = commands.add_parser("demo", help="the whole chain of one project, once")
     history_ = commands.add_parser("demo-history", help="the production rows season by season, a line for each")
     history_.add_argument("--batches", type=int, metavar="N", help="only the first N seasons")
@@ -63,6 +67,8 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "demo-history":
         project = arguments.project or projects()[0].name
         return 0 if demo_history(project, arguments.batches, arguments.patience) else 1
+    if arguments.command == "serve":
+        serve(Layout.of(), arguments.project or projects()[0].name, arguments.host)
     layout = Layout.of(dags=arguments.dags)
     if arguments.command == "up":
         up(layout)

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from launcher.errors import LaunchError
 from shotclock.config import Settings, settings
@@ -13,6 +14,12 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 AIRFLOW_PORT = 8080
 MLFLOW_PORT = 5000
+SERVING_PORT = 5001
+_PORTS = {  # by setting: the field of `Layout`, and the default
+    "SHOTCLOCK_PORT": ("port", AIRFLOW_PORT),
+    "SHOTCLOCK_MLFLOW_PORT": ("mlflow_port", MLFLOW_PORT),
+    "SHOTCLOCK_SERVING_PORT": ("serving_port", SERVING_PORT),
+}
 
 
 @dataclass(frozen=True)
@@ -25,20 +32,20 @@ class Layout:
     config: Path = CHECKOUT / "config"
     port: int = AIRFLOW_PORT
     mlflow_port: int = MLFLOW_PORT
+    serving_port: int = SERVING_PORT
 
     @classmethod
     def of(cls, environment: Mapping[str, str] | None = None, dags: Path | None = None) -> Self:
-        """Read `SHOTCLOCK_PORT`, `SHOTCLOCK_MLFLOW_PORT` and the settings of the package.
+        """Read the ports (see `_PORTS`) and the settings of the package.
 
         Raises:
-            LaunchError: a port is not a port number, or both are the same.
+            LaunchError: a port is not a port number, or two are the same.
         """
         env = os.environ if environment is None else environment
-        port = _port(env, "SHOTCLOCK_PORT", AIRFLOW_PORT)
-        mlflow_port = _port(env, "SHOTCLOCK_MLFLOW_PORT", MLFLOW_PORT)
-        if port == mlflow_port:
-            raise LaunchError(f"SHOTCLOCK_PORT and SHOTCLOCK_MLFLOW_PORT: both are {port}; give each a port of its own")
-        return cls(settings(env), (dags or CHECKOUT / "dags").resolve(), port=port, mlflow_port=mlflow_port)
+        ports = {setting: _port(env, setting, default) for setting, (_, default) in _PORTS.items()}
+        _refuse_shared(ports)
+        named: dict[str, Any] = {field: ports[setting] for setting, (field, _) in _PORTS.items()}
+        return cls(settings(env), (dags or CHECKOUT / "dags").resolve(), **named)
 
     @property
     def var(self) -> Path:
@@ -73,6 +80,10 @@ class Layout:
         return f"http://{LOOPBACK}:{self.mlflow_port}"
 
     @property
+    def serving_address(self) -> str:
+        return f"http://{LOOPBACK}:{self.serving_port}"
+
+    @property
     def store(self) -> Path | None:
         """The MLflow database, where it is a file of this machine."""
         uri = self.settings.tracking_uri
@@ -83,6 +94,12 @@ class Layout:
         for folder in (self.airflow, self.logs, self.task_logs):
             folder.mkdir(parents=True, exist_ok=True)
         self.airflow.chmod(0o700)
+
+
+def _refuse_shared(ports: Mapping[str, int]) -> None:
+    for first, second in combinations(ports, 2):
+        if ports[first] == ports[second]:
+            raise LaunchError(f"{first} and {second}: both are {ports[first]}; give each a port of its own")
 
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -59,9 +59,17 @@ def wait_for_dags(stack: Stack, api: Api, project: str) -> list[str]:
 
 def wait_for_mlflow(stack: Stack) -> None:
     """Wait until the MLflow server answers."""
-    address = f"http://{LOOPBACK}:{stack.layout.mlflow_port}/health"
+    _wait_for_answer(stack, "MLflow", f"http://{LOOPBACK}:{stack.layout.mlflow_port}/health")
+
+
+def wait_for_endpoint(stack: Stack) -> None:
+    """Wait until the endpoint answers, with or without a champion."""
+    _wait_for_answer(stack, "the endpoint", f"{stack.layout.serving_address}/")
+
+
+def _wait_for_answer(stack: Stack, what: str, address: str) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    _wait(stack, "MLflow", lambda: _answers(opener, address))
+    _wait(stack, what, lambda: _answers(opener, address))
 
 
 def refuse_import_errors(api: Api) -> None:

@@ -29,5 +29,10 @@ def mlflow_service(layout: Layout) -> Service:
     return Service("mlflow", (*command, *store, "--default-artifact-root", layout.settings.artifacts))
 
 
+def serving_service(layout: Layout) -> Service:
+    """The endpoint: each project's champion, exchanged while it answers."""
+    return Service("serving", (sys.executable, "-m", "shotclock.serving", "--port", str(layout.serving_port)))
+
+
 def _airflow(name: str, *options: str) -> Service:
     return Service(name, (sys.executable, "-m", "airflow", name, *options))

@@ -14,7 +14,7 @@ from launcher.errors import LaunchError
 from launcher.guardian import Guardian
 from launcher.layout import Layout
 from launcher.preparation import prepare, tail
-from launcher.services import Service, airflow_services, mlflow_service
+from launcher.services import Service, airflow_services, mlflow_service, serving_service
 from launcher.signals import undisturbed
 
 _TAIL = 25
@@ -65,7 +65,7 @@ class Stack:
 
 
 @contextmanager
-def running(layout: Layout, *, mlflow: bool = False) -> Iterator[Stack]:
+def running(layout: Layout, *, mlflow: bool = False, serving: bool = False) -> Iterator[Stack]:
     """Start a stack, and end all of it on the way out; a guardian does so if this process cannot.
 
     Raises:
@@ -75,13 +75,17 @@ def running(layout: Layout, *, mlflow: bool = False) -> Iterator[Stack]:
     name = uuid.uuid4().hex
     with lock.only_one(layout.lock, name) as before:
         _end_leftovers(before)
-        _check_ports(layout, mlflow=mlflow)
+        _check_ports(layout, mlflow=mlflow, serving=serving)
         env = airflow_environment(layout, credentials.keys(layout.airflow))
         stack = Stack(layout, name, credentials.login(layout.airflow), env)
         guardian = Guardian(name, layout.logs / "guardian.log")
         try:
             prepare(layout, stack.spawn)
-            stack.start([*airflow_services(), *([mlflow_service(layout)] if mlflow else [])])
+            stack.start(airflow_services())
+            if mlflow:
+                stack.start([mlflow_service(layout)])
+            if serving:
+                stack.start([serving_service(layout)])
             yield stack
         finally:
             with undisturbed():
@@ -96,10 +100,12 @@ def _end_leftovers(before: str | None) -> None:
         say(f"ended {ended} processes that an earlier start had left behind")
 
 
-def _check_ports(layout: Layout, *, mlflow: bool) -> None:
+def _check_ports(layout: Layout, *, mlflow: bool, serving: bool) -> None:
     ports.check_free("Airflow UI", layout.port, "SHOTCLOCK_PORT")
     if mlflow:
         ports.check_free("MLflow UI", layout.mlflow_port, "SHOTCLOCK_MLFLOW_PORT")
+    if serving:
+        ports.check_free("endpoint", layout.serving_port, "SHOTCLOCK_SERVING_PORT")
 
 
 def _how(code: int) -> str:

@@ -1,11 +1,11 @@
-"""`up`: Airflow and MLflow with their web pages, until Ctrl-C."""
+"""`up`: Airflow and MLflow with their web pages, and the endpoint, until Ctrl-C."""
 
 import time
 
 from launcher.api import Api
 from launcher.console import say, show
 from launcher.layout import LOOPBACK, Layout
-from launcher.readiness import wait_for_airflow, wait_for_mlflow
+from launcher.readiness import wait_for_airflow, wait_for_endpoint, wait_for_mlflow
 from launcher.stack import Stack, running
 
 _PAUSE = 0.5
@@ -18,11 +18,12 @@ def up(layout: Layout) -> None:
         LaunchError: something did not start, or died.
     """
     own_store = layout.store is not None  # a server elsewhere has pages of its own
-    with running(layout, mlflow=own_store) as stack:
+    with running(layout, mlflow=own_store, serving=True) as stack:
         wait_for_airflow(stack, Api(layout.address, stack.login))
         say("Airflow is up")
         if own_store:
             wait_for_mlflow(stack)
+        wait_for_endpoint(stack)
         show(_welcome(stack))
         while True:
             stack.check()
@@ -36,6 +37,7 @@ def _welcome(stack: Stack) -> str:
   Airflow   {layout.address}
             user {stack.login.user}, password {stack.login.password}
   MLflow    {mlflow}
+  endpoint  {layout.serving_address}
   data      {layout.settings.data}
   logs      {layout.logs}
 

@@ -302,6 +302,11 @@ def projects(folder: Path | None = None) -> list[Project]:
     return [load_project(path) for path in sorted((folder or settings().projects).glob("*.yaml"))]
 
 
+def project_names(folder: Path | None = None) -> list[str]:
+    """What the project files are called, in order, whatever is in them."""
+    return sorted(path.stem for path in (folder or settings().projects).glob("*.yaml"))
+
+
 def usable_projects(name: str = "*", folder: Path | None = None) -> tuple[list[Project], list[ConfigError]]:
     """The projects whose files can be used, in the order of their names, and what is wrong with each of the others.
 

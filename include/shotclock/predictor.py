@@ -38,16 +38,24 @@ def predictor(model: Any, features: list[str], version: str) -> Predictor:
             another order of them.
     """
     _check_model(model, features, version)
-    nameless = copy.deepcopy(model)
-    parts = list(_parts(nameless, set()))
-    if any(_needs_frame(part) for part in parts):
+    nameless = without_names(model)
+    if nameless is None:
         log.info(
             "model version %s reads columns by name: its rows are scored through DataFrames, which is slower", version
         )
         return lambda rows: _through_frame(model, rows.select(features))
+    return lambda rows: _through_matrix(nameless, rows.select(features))
+
+
+def without_names(model: Any) -> Any | None:
+    """A copy of the model that takes matrices and warns of nothing; None where a part of it reads columns by name."""
+    nameless = copy.deepcopy(model)
+    parts = list(_parts(nameless, set()))
+    if any(_needs_frame(part) for part in parts):
+        return None
     for part in parts:
         vars(part).pop("feature_names_in_", None)
-    return lambda rows: _through_matrix(nameless, rows.select(features))
+    return nameless
 
 
 def _check_model(model: Any, features: list[str], version: str) -> None:

@@ -4,12 +4,14 @@ Runs are found by the key of the step that made them, so a task that is tried ag
 making a second one. A project is one experiment and one registered model, both called as the project.
 """
 
+import hashlib
 import json
 import logging
 import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -21,6 +23,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
+import mlflow.artifacts
 import mlflow.sklearn
 import pandas as pd
 from mlflow import MlflowClient
@@ -59,6 +62,9 @@ _KEPT_TAGS = (
     _PARENT,
 )
 _DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
+_STORED = _TAG + "stored_sha256"  # a version's tag: the digest of the files that the model was stored as
+_EXAMPLE = "serving_input_example.json"
+_ADDED_LATER = {"registered_model_meta"}  # MLflow writes it beside a model whenever somebody downloads that
 
 
 def prepare_store() -> None:
@@ -90,9 +96,7 @@ def warm_up() -> None:
     Connections must not cross a fork, so they are closed again. A store behind HTTP has nothing to prepare, and one that
     does not exist yet is left alone.
     """
-    uri = settings().tracking_uri
-    database = make_url(uri).database if not uri.startswith("http") else None
-    if database is None or (uri.startswith("sqlite:") and not Path(database).exists()):
+    if settings().tracking_uri.startswith("http") or not store_exists():
         return
     client = _client()
     client.get_experiment_by_name(_NOBODY)
@@ -102,6 +106,12 @@ def warm_up() -> None:
     client.search_model_versions(f"name = '{_NOBODY}' and run_id = '{_NOBODY}'")
     for store in (client._tracking_client.store, client._get_registry_client().store):
         store.engine.dispose()
+
+
+def store_exists() -> bool:
+    """Whether there is a store to ask. An SQLite file that is not there yet is left to whoever prepares it."""
+    uri = settings().tracking_uri
+    return not uri.startswith("sqlite:") or Path(make_url(uri).database or "").is_file()
 
 
 def _client() -> MlflowClient:
@@ -271,9 +281,29 @@ class Version:
     def uri(self) -> str:
         return f"models:/{self.project}/{self.number}"
 
+    @property
+    def digest(self) -> str | None:
+        """The sha256 of the files that the model was stored as; None for a version that was not registered by Shotclock."""
+        return self.tags.get(_STORED)
+
     def load(self) -> Pipeline:
-        """The bare scikit-learn pipeline."""
-        return load_model(self.uri)
+        """The bare scikit-learn pipeline.
+
+        Raises:
+            StoreError: the stored files are missing, or are not those that were registered.
+        """
+        return load_model(self.uri, self.digest)
+
+    def example(self) -> bytes:
+        """The input example, as a request to MLflow's scoring server: JSON.
+
+        Raises:
+            StoreError: see `load`; or the model was stored without an example.
+        """
+        with _files(self.uri, self.digest) as folder:
+            if not (folder / _EXAMPLE).is_file():
+                raise StoreError(f"{self.uri}: stored without an input example to try it on; register it with one")
+            return (folder / _EXAMPLE).read_bytes()
 
     def artifact(self, name: str) -> Address:
         """The address of a file that was stored with this version's training run."""
@@ -299,10 +329,52 @@ def artifact(run_id: str, name: str) -> Address:
     return found
 
 
-def load_model(uri: str, store: str | None = None) -> Pipeline:
-    """The bare scikit-learn pipeline behind a `models:/` address."""
+def load_model(uri: str, digest: str | None, store: str | None = None) -> Pipeline:
+    """The bare scikit-learn pipeline behind a `models:/` address.
+
+    Args:
+        digest: of the files that were registered; None loads whatever is there.
+
+    Raises:
+        StoreError: the stored files are missing, or have another digest.
+    """
+    with _files(uri, digest, store) as folder:
+        return mlflow.sklearn.load_model(str(folder))
+
+
+@contextmanager
+def _files(uri: str, digest: str | None, store: str | None = None) -> Iterator[Path]:
+    """A copy of a stored model's files, checked, for the length of a block: what was checked is what is read."""
+    with _copy(uri, store) as folder:
+        found = _digest(folder)
+        if digest is None:
+            log.warning("%s was registered without a digest: nobody can tell whether its files were changed", uri)
+        elif found != digest:
+            raise StoreError(
+                f"{uri}: the stored files have sha256 {found}, registered were {digest}: somebody changed them, so the "
+                "model is not loaded; restore them, or train and promote again"
+            )
+        yield folder
+
+
+@contextmanager
+def _copy(uri: str, store: str | None = None) -> Iterator[Path]:
     mlflow.set_tracking_uri(store or settings().tracking_uri)
-    return mlflow.sklearn.load_model(uri)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            copy = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
+        except (MlflowException, OSError) as error:
+            raise StoreError(f"{uri}: its files cannot be read from MLflow: {error}") from error
+        if not any(copy.iterdir()):
+            raise StoreError(f"{uri}: its files are gone from MLflow; restore them, or train and promote again")
+        yield copy
+
+
+def _digest(folder: Path) -> str:
+    """One sha256 of the names and bytes of all files of a stored model."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _ADDED_LATER)
+    listed = "".join(f"{storage.digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
 
 
 def _version(found: ModelVersion) -> Version:
@@ -368,7 +440,8 @@ def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, *, t
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    named = {_TAG + name: str(value) for name, value in tags.items()}
+    with _copy(address) as folder:
+        named = {_TAG + name: str(value) for name, value in tags.items()} | {_STORED: _digest(folder)}
     made = client.create_model_version(run.project, address, run_id, tags=named, model_id=model_id)
     return _version(made)
 
@@ -431,7 +504,7 @@ class Verifier:
         Raises:
             StoreError: the model cannot be loaded, or a probability differs by more than `tolerance`.
         """
-        asked = {"model": version.uri, "rows": str(rows), "store": settings().tracking_uri}
+        asked = {"model": version.uri, "digest": version.digest, "rows": str(rows), "store": settings().tracking_uri}
         answer, errors = self._process.communicate(json.dumps(asked) + "\n")
         if self._process.returncode != 0:
             raise StoreError(f"{version.uri}: cannot be loaded back, the alias stays where it is: {errors[-2000:]}")

@@ -1,5 +1,7 @@
 """MLflow: runs that a second try goes on with, models, and the aliases that say which one serves."""
 
+import json
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -189,6 +191,43 @@ def test_a_model_that_was_stored_by_half_is_stored_again(store, monkeypatch):
     (stored,) = store.search_logged_models([registry.experiment_id("shots")])
     assert store.get_model_version("shots", version.number).source == stored.model_uri
     np.testing.assert_array_equal(version.load().predict(ROWS), model().predict(ROWS))
+
+
+def test_a_model_whose_files_are_not_those_that_were_registered_is_not_loaded(store):
+    version = registered()
+    source = store.get_model_version("shots", version.number).source
+    location = store.get_logged_model(source.removeprefix("models:/")).artifact_location
+    folder = Path(location.removeprefix("file://"))
+    for path in sorted(folder.iterdir()):
+        before = path.read_bytes()
+        path.write_bytes(before + b"\n")
+        with pytest.raises(StoreError, match=r"models:/shots/1: the stored files have sha256 \w{64}, registered were"):
+            version.load()
+        path.write_bytes(before)
+    version.load()
+    (folder / "more.py").write_text("")
+    with pytest.raises(StoreError, match="the model is not loaded"):
+        version.load()
+
+
+def test_a_version_that_somebody_else_registered_is_loaded_with_a_warning(store, caplog):
+    source = registered()
+    made = store.create_model_version("shots", store.get_model_version("shots", source.number).source)
+    other = registry.version("shots", made.version)
+    np.testing.assert_array_equal(other.load().predict(ROWS), model().predict(ROWS))
+    assert "models:/shots/2 was registered without a digest" in caplog.text
+
+
+def test_the_input_example_is_a_request_to_the_endpoint(store):
+    found = json.loads(registered().example())
+    assert found == {"dataframe_split": {"columns": ["near", "late"], "data": ROWS.astype(float).values.tolist()}}
+
+
+def test_a_version_whose_files_are_gone_is_named(store):
+    version = registered()
+    shutil.rmtree(settings().artifacts)
+    with pytest.raises(StoreError, match="models:/shots/1: its files are gone from MLflow"):
+        version.load()
 
 
 def test_without_a_promotion_there_is_no_champion(store):

@@ -1,0 +1,190 @@
+"""MLflow's scoring protocol: a request's body in, a matrix of the model's features out, and the answer as JSON.
+
+It takes what MLflow's own scoring server takes, and converts it the same way. It goes from JSON to the matrix without a
+DataFrame in between, which is most of the time of a small request, and its refusals name the column and the row.
+"""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shotclock.errors import ContractError, ShotclockError
+
+Floats = NDArray[np.float64]
+
+JSON = "application/json"
+CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
+_SPLIT_KEYS = {"columns", "data", "index"}
+
+
+class MediaTypeError(ShotclockError):
+    """A request whose content type the protocol does not know."""
+
+
+def media_type(header: str | None) -> str:
+    """The content type of a request, without its parameters.
+
+    Raises:
+        MediaTypeError: it is none that the protocol knows, or not in UTF-8.
+    """
+    kind, *parameters = [part.strip().lower() for part in (header or "").split(";")]
+    if kind not in (JSON, CSV, PARQUET):
+        raise MediaTypeError(f"content type: found '{header or 'none'}', allowed: {JSON}, {CSV}, {PARQUET}")
+    strange = [part for part in parameters if part and part not in ("charset=utf-8", 'charset="utf-8"')]
+    if strange:
+        raise MediaTypeError(f"content type: found '{'; '.join(strange)}', allowed: charset=utf-8, or nothing")
+    return kind
+
+
+def matrix(body: bytes, kind: str, features: Sequence[str]) -> Floats:
+    """The rows of a request, shape (rows, features), columns in the order of `features`. Other columns are ignored.
+
+    Args:
+        kind: a media type, as `media_type` gives it.
+
+    Raises:
+        ContractError: the body cannot be read; a column is missing or there twice; a value is missing, infinite or no
+            number; or there are no rows. The message names the column and the row (0 is the first).
+    """
+    if kind == JSON:
+        return _from_json(body, features)
+    return _of_columns(_frame(body, kind), features)
+
+
+def answer(probabilities: Floats, version: str) -> bytes:
+    """MLflow's answer, with the version that gave it as a second field.
+
+    Args:
+        probabilities: of the labels 0 and 1, shape (rows, 2).
+    """
+    return json.dumps({"predictions": probabilities.tolist(), "model_version": version}).encode()
+
+
+def _from_json(body: bytes, features: Sequence[str]) -> Floats:
+    try:
+        request = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ContractError(f"the body is not valid JSON: {error}") from error
+    given = [name for name in FORMATS if name in request] if isinstance(request, dict) else []
+    if len(given) != 1:
+        found = " and ".join(given) or (f"the keys {_listed(request)}" if isinstance(request, dict) else _kind(request))
+        raise ContractError(f"the body: found {found}, expected a JSON object with exactly one of {', '.join(FORMATS)}")
+    name = given[0]
+    rows = request[name]
+    if name == "dataframe_split":
+        return _from_split(rows, features)
+    if name == "inputs" and isinstance(rows, dict):
+        values = {key: value if isinstance(value, list) else [value] for key, value in rows.items()}
+        return _of_columns(values, features)
+    return _from_records(rows, name, features)
+
+
+def _from_split(given: Any, features: Sequence[str]) -> Floats:
+    if not isinstance(given, dict) or "data" not in given or set(given) - _SPLIT_KEYS:
+        found = f"the keys {_listed(given)}" if isinstance(given, dict) else _kind(given)
+        raise ContractError(f"dataframe_split: found {found}, expected an object of columns, data and perhaps index")
+    columns, rows = given.get("columns"), given["data"]
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        raise ContractError("dataframe_split: columns and data must be lists: the names, and a list for each row")
+    _require(columns, features)
+    for number, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != len(columns):
+            found = f"{len(row)} values" if isinstance(row, list) else _kind(row)
+            raise ContractError(f"dataframe_split: row {number} is {found}, expected a list of {len(columns)} values")
+    places = [columns.index(name) for name in features]
+    if places != list(range(len(columns))):
+        rows = [[row[place] for place in places] for row in rows]
+    return _converted(rows, features)
+
+
+def _from_records(rows: Any, name: str, features: Sequence[str]) -> Floats:
+    if not isinstance(rows, list):
+        raise ContractError(f"{name}: found {_kind(rows)}, expected a list of records")
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise ContractError(
+                f"{name}: row {number} is {_kind(row)}, expected a record with the columns {', '.join(features)}"
+            )
+        if not row.keys() >= set(features):
+            _require(list(row), features, f" in row {number}")
+    return _converted([[row[name] for name in features] for row in rows], features)
+
+
+def _frame(body: bytes, kind: str) -> pd.DataFrame:
+    try:
+        return pd.read_csv(io.StringIO(body.decode())) if kind == CSV else pd.read_parquet(io.BytesIO(body))
+    except (
+        ValueError,
+        OSError,
+    ) as error:  # what the parsers of pandas and of pyarrow raise are ValueErrors and OSErrors
+        raise ContractError(f"the body is not valid {kind}: {error}") from error
+
+
+def _of_columns(columns: Mapping[str, Any] | pd.DataFrame, features: Sequence[str]) -> Floats:
+    _require(list(columns), features)
+    lengths = {name: len(columns[name]) for name in features}
+    if len(set(lengths.values())) > 1:
+        raise ContractError(f"the columns have different lengths: {lengths}")
+    return _converted(list(zip(*(columns[name] for name in features), strict=True)), features)
+
+
+def _require(columns: Sequence[Any], features: Sequence[str], where: str = "") -> None:
+    missing = [name for name in features if name not in columns]
+    if missing:
+        others = [name for name in columns if name not in features]
+        found = f"; found instead {_listed(others)}" if others else ""
+        raise ContractError(f"missing column {_listed(missing)}{where}{found}: the model needs {', '.join(features)}")
+    twice = [name for name in features if list(columns).count(name) > 1]
+    if twice:
+        raise ContractError(f"column {_listed(twice)} is there twice")
+
+
+def _converted(rows: Sequence[Sequence[Any]], features: Sequence[str]) -> Floats:
+    """As pandas converts: a bool and a text that is a number are numbers."""
+    if not rows:
+        raise ContractError("no rows: send at least one")
+    try:
+        found = np.asarray(rows, dtype=np.float64, order="F")
+    except (ValueError, TypeError, OverflowError):
+        found = None
+    if found is None or found.ndim != 2 or not np.isfinite(found).all():
+        raise _worst(rows, features)
+    return found
+
+
+def _worst(rows: Sequence[Sequence[Any]], features: Sequence[str]) -> ContractError:
+    """The first value that cannot be used, by column and row."""
+    for name, values in zip(features, zip(*rows, strict=True), strict=True):
+        for number, value in enumerate(values):
+            if not _is_number(value):
+                return ContractError(f"column '{name}': row {number} is {_shown(value)}, expected a number")
+    return ContractError("the rows cannot be made a table of numbers")
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return np.ndim(value) == 0 and bool(np.isfinite(np.float64(value)))
+    except (ValueError, TypeError, OverflowError):
+        return False
+
+
+def _shown(value: Any) -> str:
+    text = "null" if value is None else json.dumps(value, default=str)
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", str: "a text", type(None): "null"}
+    return names.get(type(value), f"the value {_shown(value)}")
+
+
+def _listed(names: Any) -> str:
+    shown = [f"'{_shown(name).strip(chr(34))}'" for name in list(names)[:20]]
+    return ", ".join(shown) or "none"

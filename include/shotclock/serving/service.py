@@ -1,0 +1,177 @@
+"""Which version answers for each project, and how a promotion is taken over: load, try, and only then exchange.
+
+A thread of its own asks the store. Requests never wait for it: they take the version that stands there when they come.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shotclock import registry
+from shotclock.config import project_names
+from shotclock.errors import StoreError
+from shotclock.predictor import without_names
+from shotclock.serving import protocol
+
+log = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+POLL = 1.0  # seconds between two looks at the store,
+_SHARE = (
+    20  # or this many times the processor time that a look took: many projects must not keep a core busy with looking
+)
+_AGAIN = 30.0  # seconds until a version that could not be taken over is tried again: its store may have been away
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A version that answers.
+
+    Attributes:
+        features: the columns that it needs, in the order in which it was trained.
+        example: a row that it was tried on, one value for each feature.
+        since: when it began to answer, in seconds since 1970.
+    """
+
+    version: registry.Version
+    features: tuple[str, ...]
+    predict: Callable[[Floats], Floats]
+    example: tuple[float, ...]
+    since: float = field(default_factory=time.time)
+
+    def respond(self, body: bytes, kind: str) -> bytes:
+        """The answer to a request. Safe in threads.
+
+        Raises:
+            ContractError: see `protocol.matrix`.
+        """
+        return protocol.answer(self.predict(protocol.matrix(body, kind, self.features)), self.version.number)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A champion that could not be taken over, why, and when it is tried again (on the monotonic clock)."""
+
+    number: str
+    reason: str
+    again: float
+
+
+def load(version: registry.Version) -> Loaded:
+    """Load a version and try it on its input example.
+
+    Raises:
+        StoreError: its files are not those that were registered, or it gives no probabilities.
+    """
+    model = version.load()
+    features = tuple(str(name) for name in getattr(model, "feature_names_in_", ()))
+    predict = _predictor(model, features)
+    example = protocol.matrix(version.example(), protocol.JSON, features)
+    found = predict(example)
+    if found.shape != (len(example), 2) or not np.allclose(found.sum(axis=1), 1) or not (found >= 0).all():
+        raise StoreError(f"{version.uri}: gives no probabilities of two labels for its own input example")
+    return Loaded(version, features, predict, tuple(example[0].tolist()))
+
+
+def _predictor(model: Any, features: tuple[str, ...]) -> Callable[[Floats], Floats]:
+    nameless = without_names(model)
+    if nameless is not None:
+        return lambda rows: np.asarray(nameless.predict_proba(rows))
+    return lambda rows: np.asarray(model.predict_proba(pd.DataFrame(rows, columns=list(features))))
+
+
+class Served:
+    """One project's place: the version that answers, and what is known of the next one."""
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        self.current: Loaded | None = None
+        self.refused: Refused | None = None
+
+    def look(self) -> None:
+        """Take the champion over, if it is another one than the version that answers.
+
+        Raises:
+            Exception: whatever the store raises when it cannot be asked.
+        """
+        champion = registry.champion(self.project)
+        if champion is None:  # nothing was promoted yet; or the alias was removed, and the last version goes on
+            return
+        if self.current is not None and champion.number == self.current.version.number:
+            self.refused = None
+            return
+        if self.refused and champion.number == self.refused.number and time.monotonic() < self.refused.again:
+            return
+        self._take_over(champion)
+
+    def _take_over(self, champion: registry.Version) -> None:
+        before = self.current.version.uri if self.current else "nothing"
+        try:
+            loaded = load(champion)
+        except Exception as error:  # noqa: BLE001  (whatever is wrong with the new version, the old one goes on)
+            self.refused = Refused(champion.number, str(error), time.monotonic() + _AGAIN)
+            log.error("%s is not taken over, %s goes on answering: %s", champion.uri, before, error)
+            return
+        self.current, self.refused = loaded, None
+        log.info("%s answers, before it %s", champion.uri, before)
+
+
+class Service:
+    """All projects, and the thread that looks after them. To be used as a context."""
+
+    def __init__(self, default: str) -> None:
+        self.default = Served(default)
+        self.trouble: str | None = None
+        """Why the store could not be asked at the last look."""
+        self._served = {default: self.default}
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
+
+    def __enter__(self) -> "Service":
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._watcher.join()
+
+    def served(self, project: str | None = None) -> Served | None:
+        """The place of a project, by default that of the default one; None for a project that does not exist."""
+        return self._served.get(project) if project else self.default
+
+    def all(self) -> list[Served]:
+        return [self._served[name] for name in sorted(self._served)]
+
+    def look(self) -> None:
+        """Ask the store once about every project."""
+        for name in project_names():
+            self._served.setdefault(name, Served(name))
+        try:
+            if registry.store_exists():
+                for served in self.all():
+                    served.look()
+            self._note(None)
+        except Exception as error:  # noqa: BLE001  (a store that is away for a while must not end the service)
+            self._note(f"{type(error).__name__}: {error}")
+
+    def _note(self, trouble: str | None) -> None:
+        """Keep what is wrong with the store, and say it once when that changes."""
+        if trouble and not self.trouble:
+            log.error("the store cannot be asked; what was loaded goes on answering: %s", trouble)
+        if self.trouble and not trouble:
+            log.info("the store can be asked again")
+        self.trouble = trouble
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            spent = time.thread_time()
+            self.look()
+            self._ended.wait(max(POLL, _SHARE * (time.thread_time() - spent)))

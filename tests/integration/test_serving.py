@@ -1,0 +1,180 @@
+"""The endpoint as a process of its own: promotions while it is asked, a version that is broken, and plain MLflow beside it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from shotclock import registry
+from shotclock.config import settings
+
+SHOT = {"lat": 34.0, "lon": -118.2, "minutes_remaining": 3, "period": 1, "playoffs": 0, "shot_distance": 24}
+BODY = json.dumps({"dataframe_records": [SHOT]})
+LIMIT = 60.0
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A server that was started, and a client of it."""
+
+    def __init__(self, command, port, log, environment):
+        self.port, self.log = port, log
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(command, stdout=out, stderr=out, env=environment, start_new_session=True)
+
+    def ask(self, path="/invocations", connection=None):
+        """Status, headers and body of one request."""
+        client = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        client.request(
+            "POST" if path == "/invocations" else "GET",
+            path,
+            BODY if path == "/invocations" else None,
+            {"Content-Type": "application/json"},
+        )
+        told = client.getresponse()
+        return told.status, told.headers, told.read()
+
+    def wait_until(self, holds):
+        until = time.monotonic() + LIMIT
+        while True:
+            try:
+                if holds():
+                    return
+            except OSError:  # it does not listen yet
+                pass
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < until, self.log.read_text()
+            time.sleep(0.05)
+
+    def version(self):
+        return self.ask("/ping")[1]["X-Model-Version"]
+
+    def end(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def started(tmp_path):
+    """`started(command, port)`: a server, ended with the test."""
+    running = []
+
+    def start(command, port, **environment):
+        log = tmp_path / f"{len(running)}.log"
+        running.append(Process(command, port, log, {**os.environ, **environment}))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.end()
+
+
+@pytest.fixture
+def endpoint(at, started):
+    """`make serve` on the project `shots` with two versions, of which the second is the champion."""
+    at("rested")
+    port = free_port()
+    server = started([sys.executable, "-m", "launcher", "serve"], port, SHOTCLOCK_SERVING_PORT=str(port))
+    server.wait_until(lambda: server.ask("/ping")[0] == 200)
+    return server
+
+
+def promote(number):
+    champion = registry.require_champion("shots")
+    registry.promote(registry.version("shots", number), expected=champion.number)
+
+
+class Load(threading.Thread):
+    """Asks over one connection without a pause, and keeps what it got."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.server, self.ended, self.got, self.failed = server, threading.Event(), [], []
+
+    def run(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=30)
+        while not self.ended.is_set():
+            try:
+                status, headers, body = self.server.ask(connection=connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(repr(error))
+                return
+            told = json.loads(body)
+            if status != 200 or told["model_version"] != headers["X-Model-Version"]:
+                self.failed.append((status, body))
+                continue
+            self.got.append((told["model_version"], json.dumps(told["predictions"])))
+
+
+def test_promotions_under_load_are_taken_over_without_a_failed_request(endpoint):
+    load = [Load(endpoint) for _ in range(4)]
+    for client in load:
+        client.start()
+    for number in ("1", "2", "1", "2"):
+        promote(number)
+        endpoint.wait_until(lambda number=number: endpoint.version() == number)
+    for client in load:
+        client.ended.set()
+        client.join()
+    assert [client.failed for client in load] == [[]] * 4
+    answers = {answer for client in load for answer in client.got}
+    assert {version for version, _ in answers} == {"1", "2"}
+    assert len(answers) == 2  # each version always said the same
+
+
+def test_a_broken_version_leaves_the_old_one_serving_and_the_log_says_so(endpoint):
+    folder = stored("1")
+    (folder / "model.skops").write_bytes(b"broken")
+    promote("1")
+    endpoint.wait_until(lambda: json.loads(endpoint.ask("/health")[2])["refused"])
+    health = json.loads(endpoint.ask("/health")[2])
+    assert (health["status"], health["model_version"], health["refused"]["model_version"]) == (
+        "champion refused",
+        "2",
+        "1",
+    )
+    assert endpoint.ask()[0] == 200 and endpoint.version() == "2"
+    log = endpoint.log.read_text()
+    assert "models:/shots/1 is not taken over, models:/shots/2 goes on answering" in log
+    assert "registered were" in log
+    assert endpoint.end() == -signal.SIGTERM  # after it has answered what had come
+
+
+def stored(number):
+    client = MlflowClient(settings().tracking_uri)
+    source = client.get_model_version("shots", number).source
+    return Path(client.get_logged_model(source.removeprefix("models:/")).artifact_location.removeprefix("file://"))
+
+
+def test_a_port_in_use_is_reported_by_name(endpoint):
+    command = [sys.executable, "-m", "launcher", "serve"]
+    environment = {**os.environ, "SHOTCLOCK_SERVING_PORT": str(endpoint.port)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT, check=False)
+    assert done.returncode == 1
+    assert f"port {endpoint.port}, which the endpoint needs, is in use by" in done.stdout
+    assert "SHOTCLOCK_SERVING_PORT=" in done.stdout
+
+
+def test_mlflows_own_command_serves_the_champion_as_it_stands_and_says_the_same(endpoint, started):
+    port = free_port()
+    bin_ = str(Path(sys.executable).parent)
+    command = f"mlflow models serve -m models:/shots@champion --env-manager local --port {port}".split()
+    plain = started(command, port, PATH=f"{bin_}{os.pathsep}{os.environ['PATH']}")
+    plain.wait_until(lambda: plain.ask("/ping")[0] == 200)
+    theirs, ours = json.loads(plain.ask()[2]), json.loads(endpoint.ask()[2])
+    assert ours == {**theirs, "model_version": "2"}
