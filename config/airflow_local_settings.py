@@ -1,8 +1,8 @@
 """Airflow imports this file in each of its processes. Here: what tasks need is loaded once, before they are forked.
 
-With the LocalExecutor the scheduler forks its workers, with the CeleryExecutor a Celery worker does so, and a worker forks one
-process per task, so what stands in their common parent's memory costs a task nothing: 0.1 s instead of some seconds. No thread may run and no connection be open when a fork happens: what is
-opened here is closed here.
+With the LocalExecutor the scheduler forks its workers, with the CeleryExecutor a Celery worker does, and each forks one
+process per task: what stands in their common parent's memory costs a task nothing: 0.1 s instead of some seconds. No
+thread may run and no connection be open when a fork happens: what is opened here is closed here.
 """
 
 import os

@@ -95,6 +95,8 @@ def _airflow(layout: Layout, keys: credentials.Keys) -> dict[str, dict[str, obje
             "plugins_folder": layout.plugins,
             "executor": "LocalExecutor",
             "parallelism": task_slots(),
+            "default_task_retries": 1,
+            "default_task_retry_delay": 5,
             "fernet_key": keys.fernet,
             "execution_api_server_url": f"{layout.address}/execution/",
             "simple_auth_manager_users": f"{credentials.USER}:admin",

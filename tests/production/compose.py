@@ -11,11 +11,12 @@ import yaml
 from dotenv import dotenv_values
 
 ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docker-compose.yaml").read_text("utf-8")
 _VARIABLE = re.compile(r"\$(?:(?P<dollar>\$)|\{(?P<name>\w+)(?:(?P<how>:-|:\?)(?P<text>[^}]*))?\})")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What Compose would refuse to start."""
 
 
@@ -53,7 +54,7 @@ def load(text: str, environment: Mapping[str, str], root: Path = ROOT) -> dict[s
     """The services of a compose file that its profiles let start.
 
     Raises:
-        Refused: a variable is not set that must be.
+        RefusedError: a variable is not set that must be.
     """
     content = interpolated(yaml.safe_load(text), environment)
     profiles = set(environment.get("COMPOSE_PROFILES", "").split(","))
@@ -78,7 +79,7 @@ def _value(found: re.Match[str], environment: Mapping[str, str]) -> str:
         return "$"
     value = environment.get(found["name"], "")
     if not value and found["how"] == ":?":
-        raise Refused(f"{found['name']} {found['text']}")
+        raise RefusedError(f"{found['name']} {found['text']}")
     return value or (found["text"] if found["how"] == ":-" else "")
 
 

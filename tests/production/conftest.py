@@ -1,10 +1,11 @@
 """One stack of all services for the whole folder, with the project as it ships and copies of it to be shaken."""
 
-import os
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from dotenv import dotenv_values
 
 from deployment.keys import complete
@@ -13,10 +14,9 @@ sys.path.append(str(Path(__file__).parent))  # for compose, engine and loop besi
 
 import compose
 import engine
-from loop import Loop
+from loop import Loop, Outcome
 
 ROOT = compose.ROOT
-COMPOSE = (ROOT / "docker-compose.yaml").read_text("utf-8")
 COPIES = ("shaken", "raced")
 
 
@@ -36,13 +36,21 @@ def stack(settings, tmp_path_factory, dev_path, prod_path):
     raw = folder / "raw"
     raw.mkdir()
     for path in (dev_path, prod_path):
-        os.link(path, raw / path.name) if path.stat().st_dev == raw.stat().st_dev else (
-            raw / path.name
-        ).write_bytes(path.read_bytes())
-    services = compose.load(COMPOSE, settings | {"PROJECT_FILES": str(projects), "RAW_FILES": str(raw)})
+        shutil.copy(path, raw)
+    services = compose.load(compose.TEXT, settings | {"PROJECT_FILES": str(projects), "RAW_FILES": str(raw)})
     with engine.running(folder, services, {"worker": 2}) as running, pytest.MonkeyPatch.context() as patch:
         running.start()
         yield Loop(running, settings, patch)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(stack: Loop) -> Outcome:
+    """One training of the project as it ships, triggered by the first user, until the loop is at rest."""
+    stack.parsed("kobe_shots")
+    follower = stack.follower("kobe_shots")
+    stack.trigger("kobe_shots.training")
+    stack.rest(follower)
+    return stack.outcome("kobe_shots")
 
 
 def copies(folder: Path, names: tuple[str, ...]) -> Path:
@@ -52,4 +60,7 @@ def copies(folder: Path, names: tuple[str, ...]) -> Path:
     text = (ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8")
     for name in ("kobe_shots", *names):
         (projects / f"{name}.yaml").write_text(text.replace("name: kobe_shots\n", f"name: {name}\n"), "utf-8")
+    rules = yaml.safe_load((projects / "raced.yaml").read_text("utf-8"))
+    rules["training"] |= {"backend": "scikit-learn", "candidates": ["decision_tree"], "iterations": 2, "folds": 2}
+    (projects / "raced.yaml").write_text(yaml.safe_dump(rules, sort_keys=False), "utf-8")
     return projects

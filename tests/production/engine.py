@@ -8,8 +8,6 @@ this machine (`images/`). Needs root, as a container engine does.
 import ctypes
 import os
 import shlex
-import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -31,7 +29,7 @@ AGAIN = 1.0  # seconds until a container that ended is started again
 BETWEEN = 1.0  # seconds between two looks at a service that is not healthy yet
 
 
-class Unhealthy(Exception):
+class UnhealthyError(Exception):
     """A service did not become healthy, or a service that runs once failed. The message holds its last words."""
 
 
@@ -78,7 +76,7 @@ class Engine:
         """Start the named services, or all, each when what it needs is there, and wait until all are healthy.
 
         Raises:
-            Unhealthy: one of them is not, or one that runs once has failed.
+            UnhealthyError: one of them is not, or one that runs once has failed.
         """
         pending = self._with_needs(wanted or tuple(self.services))
         mine = [c for c in self.containers.values() if c.service.name in pending]
@@ -102,7 +100,9 @@ class Engine:
                     self.done.add(container.service.name)
                     continue
                 if container.starts > int(policy.partition(":")[2]):
-                    raise Unhealthy(f"{container.name} failed {container.starts} times:\n{self.log(container.name)}")
+                    raise UnhealthyError(
+                        f"{container.name} failed {container.starts} times:\n{self.log(container.name)}"
+                    )
             if container.due is None:
                 container.due = time.monotonic() + AGAIN
             if time.monotonic() >= container.due:
@@ -117,7 +117,9 @@ class Engine:
 
     def execute(self, name: str, *command: str, **options) -> subprocess.CompletedProcess:
         """`docker exec`."""
-        return subprocess.run(self._inside(self.containers[name], list(command)), capture_output=True, text=True, **options)
+        container = self.containers[name]
+        inside = self._inside(container, container.init, list(command))
+        return subprocess.run(inside, capture_output=True, text=True, check=False, **options)
 
     def run(self, service: str, *command: str, **environment: str) -> subprocess.CompletedProcess:
         """`docker compose run --rm`: another command in a container of the service's own."""
@@ -163,12 +165,15 @@ class Engine:
         for command in commands:
             subprocess.run(command.split(), check=True)
         script = "\n".join([f"hostname {container.name}", *self._mounts(container.service), *self._entry(container)])
-        namespaces = "--uts --mount --pid --fork --kill-child --mount-proc".split()
+        namespaces = ["--uts", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
         guard = ["setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", container.name]  # nothing outlives the tests
         (self.folder / "log").mkdir(exist_ok=True)
         with (self.folder / "log" / f"{container.name}.log").open("ab") as log:
             container.process = subprocess.Popen(
-                [*guard, "unshare", *namespaces, "/bin/bash", "-euc", script], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                [*guard, "unshare", *namespaces, "/bin/bash", "-euc", script],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
         container.started, container.due, container.healthy = time.monotonic(), None, False
         container.starts += 1
@@ -232,8 +237,8 @@ class Engine:
         user = ["setpriv", "--reuid", self.image.user, "--regid", "0", "--clear-groups", *reading]
         return [*user, "env", "-i", *_pairs(known), *command]
 
-    def _inside(self, container: Container, command: list[str]) -> list[str]:
-        here = ["nsenter", "--target", str(container.init.pid), "--net", "--uts", "--mount", "--pid"]
+    def _inside(self, container: Container, init: psutil.Process, command: list[str]) -> list[str]:
+        here = ["nsenter", "--target", str(init.pid), "--net", "--uts", "--mount", "--pid"]
         folder = [f"--wd={self.image.folder}"] if container.service.ours else []
         return [*here, *folder, "--", *self._as(container, command, entry=False)]
 
@@ -260,10 +265,11 @@ class Engine:
         if check is None or container.healthy or container.starts == 0:
             return
         if time.monotonic() - container.started > check.patience:
-            raise Unhealthy(f"{container.name}: unhealthy; its last words:\n{self.log(container.name)}")
+            raise UnhealthyError(f"{container.name}: unhealthy; its last words:\n{self.log(container.name)}")
         if container.asked is None:
-            if container.init and time.monotonic() - container.started > BETWEEN:
-                command = ["timeout", str(check.timeout), *self._inside(container, check.command)]
+            init = container.init
+            if init and time.monotonic() - container.started > BETWEEN:
+                command = ["timeout", str(check.timeout), *self._inside(container, init, check.command)]
                 container.asked = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         elif container.asked.poll() is not None:
             container.healthy, container.asked = container.asked.returncode == 0, None
@@ -291,7 +297,9 @@ def running(folder: Path, services: dict[str, Service], scale: dict[str, int] | 
 def _own_network(folder: Path, engine: Engine) -> Iterator[None]:
     """This process in a network and a view of the mounts of its own, in which the names of the services are known."""
     names = [f"127.0.0.1 localhost {os.uname().nodename}"]
-    names += [f"{c.address} {c.name} {c.service.name if c.name.endswith('-1') else ''}" for c in engine.containers.values()]
+    names += [
+        f"{c.address} {c.name} {c.service.name if c.name.endswith('-1') else ''}" for c in engine.containers.values()
+    ]
     (folder / "hosts").write_text("\n".join([*names, f"{NETWORK}.250 run"]) + "\n", "utf-8")
     before = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("net", "mnt")]
     libc, here = ctypes.CDLL(None, use_errno=True), Path.cwd()

@@ -8,12 +8,11 @@ import sys
 import compose
 import pytest
 import yaml
-from compose import ROOT, Image, Refused
+from compose import ROOT, TEXT, Image, RefusedError
 from dotenv import dotenv_values
 
 from deployment import keys
 
-TEXT = (ROOT / "docker-compose.yaml").read_text("utf-8")
 SERVICES = yaml.safe_load(TEXT)["services"]
 LASTING = [name for name in SERVICES if name != "init"]
 
@@ -45,7 +44,7 @@ def test_ports_are_published_on_loopback_unless_told_otherwise():
 
 @pytest.mark.parametrize("name", keys.SECRETS)
 def test_without_a_key_nothing_starts_and_the_message_names_the_command_that_makes_it(name, settings):
-    with pytest.raises(Refused, match=f'{name} is not set, run "make secrets"'):
+    with pytest.raises(RefusedError, match=f'{name} is not set, run "make secrets"'):
         compose.load(TEXT, {key: value for key, value in settings.items() if key != name})
 
 

@@ -1,0 +1,27 @@
+"""Where the dashboard begins: which project, the three answers about it, and the pages below them."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from shotclock_dashboard import standing
+
+_HERE = Path(__file__).parent
+
+
+def main() -> None:
+    st.set_page_config(page_title="Shotclock", page_icon=str(_HERE / "icon.svg"), layout="wide")
+    st.html(_HERE / "page.css")
+    pages = [
+        st.Page("views/quality.py", title="Quality", icon=":material/monitoring:", default=True),
+        st.Page("views/data.py", title="Data", icon=":material/bar_chart:"),
+        st.Page("views/retrainings.py", title="Retrainings", icon=":material/model_training:"),
+        st.Page("views/trial.py", title="Try it", icon=":material/touch_app:"),
+    ]
+    page = st.navigation(pages, position="top")
+    if standing.choose():
+        standing.answers(standing.chosen())
+        page.run()
+
+
+main()
