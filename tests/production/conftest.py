@@ -17,7 +17,6 @@ import engine
 from loop import Loop, Outcome
 
 ROOT = compose.ROOT
-COPIES = ("shaken", "raced")
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +28,12 @@ def settings(tmp_path_factory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def stack(settings, tmp_path_factory, dev_path, prod_path):
+def stack(request, settings, tmp_path_factory, dev_path, prod_path):
     """Every service of docker-compose.yaml, with two workers, healthy."""
     folder = tmp_path_factory.mktemp("stack")
-    projects = copies(folder, COPIES)
+    chaos = [item for item in request.session.items if item.path.name == "chaos.py" and hasattr(item, "callspec")]
+    rounds = [item.callspec.params["name"] for item in chaos]
+    projects = copies(folder, ("shaken", "raced", *rounds))
     raw = folder / "raw"
     raw.mkdir()
     for path in (dev_path, prod_path):

@@ -10,6 +10,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -56,7 +57,7 @@ class Container:
 
 @dataclass
 class Engine:
-    """`start` brings the services up in the order of what they need; `tend` is to be called again and again after that."""
+    """`start` brings the services up in the order of what they need; what ends after that is started again meanwhile."""
 
     folder: Path
     services: dict[str, Service]
@@ -64,7 +65,9 @@ class Engine:
     scale: dict[str, int] = field(default_factory=dict)
     containers: dict[str, Container] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    fault: UnhealthyError | None = None
     _made: list[Path] = field(default_factory=list)
+    _one_at_a_time: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         names = [(name, n) for name in self.services for n in range(1, self.scale.get(name, 1) + 1)]
@@ -81,39 +84,43 @@ class Engine:
         pending = self._with_needs(wanted or tuple(self.services))
         mine = [c for c in self.containers.values() if c.service.name in pending]
         while not all(self._settled(container) for container in mine):
+            if self.fault:
+                raise self.fault
             for container in mine:
                 if container.starts == 0 and all(self._met(*need) for need in container.service.needs.items()):
-                    self._run(container)
-            self.tend()
-            for container in mine:
+                    with self._one_at_a_time:
+                        self._run(container)
                 self._look(container)
             time.sleep(0.1)
 
-    def tend(self) -> None:
-        """Do what the restart policies ask for."""
-        for container in self.containers.values():
-            if container.process is None or container.process.poll() is None:
-                continue
-            code, policy = container.process.returncode, container.service.restart
-            if policy.startswith("on-failure"):
-                if code == 0:
-                    self.done.add(container.service.name)
-                    continue
-                if container.starts > int(policy.partition(":")[2]):
-                    raise UnhealthyError(
-                        f"{container.name} failed {container.starts} times:\n{self.log(container.name)}"
-                    )
-            if container.due is None:
-                container.due = time.monotonic() + AGAIN
-            if time.monotonic() >= container.due:
-                self._run(container)
+    def tend(self, over: threading.Event) -> None:
+        """Do what the restart policies ask for, until it is over."""
+        while not over.wait(0.2):
+            with self._one_at_a_time:
+                for container in self.containers.values():
+                    if container.process is not None and container.process.poll() is not None:
+                        self._after(container, container.process.returncode)
+
+    def _after(self, container: Container, code: int) -> None:
+        name, policy = container.service.name, container.service.restart
+        if policy.startswith("on-failure") and code == 0:
+            self.done.add(name)
+        elif policy.startswith("on-failure") and container.starts > int(policy.partition(":")[2]):
+            self.fault = UnhealthyError(
+                f"{container.name} failed {container.starts} times:\n{self.log(container.name)}"
+            )
+        elif container.due is None:
+            container.due = time.monotonic() + AGAIN
+        elif time.monotonic() >= container.due:
+            self._run(container)
 
     def kill(self, name: str, *, down: float = 0.0) -> None:
         """`docker kill`: every process of the container is gone at once; it comes back `down` seconds later."""
         container = self.containers[name]
-        container.init.kill()
-        container.process.wait()
-        container.due = time.monotonic() + max(down, AGAIN)
+        with self._one_at_a_time:
+            container.init.kill()
+            container.process.wait()
+            container.due = time.monotonic() + max(down, AGAIN)
 
     def execute(self, name: str, *command: str, **options) -> subprocess.CompletedProcess:
         """`docker exec`."""
@@ -287,9 +294,14 @@ def running(folder: Path, services: dict[str, Service], scale: dict[str, int] | 
     users = Path("/etc/passwd").read_text("utf-8")
     (folder / "passwd").write_text(f"{users}shotclock:x:{image.user}:0::{image.folder}/var:/bin/sh\n", "utf-8")
     with _own_network(folder, engine):
+        over = threading.Event()
+        tending = threading.Thread(target=engine.tend, args=[over])
+        tending.start()
         try:
             yield engine
         finally:
+            over.set()
+            tending.join()
             engine.end()
 
 
@@ -325,11 +337,10 @@ def _own_network(folder: Path, engine: Engine) -> Iterator[None]:
         os.chdir(here)
 
 
-def eventually(engine: Engine, what: str, holds: Callable[[], object], seconds: float = 300.0):
-    """Tend the engine until `holds` gives something true, and return that."""
+def eventually(what: str, holds: Callable[[], object], seconds: float):
+    """Wait until `holds` gives something true, and return that."""
     until = time.monotonic() + seconds
     while True:
-        engine.tend()
         if found := holds():
             return found
         assert time.monotonic() < until, f"{what}: not there after {seconds:.0f} s"

@@ -70,7 +70,7 @@ class Loop:
                     raise
                 return None
 
-        return eventually(self.engine, what, answered, seconds)
+        return eventually(what, answered, seconds)
 
     def parsed(self, project: str) -> None:
         """Wait for the project's DAGs and for the schedule's first look, which finds no champion and ends at once."""

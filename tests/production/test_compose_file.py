@@ -122,3 +122,26 @@ def test_no_two_files_share_a_key_and_none_needs_quoting(tmp_path):
     secrets = [value for found in made for name, value in found.items() if name != "COMPOSE_PROFILES"]
     assert len(set(secrets)) == len(secrets)
     assert all(re.fullmatch(r"[\w=-]{12,}", value) for value in secrets), "they stand in addresses"
+
+
+# Kubernetes
+
+
+def test_the_values_for_the_helm_chart_say_the_same_settings(settings):
+    values = yaml.safe_load((ROOT / "helm" / "values.yaml").read_text("utf-8"))
+    here = compose.load(TEXT, settings | {"DATA_ADDRESS": "s3://shotclock/data", "WORKER_SLOTS": ""})[
+        "worker"
+    ].environment
+    told = {
+        f"AIRFLOW__{section}__{name}".upper(): str(value)
+        for section, options in values["config"].items()
+        for name, value in options.items()
+    }
+    image = Image.of((ROOT / "Dockerfile").read_text("utf-8"))
+    known = here | image.environment
+    assert {name: value for name, value in told.items() if known.get(name) != value} == {}
+    named = {entry["name"]: entry["value"] for entry in values["env"]}
+    assert {name for name, value in named.items() if here[name] != value} == {"AWS_ENDPOINT_URL_S3"}
+    assert (str(values["uid"]), values["airflowHome"]) == (image.user, image.environment["AIRFLOW_HOME"])
+    tag = f"{values['defaultAirflowRepository']}:{values['defaultAirflowTag']}"
+    assert tag == compose.load(TEXT, settings)["worker"].image
