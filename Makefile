@@ -62,5 +62,4 @@ clean: ## remove what running left behind, and the environment; data/raw stays
 	@include/launcher/clean.sh
 
 lock: env ## requirements.txt anew from requirements.in
-	@.venv/bin/uv pip compile requirements.in --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
-	  --quiet --output-file requirements.txt
+	@include/launcher/lock.sh

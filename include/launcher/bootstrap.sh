@@ -112,7 +112,7 @@ fi
 rm -f "$stamp"
 touch "$unfinished"
 sync=(.venv/bin/uv pip sync --python .venv/bin/python --require-hashes requirements.txt)
-run "installing $(grep -c '^[a-zA-Z0-9]' requirements.txt) packages from the lock, hashes checked" "${sync[@]}"
+run "installing $(grep -cE '^[a-zA-Z0-9._-]+==' requirements.txt) packages from the lock, hashes checked" "${sync[@]}"
 run "compiling them" "${sync[@]}" --compile-bytecode
 run "installing Shotclock itself" \
   .venv/bin/uv pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -41,6 +42,31 @@ def check_stopped(path: Path) -> None:
     if path.exists():
         with path.open("a+", encoding="utf-8") as file:
             _take(file, path)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds the lock, or held it last: the launcher's process and its stack's id, where they are known."""
+
+    running: bool
+    pid: object
+    stack: str | None
+
+
+def holder(path: Path) -> Holder:
+    """Who holds the lock. Nothing is changed, and a lock that is free stays so."""
+    if not path.exists():
+        return Holder(False, None, None)
+    with path.open("r", encoding="utf-8") as file:
+        content = _content(file)
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            running = True
+        else:
+            running = False
+    stack = content.get("stack")
+    return Holder(running, content.get("pid"), str(stack) if stack else None)
 
 
 def _take(file: IO[str], path: Path) -> None:

@@ -41,7 +41,7 @@ def prepare(layout: Layout, spawn: Spawn) -> None:
     Raises:
         LaunchError: one of them could not be made; the message ends with what its program said.
     """
-    due = [step for step in _preparations(layout) if not step.is_done()]
+    due = [step for step in preparations(layout) if not step.is_done()]
     if not due:
         return
     say(f"preparing {' and '.join(step.name for step in due)}")
@@ -58,7 +58,8 @@ def tail(log: Path, lines: int) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
 
-def _preparations(layout: Layout) -> list[Preparation]:
+def preparations(layout: Layout) -> list[Preparation]:
+    """What the databases of this layout need, whether or not it was done."""
     airflow = Preparation(
         "Airflow's database",
         (sys.executable, "-m", "airflow", "db", "migrate"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from launcher import credentials, lock, ports, processes
 from launcher.console import say
-from launcher.environment import airflow_environment
+from launcher.environment import CHAIN_PAUSE, airflow_environment
 from launcher.errors import LaunchError
 from launcher.guardian import Guardian
 from launcher.layout import Layout
@@ -65,8 +65,14 @@ class Stack:
 
 
 @contextmanager
-def running(layout: Layout, *, mlflow: bool = False, serving: bool = False) -> Iterator[Stack]:
+def running(
+    layout: Layout, *, mlflow: bool = False, serving: bool = False, pause: float = CHAIN_PAUSE
+) -> Iterator[Stack]:
     """Start a stack, and end all of it on the way out; a guardian does so if this process cannot.
+
+    Args:
+        mlflow: whether MLflow's pages are wanted.
+        pause: seconds that an idle scheduler sleeps before it looks again.
 
     Raises:
         LaunchError: another stack runs here, a port is in use, or a database could not be made ready.
@@ -76,7 +82,7 @@ def running(layout: Layout, *, mlflow: bool = False, serving: bool = False) -> I
     with lock.only_one(layout.lock, name) as before:
         _end_leftovers(before)
         _check_ports(layout, mlflow=mlflow, serving=serving)
-        env = airflow_environment(layout, credentials.keys(layout.airflow))
+        env = airflow_environment(layout, credentials.keys(layout.airflow), pause=pause)
         stack = Stack(layout, name, credentials.login(layout.airflow), env)
         guardian = Guardian(name, layout.logs / "guardian.log")
         try:

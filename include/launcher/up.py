@@ -4,6 +4,7 @@ import time
 
 from launcher.api import Api
 from launcher.console import say, show
+from launcher.environment import RESTING_PAUSE
 from launcher.layout import LOOPBACK, Layout
 from launcher.readiness import wait_for_airflow, wait_for_endpoint, wait_for_mlflow
 from launcher.stack import Stack, running
@@ -18,7 +19,7 @@ def up(layout: Layout) -> None:
         LaunchError: something did not start, or died.
     """
     own_store = layout.store is not None  # a server elsewhere has pages of its own
-    with running(layout, mlflow=own_store, serving=True) as stack:
+    with running(layout, mlflow=own_store, serving=True, pause=RESTING_PAUSE) as stack:
         wait_for_airflow(stack, Api(layout.address, stack.login))
         say("Airflow is up")
         if own_store:

@@ -1,5 +1,6 @@
 """Addresses of files: a path of this machine, or a place in an object store such as `s3://bucket/folder/file`."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -50,6 +51,9 @@ def _object(scheme: str, text: str) -> Address:
     from fsspec.registry import known_implementations
     from upath import UPath
 
+    for talkative in ("fsspec", "botocore", "aiobotocore"):  # a line for each block that is read
+        if logging.getLogger(talkative).level == logging.NOTSET:
+            logging.getLogger(talkative).setLevel(logging.WARNING)
     if scheme not in known_implementations:
         raise ConfigError(
             f"{text}: found the scheme '{scheme}', allowed: a path, file://, s3:// or another of fsspec's"

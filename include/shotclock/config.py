@@ -28,8 +28,6 @@ MODES: tuple[str, ...] = get_args(Mode)
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
 Model = TypeVar("Model", bound=BaseModel)
-FileAddress = Annotated[str, Field(pattern=r"^([^/\\]+|/.+|[a-z][a-z0-9+.-]*://.+)$")]
-"""A name under `data/raw/`, or a whole address: an absolute path, `file://`, `s3://`."""
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # nine times as fast, where PyYAML was built with it
@@ -41,7 +39,19 @@ def _is_cron(value: str) -> str:
     return value
 
 
+def _is_address(value: str) -> str:
+    whole = "://" in value or value.startswith("/")
+    if not value or (not whole and not set("/\\").isdisjoint(value)):
+        raise ValueError("a name under data/raw, an absolute path, or an address such as s3://bucket/folder")
+    try:
+        at(value)
+    except ConfigError as error:
+        raise ValueError(str(error).partition("expected ")[2] or "a path, file://, s3://") from error
+    return value
+
+
 Cron = Annotated[str, AfterValidator(_is_cron)]
+FileAddress = Annotated[str, AfterValidator(_is_address)]
 
 
 class _Section(BaseModel):
@@ -63,6 +73,11 @@ class Feature(_Section):
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"found min {self.min:g} and max {self.max:g}, allowed: min up to max")
         return self
+
+    @property
+    def is_category(self) -> bool:
+        """Whether its values are names rather than amounts: one of them may fill a whole window."""
+        return self.drift == "jensenshannon" and self.allowed is not None
 
 
 class Columns(_Section):
@@ -89,6 +104,19 @@ class Columns(_Section):
         return [self.id, self.time, *self.features, self.target]
 
 
+class PackageTable(_Section):
+    """A CSV file that an installed Python package ships, and how the two raw files are made of its rows and columns.
+
+    `training` and `production` say which rows; `columns` what each raw file holds: formulas over the columns of the CSV file.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z_]\w*$")
+    file: str = Field(pattern=r"^(\w[\w.-]*/)*\w[\w.-]*\.csv(\.zip)?$")
+    training: str
+    production: str
+    columns: dict[str, str] = Field(min_length=1)
+
+
 class Data(_Section):
     """Where the raw files come from: names under `data/raw/`, or whole addresses, whose files are only read."""
 
@@ -96,6 +124,7 @@ class Data(_Section):
     production: FileAddress
     download_from: str | None = Field(None, pattern=r"^https?://[^/]")
     sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
+    package: PackageTable | None = None
     synthetic: str | None = None
     batches: FileAddress | None = None
     """Folder under `data/raw/` whose parquet files are taken in one by one, instead of the one production file."""

@@ -68,16 +68,31 @@ def refuse_empty(rows: int, source: str) -> None:
         raise ContractError(f"{source}: found no rows, expected at least one; name a file with data")
 
 
-def refuse_above(bad: int, reasons: Mapping[str, int], rows: int, source: str, allowed: float) -> None:
-    """Raise ContractError, worst reason first, when more than the share `allowed` (0 to 1) of `rows` are bad."""
+def refuse_above(bad: int, reasons: Mapping[str, int], rows: int, source: str, allowed: float, aside: str = "") -> None:
+    """Raise ContractError, worst reason first, when more than the share `allowed` (0 to 1) of `rows` are bad.
+
+    Args:
+        aside: the file in which they lie now, if in any.
+    """
     if bad <= allowed * rows:
         return
     listed = "; ".join(_reason(reason, count) for reason, count in worst_first(reasons).items())
     raise ContractError(
         f"{source}: found {bad:,} of {rows:,} rows ({bad / rows:.2%}) that break the contract, expected at most "
         f"{allowed:.2%}: {listed}. Correct the file; if such rows are right, change the column's rule or the share "
-        "'quarantine' in the project file"
+        "'quarantine' in the project file" + (f". The rows were set aside in {aside}" if aside else "")
     )
+
+
+def refuse_stuck(stuck: Mapping[str, float], rows: int, source: str) -> None:
+    """Raise ContractError when a feature holds the same value (given by its name) in all of `rows`."""
+    if stuck:
+        listed = "; ".join(f"column '{name}': all {rows:,} rows hold {value:g}" for name, value in stuck.items())
+        raise ContractError(
+            f"{source}: {listed}, but the champion's reference does not: this is a broken feed and no drift, so nothing of "
+            "the file is scored. Correct it; if the values are right, declare the column as a category ('allowed', and "
+            "'drift: jensenshannon') in the project file"
+        )
 
 
 def worst_first(reasons: Mapping[str, int]) -> dict[str, int]:

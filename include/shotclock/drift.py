@@ -212,7 +212,7 @@ def _gap(now: "pd.Series[float]", then: "pd.Series[float]", feature: Feature, mi
         usable = int(values.count())
         if usable < min_rows:
             return f"{usable} values in the {side} window, {min_rows} are needed"
-    if _is_category(feature):
+    if feature.is_category:
         return None
     if then.min() == then.max():
         constant = now.min() == now.max() == then.min()
@@ -220,10 +220,6 @@ def _gap(now: "pd.Series[float]", then: "pd.Series[float]", feature: Feature, mi
     if now.min() == now.max():
         return f"constant ({now.min():g}) in the current window, but not in the reference: {_BROKEN}"
     return None
-
-
-def _is_category(feature: Feature) -> bool:
-    return feature.drift == "jensenshannon" and feature.allowed is not None
 
 
 def _evidently(now: DataFrame, then: DataFrame, judged: Mapping[str, Feature]) -> tuple[dict[str, float], str]:
@@ -237,7 +233,7 @@ def _evidently(now: DataFrame, then: DataFrame, judged: Mapping[str, Feature]) -
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
-    categories = [name for name, feature in judged.items() if _is_category(feature)]
+    categories = [name for name, feature in judged.items() if feature.is_category]
     numbers = [name for name in judged if name not in categories]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
     tests = [

@@ -9,13 +9,21 @@ from shotclock.triggers import KINDS
 
 Note = Callable[[str, dict[str, Any]], None]
 """Called after each step with its name and result."""
+Progress = Callable[[str, int, int], None]
+"""Called while a long step is at work: its name, how much of it is done, and how much there is."""
 
 
 def _silent(step: str, result: dict[str, Any]) -> None:
     pass
 
 
-def train(project: str, run_id: str, *, path: str | None = None, note: Note = _silent) -> dict[str, Any]:
+def _unseen(step: str, done: int, total: int) -> None:
+    pass
+
+
+def train(
+    project: str, run_id: str, *, path: str | None = None, note: Note = _silent, progress: Progress = _unseen
+) -> dict[str, Any]:
     """Ingest, validate, filter, split, train each candidate, select, gate, promote or keep."""
     run = Run(project, "training", run_id)
 
@@ -27,19 +35,20 @@ def train(project: str, run_id: str, *, path: str | None = None, note: Note = _s
     valid = told("validate", intake.validate(run, source))
     filtered = told("filter", training.filter_rows(run, valid))
     data = told("split", training.split(run, filtered))
-    names = training.candidates(run)
-    trained = [told(f"train {item['name']}", training.train(run, item, data)) for item in names]
+    trained = _trained(run, training.candidates(run), data, told, progress)
     return told("promote", _finish(run, trained, data, told))
 
 
-def score(project: str, run_id: str, *, path: str | None = None, note: Note = _silent) -> dict[str, Any]:
+def score(
+    project: str, run_id: str, *, path: str | None = None, note: Note = _silent, progress: Progress = _unseen
+) -> dict[str, Any]:
     """Take the production files in that are new, or the one at `path`, and score them with the champion."""
     run = Run(project, "inference", run_id)
     scored = []
     for batch in intake.ingest_batches(run, path):
         valid = intake.validate_batch(run, batch)
         note("validate", valid)
-        scored.append(inference.score(run, valid))
+        scored.append(_score(run, valid, progress))
         note("score", scored[-1])
     published = inference.publish(run, scored)
     note("publish", published)
@@ -60,7 +69,13 @@ def check(project: str, run_id: str, *, note: Note = _silent) -> dict[str, Any]:
 
 
 def retrain(
-    project: str, run_id: str, *, by: str = "manual", reason: str | None = None, note: Note = _silent
+    project: str,
+    run_id: str,
+    *,
+    by: str = "manual",
+    reason: str | None = None,
+    note: Note = _silent,
+    progress: Progress = _unseen,
 ) -> dict[str, Any]:
     """Decide, collect the recent rows, split them, train each candidate, select, gate, promote or keep."""
     run = Run(project, "retraining", run_id)
@@ -76,9 +91,29 @@ def retrain(
     if "skip" in collected:
         return collected
     data = told("split", retraining.split_recent(run, collected))
-    chosen = retraining.candidates(run, plan)
-    trained = [told(f"train {item['name']}", training.train(run, item, data)) for item in chosen]
+    trained = _trained(run, retraining.candidates(run, plan), data, told, progress)
     return told("promote", _finish(run, trained, data, told))
+
+
+def _score(run: Run, valid: dict[str, Any], progress: Progress) -> dict[str, Any]:
+    step, total = f"score {valid['name']}", int(valid["rows"])
+    return inference.score(run, valid, lambda rows: progress(step, rows, total))
+
+
+def _trained(
+    run: Run,
+    chosen: list[dict[str, str]],
+    data: dict[str, Any],
+    told: Callable[..., dict[str, Any]],
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    trained = []
+    for number, item in enumerate(chosen):
+        step = f"train {item['name']}"
+        progress(step, number, len(chosen))
+        trained.append(told(step, training.train(run, item, data)))
+    progress("train", len(chosen), len(chosen))
+    return trained
 
 
 def _finish(

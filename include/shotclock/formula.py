@@ -21,11 +21,11 @@ def _text(values: Any, width: int = 0) -> Column:
     return np.array([f"{int(value):0{width}d}" for value in np.atleast_1d(values)], dtype=object)
 
 
-def _days(year: Any, month: int, day: int) -> Column:
+def _days(year: Any, month: Any, day: Any) -> Column:
     """A date as whole days since 1970-01-01."""
-    january = (np.asarray(year, dtype="int64") - 1970).astype("datetime64[Y]").astype("datetime64[M]")
-    first = (january + np.timedelta64(int(month) - 1, "M")).astype("datetime64[D]")
-    return np.asarray((first + np.timedelta64(int(day) - 1, "D")).astype("int64"))
+    months = (np.asarray(year, dtype="int64") - 1970) * 12 + np.asarray(month, dtype="int64") - 1
+    first = months.astype("datetime64[M]").astype("datetime64[D]").astype("int64")
+    return np.asarray(first + np.asarray(day, dtype="int64") - 1)
 
 
 def _iso_date(days: Any) -> Column:

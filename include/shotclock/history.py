@@ -3,9 +3,12 @@
 from datetime import UTC, date, datetime
 from typing import Any
 
-from shotclock import registry
+from shotclock import registry, storage
+from shotclock.errors import StoreError
 from shotclock.triggers import Alert, Decided, Finding, Kind
 from shotclock.verdict import Status, Verdict
+
+REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's folder
 
 _CHECKS = {"drift": "drift", "degradation": "performance"}
 _REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
@@ -42,6 +45,18 @@ def broken_feed(project: str, champion: str, window: str) -> str:
     """The features that stood still in this window when it was last checked for drift, or an empty string."""
     newest = registry.newest(project, "drift", tags={"champion": champion, "window": window})
     return tag(newest[0], "broken") if newest else ""
+
+
+def reference(project: str, version: registry.Version) -> storage.Address:
+    """The file of the rows that the decision which this version came out of was about, with its probabilities.
+
+    Raises:
+        StoreError: no decision left one.
+    """
+    decided = registry.newest(project, "decision", tags={"after": version.number, "reference": "True"})
+    if not decided:
+        raise StoreError(f"{version.uri}: no decision left a reference for it; run {project}.training again")
+    return registry.artifact(decided[0].info.run_id, REFERENCE)
 
 
 def tag(run: Any, name: str) -> str:

@@ -14,7 +14,7 @@ from shotclock.storage import Address
 
 log = logging.getLogger(__name__)
 
-_KIND = "batch"
+KIND = "batch"
 _MOST = 10_000
 
 
@@ -34,13 +34,13 @@ class Batch:
 
 def entries(project: str) -> list[Batch]:
     """Every batch that was taken in, newest first."""
-    found = [_batch(run) for run in registry.every(project, _KIND, most=_MOST)]
+    found = [_batch(run) for run in registry.every(project, KIND, most=_MOST)]
     return sorted(found, key=lambda batch: batch.number, reverse=True)
 
 
 def arrivals(project: str) -> list[tuple[Batch, datetime]]:
     """Every batch with the moment (UTC) at which it was taken in, oldest first."""
-    found = [(_batch(run), history.at(run)) for run in registry.every(project, _KIND, most=_MOST)]
+    found = [(_batch(run), history.at(run)) for run in registry.every(project, KIND, most=_MOST)]
     return sorted(found, key=lambda entry: entry[0].number)
 
 
@@ -61,7 +61,7 @@ def claim(run: Run, files: Sequence[Address]) -> list[Batch]:
         SourceError: the very first new file cannot be read.
     """
     with storage.locked(_lock(run)):
-        runs = registry.every(run.project, _KIND, most=_MOST)
+        runs = registry.every(run.project, KIND, most=_MOST)
         own = [_batch(found) for found in runs if history.tag(found, "claimed_by") == run.key("claim")]
         names = {history.tag(found, "batch_name") for found in runs}
         digests = {history.tag(found, "sha256.batch") for found in runs}
@@ -88,7 +88,7 @@ def _lock(run: Run) -> Address:
 
 def _write(run: Run, number: int, path: Address, sha256: str, synthetic: bool) -> Batch:
     batch = Batch(number, path.name, str(path), sha256, synthetic)
-    with registry.tracked(run, f"batch/{number}", f"Batch: {path.name}", kind=_KIND) as record:
+    with registry.tracked(run, f"batch/{number}", f"Batch: {path.name}", kind=KIND) as record:
         record.record(
             metrics={"number": number},
             tags={

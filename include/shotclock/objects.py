@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,13 +142,30 @@ def size(address: "UPath") -> int:
 
 def listing(folder: "UPath", pattern: str) -> "list[UPath]":
     """The objects in the folder, not below it, whose names match the pattern, in the order of their names."""
+    return [folder / name for name in _names(folder, "file") if fnmatch(name, pattern)]
+
+
+def folders(folder: "UPath") -> "list[UPath]":
+    """What is a folder in a folder: names that further names lie below, in their order."""
+    return [folder / name for name in _names(folder, "directory")]
+
+
+def _names(folder: "UPath", kind: str) -> list[str]:
+    """What lies in the folder itself; not the empty object by which some tools mark a folder, nor the folder if it is none."""
     try:
         with reaching(folder):
             found = folder.fs.ls(folder.path, detail=True)
     except SourceError:
         return []
-    names = (entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "file")
-    return [folder / name for name in sorted(names) if fnmatch(name, pattern)]
+    paths = [entry["name"].rstrip("/").rpartition("/") for entry in found if entry["type"] == kind]
+    return sorted(name for parent, _, name in paths if parent == folder.path.rstrip("/"))
+
+
+def below(folder: "UPath") -> list[tuple[int, datetime]]:
+    """Size and time of each object below the folder."""
+    with reaching(folder):
+        found = folder.fs.find(folder.path, detail=True)
+    return [(int(entry["size"]), entry["LastModified"]) for entry in found.values()]
 
 
 @contextmanager

@@ -16,12 +16,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
+import httpx
 import mlflow
 import mlflow.artifacts
 import mlflow.sklearn
@@ -32,9 +34,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.db.utils import _verify_schema as verify_schema
 from mlflow.store.entities.paged_list import PagedList
+from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from shotclock import storage
 from shotclock.config import settings
@@ -61,6 +67,7 @@ _KEPT_TAGS = (
     "airflow.run_id",
     _PARENT,
 )
+_ANSWER_SECONDS = 5.0  # of a server that is only asked whether it is there
 _DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
 _STORED = _TAG + "stored_sha256"  # a version's tag: the digest of the files that the model was stored as
 _EXAMPLE = "serving_input_example.json"
@@ -70,11 +77,16 @@ _ADDED_LATER = {"registered_model_meta"}  # MLflow writes it beside a model when
 def prepare_store() -> None:
     """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task.
 
-    A server's store is the server's business.
+    MLflow lets two processes make the tables of one SQLite file at once, and the slower one fails: so one waits here. A
+    server's store is the server's business.
     """
     uri = settings().tracking_uri
     if uri.startswith("sqlite:///"):
-        _prepare_sqlite(Path(uri.removeprefix("sqlite:///")))
+        path = Path(uri.removeprefix("sqlite:///"))
+        with storage.locked(path.with_suffix(".lock")):
+            _prepare_sqlite(path)
+            _client().search_experiments(max_results=1)
+        return
     if not uri.startswith("http"):
         upgrade.callback(uri)
     _client().search_experiments(max_results=1)
@@ -90,12 +102,43 @@ def _prepare_sqlite(path: Path) -> None:
         database.execute("PRAGMA journal_mode=WAL")
 
 
+def look_at_store() -> tuple[str, str]:
+    """How the store stands, and what is wrong with it: `missing`, `unreachable`, `outdated`, or nothing. It is only read."""
+    uri = settings().tracking_uri
+    if uri.startswith("http"):
+        return _look_at_server(uri)
+    if uri.startswith("sqlite:") and not Path(make_url(uri).database or "").is_file():
+        return "not made yet", "missing"
+    engine = create_engine(uri)
+    try:
+        verify_schema(engine)
+    except MlflowException as error:
+        return error.message.partition(" Take a backup")[0], "outdated"
+    except SQLAlchemyError as error:
+        return str(error).splitlines()[0], "unreachable"
+    finally:
+        engine.dispose()
+    return f"tables as MLflow {mlflow.__version__} wants them", ""
+
+
+def _look_at_server(uri: str) -> tuple[str, str]:
+    try:
+        answer = httpx.get(f"{uri.rstrip('/')}/version", timeout=_ANSWER_SECONDS)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        return str(error).splitlines()[0] or type(error).__name__, "unreachable"
+    return f"a server, MLflow {answer.text}", ""
+
+
 def warm_up() -> None:
     """Open the store once, in a process that will be forked: what MLflow prepares and checks, its children inherit.
 
-    Connections must not cross a fork, so they are closed again. A store behind HTTP has nothing to prepare, and one that
-    does not exist yet is left alone.
+    So is what it finds out about the installed packages when it first saves a model, which takes a second. Connections must
+    not cross a fork, so they are closed again. A store behind HTTP has nothing to prepare, and one that does not exist yet
+    is left alone.
     """
+    with tempfile.TemporaryDirectory() as folder:
+        mlflow.sklearn.save_model(Pipeline([("model", DummyClassifier())]), folder, pip_requirements=_requirements())
     if settings().tracking_uri.startswith("http") or not store_exists():
         return
     client = _client()
@@ -121,7 +164,12 @@ def _client() -> MlflowClient:
 
 def experiment_id(project: str) -> str:
     """The project's experiment, made if it is not there, also when two processes ask at once."""
-    client = _client()
+    return _experiment_id(settings().tracking_uri, project)
+
+
+@cache  # it never changes, and every question to the store needs it
+def _experiment_id(store: str, project: str) -> str:
+    client = MlflowClient(store)
     found = client.get_experiment_by_name(project)
     if found is None:
         try:
@@ -576,6 +624,43 @@ def every(project: str, kind: str, *, most: int) -> list[Any]:
         if not token:
             break
     return found
+
+
+def all_runs(project: str) -> Iterator[Any]:
+    """Every run of the project that is not deleted, whatever became of it, newest first."""
+    client, experiment, token = _client(), experiment_id(project), None
+    while True:
+        page = client.search_runs([experiment], max_results=1000, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def run(run_id: str) -> Any:
+    """The MLflow run of that id."""
+    return _client().get_run(run_id)
+
+
+def versions(project: str) -> list[Version]:
+    """Every registered version of the project's model that is not deleted."""
+    return [_version(found) for found in _client().search_model_versions(f"name = '{project}'")]
+
+
+def weight(run_id: str) -> int:
+    """The bytes of the files that were stored with an MLflow run."""
+    client, waiting, total = _client(), [""], 0
+    while waiting:
+        for entry in client.list_artifacts(run_id, waiting.pop()):
+            total += entry.file_size or 0
+            waiting += [entry.path] if entry.is_dir else []
+    return total
+
+
+def remove(run_id: str) -> None:
+    """Delete an MLflow run and its files. MLflow keeps a deleted run's row until `mlflow gc`."""
+    get_artifact_repository(_client().get_run(run_id).info.artifact_uri).delete_artifacts()
+    _client().delete_run(run_id)
 
 
 def children(run_id: str, experiment: str) -> list[Any]:

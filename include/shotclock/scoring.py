@@ -29,6 +29,7 @@ ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
 READ_AHEAD = 2  # batches
 MOST_WORKERS = 8  # one writer cannot take more
 VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
+Tell = Callable[[int], None]
 _WHOLE = (pa.types.is_integer, pa.types.is_date, pa.types.is_timestamp)
 
 
@@ -47,6 +48,10 @@ class Scored:
     positive: int
 
 
+def nobody(rows: int) -> None:
+    """Tells nobody how many rows are done."""
+
+
 def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     model: Any,
     columns: Columns,
@@ -58,13 +63,14 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     max_bad_share: float,
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
+    tell: Tell = nobody,
 ) -> Scored:
     """Score every row of `source` that keeps the contract, labelled or not.
 
     `target` gets a row for each, in order: id, time, features, `probability` (of target = 1), `prediction` (1 where the
     probability is at least `threshold`, else 0), `model_version`. Rows that break the contract go to `quarantine` with
     the `reason`; without any, there is no such file. Both appear whole or not at all; the same call gives the same
-    bytes.
+    bytes. Where a file is refused for its bad rows, these appear unless an earlier call has left a result.
 
     An id may stand once in a file: its later rows are set aside, whatever the size of the batches.
 
@@ -73,6 +79,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         version: the model's, as it stands in every row.
         max_bad_share: the largest share of rows, 0 to 1, that may break the contract.
         batch_rows: rows that travel together.
+        tell: called after each batch with the number of rows that are done.
 
     Raises:
         SourceError: `source` is missing, truncated or damaged.
@@ -92,8 +99,10 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
             for batch in scored:
                 output.write(batch)
+                tell(output.rows)
         done = output.summary()
-        contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share)
+        aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
+        contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share, aside)
         contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
     if not done.quarantined:
         storage.withdraw(quarantine)  # that of an earlier try
@@ -150,10 +159,14 @@ def _ahead(batches: Iterator[pa.RecordBatch], reader: ThreadPoolExecutor) -> Ite
 
 
 class _Output:
-    """Writes scored batches and adds up what became of the rows. They appear once `files` is left without error."""
+    """Writes scored batches and adds up what became of the rows.
+
+    They appear once `files` is left without error; the bad ones already with `set_aside`, for whoever has to mend the file
+    if it is refused.
+    """
 
     def __init__(self, files: ExitStack, target: Address, quarantine: Address, version: str, threshold: float) -> None:
-        self._files = files
+        self._files = {"good": files, "bad": files.enter_context(ExitStack())}
         self._paths = {"good": target, "bad": quarantine}
         self._writers: dict[str, pq.ParquetWriter] = {}
         self._version = version
@@ -173,6 +186,10 @@ class _Output:
         self._sums.append(float(batch.probability.sum()))
         self._positive += int(prediction.sum())
 
+    @property
+    def rows(self) -> int:
+        return self._rows.total()
+
     def summary(self) -> Scored:
         scored, quarantined = self._rows["good"], self._rows["bad"]
         return Scored(
@@ -184,12 +201,17 @@ class _Output:
             positive=self._positive,
         )
 
+    def set_aside(self) -> str:
+        """Let the bad rows appear; gives their file."""
+        self._files["bad"].close()
+        return str(self._paths["bad"])
+
     def _append(self, kind: str, rows: pa.RecordBatch) -> None:
         if rows.num_rows == 0:
             return
         if kind not in self._writers:
-            aside = self._files.enter_context(storage.replacing(self._paths[kind]))
-            self._writers[kind] = self._files.enter_context(_writer(aside, rows.schema))
+            partial = self._files[kind].enter_context(storage.replacing(self._paths[kind]))
+            self._writers[kind] = self._files[kind].enter_context(_writer(partial, rows.schema))
         self._writers[kind].write_batch(rows)
         self._rows[kind] += rows.num_rows
 

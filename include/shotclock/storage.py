@@ -12,6 +12,7 @@ import re
 import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -38,13 +39,18 @@ def run_folder(data: Address, project: str, flow: str, run_id: str) -> Address:
 
     The run's id is made safe for every file system; two ids that differ only in unsafe characters stay apart.
     """
-    safe = _UNSAFE.sub("-", run_id)
-    if safe != run_id or safe.startswith("."):
-        safe = f"{safe.lstrip('.')}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
-    folder = data / project / "runs" / flow / safe
+    folder = data / project / "runs" / flow / folder_name(run_id)
     if isinstance(folder, Path):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def folder_name(run_id: str) -> str:
+    """What a run's folder is called."""
+    safe = _UNSAFE.sub("-", run_id)
+    if safe != run_id or safe.startswith("."):
+        safe = f"{safe.lstrip('.')}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+    return safe
 
 
 @contextmanager
@@ -94,6 +100,7 @@ def move(file: Path, address: Address) -> None:
         file.replace(address)
     else:
         objects.put(file, address)
+        file.unlink()
 
 
 def withdraw(address: Address) -> None:
@@ -207,6 +214,25 @@ def read_batches(
         yield from file.iter_batches(rows, columns=columns)
 
 
+def extremes(address: Address, columns: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """The smallest and the greatest value of these columns, as the file's own statistics tell: no row is read.
+
+    A column of which they do not tell is left out; nulls do not count.
+
+    Raises:
+        SourceError: the file is missing, truncated or not parquet.
+    """
+    with open_parquet(address) as file:
+        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
+        places = {name: place for place, name in enumerate(file.schema.names) if name in columns}
+    told = {name: [group.column(place).statistics for group in groups] for name, place in places.items()}
+    return {
+        name: (min(part.min for part in parts), max(part.max for part in parts))
+        for name, parts in told.items()
+        if parts and all(part is not None and part.has_min_max for part in parts)
+    }
+
+
 @contextmanager
 def _reading(address: Address) -> Iterator[None]:
     try:
@@ -241,7 +267,30 @@ def size(address: Address) -> int:
 
 def listing(folder: Address, pattern: str) -> list[Address]:
     """The files in a folder, not below it, whose names match the pattern, in the order of their names."""
-    return [*sorted(folder.glob(pattern))] if isinstance(folder, Path) else [*objects.listing(folder, pattern)]
+    if not isinstance(folder, Path):
+        return [*objects.listing(folder, pattern)]
+    return [path for path in sorted(folder.glob(pattern)) if path.is_file()]
+
+
+def folders(folder: Address) -> list[Address]:
+    """The folders in a folder, in the order of their names."""
+    if not isinstance(folder, Path):
+        return [*objects.folders(folder)]
+    return [path for path in sorted(folder.glob("*")) if path.is_dir() and not path.is_symlink()]
+
+
+def weight(folder: Address) -> int:
+    """The bytes of all files below a folder."""
+    if not isinstance(folder, Path):
+        return sum(size for size, _ in objects.below(folder))
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def changed(folder: Address) -> datetime:
+    """When anything in a folder or below it was last written, UTC."""
+    if not isinstance(folder, Path):
+        return max((at for _, at in objects.below(folder)), default=datetime.now(UTC))
+    return datetime.fromtimestamp(max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))), UTC)
 
 
 def fetch(address: Address, target: Path) -> None:
@@ -277,12 +326,13 @@ def publish(folder: Address, name: str) -> Address:
 
     For a path the name is a relative symbolic link, replaced by rename; in an object store it is an object that holds the
     same relative path. `published` follows either. A reader sees the old folder or the new one, whole.
+    Of two runs that publish at once, the later one stays.
     """
     link = folder.parents[2] / name
     if not isinstance(link, Path):
         objects.write(link, "/".join(folder.parts[-3:]).encode())
         return link
-    partial = link.with_name(f".{name}.partial")
+    partial = link.with_name(f".{name}.{folder.name}.partial")  # each run's own
     partial.unlink(missing_ok=True)
     partial.symlink_to(os.path.relpath(str(folder), link.parent))
     partial.replace(link)

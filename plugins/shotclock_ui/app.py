@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from shotclock import storage
 from shotclock.config import settings
+from shotclock.errors import StoreError
 from shotclock_ui import outputs, pages
 from shotclock_ui.links import mlflow_address, report_address
 
@@ -59,10 +60,13 @@ def task_summary(dag_id: str, run_id: str, task_id: str, map_index: str, session
 def report(dag_id: str, run_id: str, task_id: str, map_index: str, session: SessionDep) -> Response:
     """The drift report that a task made."""
     left = outputs.values(session, dag_id, run_id, task_id, _index(map_index))
-    file = storage.inside(left.get("report", ""), settings().data)
-    if file is None or file.suffix != ".html":
-        return _missing("This task made no drift report, or the file is no longer there.")
-    return HTMLResponse(storage.read(file), headers=_headers(REPORT_POLICY))
+    try:
+        file = storage.inside(left.get("report", ""), settings().data)
+        if file is None or file.suffix != ".html":
+            return _missing("This task made no drift report, or the file is no longer there.")
+        return HTMLResponse(storage.read(file), headers=_headers(REPORT_POLICY))
+    except StoreError as error:
+        return _html(pages.page("Not now", [], note=str(error)), status=503)
 
 
 def _index(text: str) -> int:

@@ -296,3 +296,12 @@ def test_an_alert_waits_for_the_labels_that_it_takes_to_answer_it(at, prod):
     recent = pd.read_parquet(settings().data / "shots" / "champion" / "recent.parquet")
     assert len(recent) == 5_412
     assert sensing.judged("shots", "drift")[0].champion == "2"
+
+
+def test_processes_may_make_the_store_at_the_same_time(tmp_path):
+    code = "from shotclock.registry import prepare_store; prepare_store()"
+    environment = os.environ | {"SHOTCLOCK_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code]
+    rivals = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[1] for process in rivals]
+    assert [process.returncode for process in rivals] == [0, 0, 0], said

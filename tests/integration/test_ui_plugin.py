@@ -16,6 +16,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from shotclock import objects
+from shotclock.config import settings
+
 ROOT = Path(__file__).parents[2]
 DAG_ID = "sample.training"
 SUMMARY_OF_INGEST = """# Ingest
@@ -391,3 +394,47 @@ def test_a_worker_that_loads_the_plugin_does_not_load_its_app(server: Server) ->
         "assert not {'shotclock_ui.app', 'markdown_it', 'pandas', 'mlflow'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], env=_environment(server.home, 1), cwd=server.home, check=True)
+
+
+@pytest.fixture
+def report_of(object_store, monkeypatch):
+    """`report_of(address)`: the answer for a task that left this address, where data lies in an object store."""
+    monkeypatch.syspath_prepend(ROOT / "plugins")
+    from shotclock_ui import app, outputs
+
+    monkeypatch.setenv("SHOTCLOCK_DATA", f"s3://{object_store.bucket()}/data")
+
+    def answer(address):
+        monkeypatch.setattr(outputs, "values", lambda *_: {"report": address})
+        return app.report(DAG_ID, "run", "drift_check", "-1", None)
+
+    return answer
+
+
+def test_a_report_in_an_object_store_is_served_in_the_same_sandbox(report_of) -> None:
+    folder = settings().data / "sample" / "runs" / "monitoring" / "m1"
+    for name in ("drift_report.html", "rows.parquet"):
+        objects.write(folder / name, b"<h1>the drift report</h1>")
+    objects.write(folder.parents[4] / "secret.html", b"secret")
+    served = report_of(str(folder / "drift_report.html"))
+    assert (served.status_code, served.body) == (200, b"<h1>the drift report</h1>")
+    assert served.headers["content-security-policy"].startswith("sandbox allow-scripts; default-src 'none';")
+    bucket = str(folder.parents[4]).rstrip("/")
+    for trick in (
+        f"{bucket}/secret.html",
+        f"{settings().data}/../secret.html",
+        f"{bucket}/data/sample/runs/monitoring/m1/rows.parquet",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "",
+    ):
+        refused = report_of(trick)
+        assert refused.status_code == 404
+        assert b"secret" not in refused.body
+
+
+def test_a_report_that_cannot_be_reached_now_says_why(report_of, object_store) -> None:
+    with object_store.refusing():
+        answer = report_of(str(settings().data / "sample" / "runs" / "m1" / "drift_report.html"))
+    assert answer.status_code == 503
+    assert b"access denied" in answer.body

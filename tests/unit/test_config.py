@@ -170,6 +170,43 @@ def test_a_wrong_key_or_value_is_refused_with_line_field_found_and_allowed(
     assert message in refusal(old, new)
 
 
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("sub/old.parquet", "a name under data/raw, an absolute path, or an address such as s3://bucket/folder"),
+        ("'sub\\old.parquet'", "a name under data/raw"),
+        ("''", "a name under data/raw"),
+        ("s4://bucket/old.parquet", "a path, file://, s3://"),
+        ("s3:///old.parquet", "s3://bucket/folder"),
+    ],
+)
+def test_what_is_neither_a_name_nor_an_address_is_refused(
+    refusal: Callable[..., str], address: str, allowed: str
+) -> None:
+    message = refusal("training: old.parquet", f"training: {address}")
+    assert "line 4: field 'data.training': found " in message
+    assert f"allowed: {allowed}" in message
+
+
+@pytest.mark.parametrize(
+    "address", ["old.parquet", "/mnt/old.parquet", "file:///mnt/old.parquet", "s3://bucket/old.parquet"]
+)
+def test_data_may_be_a_name_or_a_whole_address(tmp_path: Path, address: str) -> None:
+    text = SOUND.replace("production: new.parquet", f"production: {address}\n  batches: {address}\n  labels: {address}")
+    (tmp_path / "flats.yaml").write_text(text)
+    data = load_project(tmp_path / "flats.yaml").data
+    assert (data.production, data.batches, data.labels) == (address,) * 3
+
+
+def test_data_may_lie_in_an_object_store_and_project_files_may_not(tmp_path: Path) -> None:
+    given = {"SHOTCLOCK_HOME": str(tmp_path), "SHOTCLOCK_DATA": "s3://bucket/a", "SHOTCLOCK_DATA_DIR": "s3://bucket/b"}
+    found = settings(given)
+    assert (str(found.data), str(found.data_source)) == ("s3://bucket/a", "s3://bucket/b")
+    assert settings({"SHOTCLOCK_HOME": "/", "SHOTCLOCK_DATA": "file:///data"}).data == Path("/data")
+    with pytest.raises(ConfigError, match="SHOTCLOCK_PROJECTS: found s3://bucket/c, allowed: a folder of this machine"):
+        settings(given | {"SHOTCLOCK_PROJECTS": "s3://bucket/c"})
+
+
 def test_a_wrong_item_is_reported_once_and_not_again_for_its_list(refusal: Callable[..., str]) -> None:
     assert len(refusal("[decision_tree, gradient_boosting]", "[forest]").splitlines()) == 1
 

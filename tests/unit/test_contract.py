@@ -301,19 +301,20 @@ def test_a_record_batch_a_table_and_a_table_of_chunks_are_judged_alike(rows, siz
 
 
 def test_a_share_of_bad_rows_up_to_the_allowed_one_passes():
-    contract.refuse_above(0, {}, 100, "shots.parquet", 0.0)
-    contract.refuse_above(1, {"size: null": 1}, 100, "shots.parquet", 0.01)
+    contract.refuse_above(0, {}, 100, "shots.parquet", 0.0, "aside.parquet")
+    contract.refuse_above(1, {"size: null": 1}, 100, "shots.parquet", 0.01, "aside.parquet")
 
 
 def test_a_share_above_the_allowed_one_is_refused_with_the_worst_column_first():
     with pytest.raises(ContractError) as caught:
-        contract.refuse_above(3, {"id: null": 1, "size: infinite": 2}, 200, "shots.parquet", 0.01)
+        contract.refuse_above(3, {"id: null": 1, "size: infinite": 2}, 200, "shots.parquet", 0.01, "out/aside.parquet")
     message = str(caught.value)
     assert message.startswith(
         "shots.parquet: found 3 of 200 rows (1.50%) that break the contract, expected at most 1.00%"
     )
     assert "column 'size': 2 infinite; column 'id': 1 null" in message
     assert "'quarantine'" in message
+    assert message.endswith("The rows were set aside in out/aside.parquet")
 
 
 def test_infinite_coordinates_in_the_real_rows_are_counted_by_column(dev, kobe):
@@ -322,7 +323,7 @@ def test_infinite_coordinates_in_the_real_rows_are_counted_by_column(dev, kobe):
     found = contract.examine(pa.Table.from_pandas(dev), kobe.columns)
     assert found.reasons == {"lat: infinite": 10, "lon: infinite": 1}
     with pytest.raises(ContractError, match=r"dev\.parquet: .*column 'lat': 10 infinite; column 'lon': 1 infinite"):
-        contract.refuse_above(11, found.reasons, len(dev), "dev.parquet", kobe.quarantine.training)
+        contract.refuse_above(11, found.reasons, len(dev), "dev.parquet", kobe.quarantine.training, "aside.parquet")
 
 
 def test_no_rows_are_refused():

@@ -14,6 +14,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "data" / 
 SECTIONS: dict[str, type[BaseModel]] = {
     "The file itself": config.Project,
     "data": config.Data,
+    "data.package": config.PackageTable,
     "columns": config.Columns,
     r"columns.features.\<column\>": config.Feature,
     "quarantine": config.Quarantine,

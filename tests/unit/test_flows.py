@@ -1,5 +1,6 @@
 """Whole flows: bad input is named and changes nothing that was published; the loop comes to rest."""
 
+import pandas as pd
 import pytest
 
 from shotclock import flows, history, registry, triggers
@@ -59,6 +60,28 @@ BAD = {
         "column 'lon': 1,000 infinite. Correct",
     ),
 }
+BAD_TO_SCORE = {
+    "null": (
+        written(lambda rows: rows.assign(lat=rows["lat"].where(rows.index % 50 > 0))),
+        ContractError,
+        "129 of 6,426 rows .*column 'lat': 129 null.*The rows were set aside in .*s2/quarantine.parquet",
+    ),
+    "all null": (
+        written(lambda rows: rows.assign(period=pd.array([None] * len(rows), "Int64"))),
+        ContractError,
+        "6,426 of 6,426 rows .*column 'period': 6,426 null",
+    ),
+    "other unit": (
+        written(lambda rows: rows.assign(minutes_remaining=rows["minutes_remaining"] * 60)),
+        ContractError,
+        "column 'minutes_remaining': 5,[0-9]{3} above 12. Correct the file",
+    ),
+    "constant": (
+        written(lambda rows: rows.assign(shot_distance=24)),
+        ContractError,
+        "column 'shot_distance': all 6,426 rows hold 24, but the champion's reference does not: this is a broken feed",
+    ),
+}
 BAD_TO_LEARN_FROM = {
     "label 2": (with_value("shot_made_flag", 2), ContractError, "column 'shot_made_flag': 1 not 0 or 1. Correct"),
     "one class": (
@@ -87,7 +110,7 @@ def test_a_bad_training_file_is_named_and_nothing_published_changes(at, dev, pub
     assert history.decisions("shots")[0].champion == "1"
 
 
-@pytest.mark.parametrize(("make", "error", "message"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("make", "error", "message"), (BAD | BAD_TO_SCORE).values(), ids=BAD | BAD_TO_SCORE)
 def test_a_bad_production_file_is_named_and_nothing_published_changes(at, prod, published, make, error, message):
     at("alerted")
     before = published()

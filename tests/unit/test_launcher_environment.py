@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from launcher import credentials
-from launcher.environment import airflow_environment, task_slots
+from launcher.environment import CHAIN_PAUSE, RESTING_PAUSE, airflow_environment, task_slots
 from launcher.errors import LaunchError
 from launcher.layout import Layout
 
@@ -37,6 +37,13 @@ def test_everybody_is_told_the_same_port_on_loopback(tmp_path: Path) -> None:
     assert env["AIRFLOW__API__PORT"] == "18099"
     assert env["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18099"
     assert env["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:18099/execution/"
+
+
+def test_a_scheduler_looks_more_often_for_one_chain_than_where_it_is_kept(tmp_path: Path) -> None:
+    layout = Layout.of({"SHOTCLOCK_HOME": str(tmp_path)})
+    chain, kept = (airflow_environment(layout, KEYS, {}, pause=pause) for pause in (CHAIN_PAUSE, RESTING_PAUSE))
+    pause = "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME"
+    assert 0 < float(chain[pause]) < float(kept[pause]) < 1
 
 
 def test_not_everyone_is_admin(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The shell scripts behind `make env` and `make clean`, in a checkout of their own."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -77,3 +78,15 @@ def test_clean_removes_nothing_while_a_stack_runs(checkout: Path) -> None:
     assert done.returncode != 0
     assert "already running in this folder (pid " in done.stderr
     assert (checkout / "var").exists()
+
+
+def test_the_lock_is_one_for_plain_pip_too():
+    """With hashes, pip takes a package with an extra for another one: both must be there, at one version, with hashes."""
+    text = (ROOT / "requirements.txt").read_text("utf-8")
+    locked = re.findall(r"^([a-z0-9-]+)(\[[^]]+\])?==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", text, re.M)
+    assert len(locked) == len(re.findall(r"^\w.*==", text, re.M)) > 300
+    bare = {name: (version, hashes) for name, extra, version, hashes in locked if not extra}
+    with_extra = [(name, (version, hashes)) for name, extra, version, hashes in locked if extra]
+    assert "celery" in dict(with_extra)
+    assert all(bare[name] == pinned for name, pinned in with_extra)
+    assert "index-url" not in text

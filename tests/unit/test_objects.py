@@ -118,6 +118,17 @@ def test_an_object_that_is_replaced_while_it_is_read_is_refused(object_store, mo
         list(batches)
 
 
+def test_objects_that_mark_folders_are_neither_files_nor_folders_in_themselves(object_store):
+    folder = storage.at(f"s3://{object_store.bucket()}/data")
+    for key in ("data/", "data/runs/", "data/runs/t1/"):
+        object_store.client().put_object(Bucket=folder.drive, Key=key)
+    objects.write(folder / "runs" / "t2" / "x.parquet", b"x")
+    assert storage.folders(folder) == [folder / "runs"]
+    assert storage.folders(folder / "runs") == [folder / "runs" / "t1", folder / "runs" / "t2"]
+    assert storage.listing(folder / "runs" / "t1", "*") == []
+    assert storage.listing(folder / "runs" / "t2" / "x.parquet", "*") == []
+
+
 # What goes over the wire
 
 
@@ -155,7 +166,7 @@ def test_a_large_file_goes_up_in_parts_and_one_that_fails_leaves_nothing(object_
     bucket = object_store.bucket()
     address, content = storage.at(f"s3://{bucket}/large"), np.random.default_rng(0).bytes(12 << 20)
     (tmp_path / "large").write_bytes(content)
-    storage.move(tmp_path / "large", address)
+    objects.put(tmp_path / "large", address)
     assert storage.read(address) == content
     with storage.local(address) as copy:
         assert copy.read_bytes() == content

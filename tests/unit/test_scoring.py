@@ -209,11 +209,18 @@ def test_bad_rows_go_to_quarantine_and_the_others_are_scored(score, rows, tmp_pa
     assert (quarantine["shot_id"].to_pylist(), target["shot_id"].to_pylist()) == (ids[:3], ids[3:])
 
 
-def test_too_many_bad_rows_fail_the_run_and_leave_what_was_published(score, rows, tmp_path):
+def test_too_many_bad_rows_fail_the_run_and_are_set_aside(score, rows, tmp_path):
+    message = r"in\.parquet: found 65 of 6,426 rows \(1\.01%\).*column 'lon': 65 infinite.*set aside in .*quarantine"
+    with pytest.raises(ContractError, match=message):
+        score(changed(rows, "lon", [float("-inf")] * 65))
+    assert pq.read_table(outputs(tmp_path / "out")[1])["reason"].to_pylist() == ["lon: infinite"] * 65
+    assert files(tmp_path / "out") == ["quarantine.parquet"]
+
+
+def test_too_many_bad_rows_leave_what_was_published_as_it_was(score, rows, tmp_path):
     score(rows)
     before = outputs(tmp_path / "out")[0].read_bytes()
-    message = r"in\.parquet: found 65 of 6,426 rows \(1\.01%\).*at most 1\.00%: column 'lon': 65 infinite"
-    with pytest.raises(ContractError, match=message):
+    with pytest.raises(ContractError, match=r"65 infinite.*in the project file$"):
         score(changed(rows, "lon", [float("-inf")] * 65))
     assert outputs(tmp_path / "out")[0].read_bytes() == before
     assert files(tmp_path / "out") == ["resultado_pipeline.parquet"]
@@ -229,7 +236,7 @@ def test_the_quarantine_of_an_earlier_try_goes_when_there_is_none_now(score, row
 def test_a_file_without_one_good_row_is_refused(score, rows, tmp_path):
     with pytest.raises(ContractError, match="found no rows, expected at least one"):
         score(changed(rows.slice(0, 3), "lat", [None] * 3), max_bad_share=1.0)
-    assert files(tmp_path / "out") == []
+    assert files(tmp_path / "out") == ["quarantine.parquet"]
 
 
 # Files that cannot be scored

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shotclock import download, sources, storage
+from shotclock import download, objects, sources, storage
 from shotclock.config import Project, Settings, settings
 from shotclock.errors import ConfigError, SourceError
 from shotclock.sources import find, is_synthetic
@@ -539,3 +539,52 @@ def test_the_first_project_s_files_are_the_real_ones(tmp_path, kobe, dev_path, p
         source = find(kobe, role, surroundings)
         assert (source.origin, source.synthetic, source.path.name) == ("folder", False, path.name)
         assert source.sha256 == kobe.data.sha256[path.name]
+
+
+class TestInAnObjectStore:
+    """`data/raw` under `s3://`: the same places, the same checks."""
+
+    @pytest.fixture
+    def store(self, object_store, home):
+        return around(home).model_copy(update={"data": storage.at(f"s3://{object_store.bucket()}/data")})
+
+    def test_a_file_of_the_folder_is_put_there_and_found_there(self, store, home, real, flats) -> None:
+        given = store.model_copy(update={"data_source": real})
+        first, second = (find(flats(), "training", given) for _ in range(2))
+        assert (first.origin, second.origin) == ("folder", "present")
+        assert str(second.path) == f"{store.data}/raw/old.parquet"
+        assert first.sha256 == second.sha256 == digest(real / "old.parquet")
+        assert not (home / "data").exists()
+
+    def test_the_folder_may_lie_in_a_store_too(self, store, object_store, real, flats) -> None:
+        source = storage.at(f"s3://{object_store.bucket()}/given")
+        objects.put(real / "old.parquet", source / "old.parquet")
+        found = find(flats(), "training", store.model_copy(update={"data_source": source}))
+        assert (found.origin, found.sha256) == ("folder", digest(source / "old.parquet"))
+
+    def test_what_is_fetched_lies_there_whole(self, store, real, flats, web) -> None:
+        web.files["old.parquet"] = (real / "old.parquet").read_bytes()
+        found = find(flats(download_from=web.address), "training", store)
+        assert (found.origin, found.sha256) == ("download", digest(real / "old.parquet"))
+
+    def test_a_sample_is_drawn_there_for_want_of_the_file(self, store, home, flats, caplog) -> None:
+        found = find(flats(synthetic="flats.yaml"), "training", store)
+        assert found.synthetic and is_synthetic(store.data / "raw" / "old.parquet")
+        assert "SYNTHETIC SAMPLE" in caplog.text
+
+    def test_another_file_is_refused_and_left_alone(self, store, real, flats) -> None:
+        objects.put(real / "new.parquet", store.data / "raw" / "old.parquet")
+        with pytest.raises(SourceError, match=r"s3://.*/data/raw/old\.parquet: found sha256 .*, expected 0000"):
+            find(flats(sha256={"old.parquet": "0" * 64}), "training", store)
+        assert storage.is_file(store.data / "raw" / "old.parquet")
+
+    def test_a_whole_address_is_read_where_it_lies_and_never_written(
+        self, store, home, real, flats, object_store
+    ) -> None:
+        address = f"s3://{object_store.bucket()}/theirs/old.parquet"
+        project = flats(training=address, sha256={address: digest(real / "old.parquet")})
+        with pytest.raises(SourceError, match=f"^{address}: no such file; put it there, or correct its address"):
+            find(project, "training", around(home, real))
+        objects.put(real / "old.parquet", storage.at(address))
+        found = find(project, "training", around(home))
+        assert (str(found.path), found.origin) == (address, "present")

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -152,9 +153,36 @@ def test_publishing_shows_the_newest_folder_whole_under_a_name_that_survives_a_m
     assert (tmp_path / "moved" / "kobe" / "predictions" / "x").read_text() == "two"
 
 
+def test_runs_that_publish_at_the_same_time_do_not_disturb_each_other(tmp_path):
+    folders = [storage.run_folder(tmp_path, "kobe", "inference", f"run-{number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda folder: [storage.publish(folder, "predictions") for _ in range(100)], folders))
+    assert (tmp_path / "kobe" / "predictions").resolve() in folders
+    assert names(tmp_path / "kobe") == ["predictions", "runs"]
+
+
 def test_discarding_a_folder_twice_is_no_error(tmp_path):
     folder = storage.run_folder(tmp_path, "kobe", "training", "one")
     (folder / "x").touch()
     storage.discard(folder)
     storage.discard(folder)
     assert not folder.exists()
+
+
+# What a file tells of itself
+
+
+def test_the_extremes_of_numbers_are_told_over_all_row_groups_and_nulls_do_not_count(tmp_path):
+    path = tmp_path / "in.parquet"
+    table = pa.table({"a": [3, None, 1, 9], "b": [0.5, 0.5, float("nan"), 0.5], "c": list("wxyz")})
+    pq.write_table(table, path, row_group_size=2)
+    assert storage.extremes(path, ["a", "b"]) == {"a": (1, 9), "b": (0.5, 0.5)}
+
+
+def test_where_statistics_tell_nothing_a_column_is_left_out(tmp_path):
+    path = tmp_path / "in.parquet"
+    nothing = pa.array([None, None, None], pa.int64())
+    pq.write_table(pa.table({"a": [1, 2, 3], "b": [1, 2, 3], "c": nothing}), path, write_statistics=["a", "c"])
+    assert storage.extremes(path, ["a", "b", "c"]) == {"a": (1, 3)}
+    pq.write_table(pa.table({"a": pa.array([], pa.int64())}), path)
+    assert storage.extremes(path, ["a"]) == {}

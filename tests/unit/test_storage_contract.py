@@ -151,7 +151,7 @@ def test_batches_hold_all_rows_in_order_and_no_other_column(folder, rows):
 
 
 def test_a_listing_holds_what_matches_in_the_order_of_names_and_nothing_below(folder):
-    for name in ("b.parquet", "a.parquet", "notes.txt", "deeper/c.parquet"):
+    for name in ("b.parquet", "a.parquet", "notes.txt", "deeper/c.parquet", "folder.parquet/d.parquet"):
         write(folder / name, name)
     assert storage.listing(folder, "*.parquet") == [folder / "a.parquet", folder / "b.parquet"]
 

@@ -1,7 +1,7 @@
 """Tuning with PyCaret: the only module that imports it.
 
 PyCaret changes its process in passing: a log file in the current folder, the display of warnings, scikit-learn's
-settings, numpy's global random state. All of it is undone here.
+settings, matplotlib's style, numpy's global random state. All of it is undone here.
 """
 
 import gc
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import matplotlib
 import numpy as np
 import sklearn
 from numpy.typing import NDArray
@@ -21,8 +22,9 @@ from shotclock.errors import ContractError
 
 os.environ.setdefault("PYCARET_CUSTOM_LOGGING_PATH", os.devnull)  # the import opens that file, by default ./logs.log
 
-from pycaret.classification import ClassificationExperiment
-from pycaret.internal.logging import captureWarnings
+with matplotlib.rc_context():  # the import restyles every figure of the process, with fonts that few machines have
+    from pycaret.classification import ClassificationExperiment
+    from pycaret.internal.logging import captureWarnings
 
 captureWarnings(False)  # the import sends every warning of the process to that file
 

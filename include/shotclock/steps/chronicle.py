@@ -1,10 +1,9 @@
 """What happened to a project as plain values: its batches, its decisions, the champion of a day, how it stands now."""
 
 from datetime import UTC, date, datetime
-from pathlib import PurePath
 from typing import Any
 
-from shotclock import history, ledger, registry, triggers
+from shotclock import history, ledger, registry, storage, triggers
 from shotclock.triggers import Decided
 
 _MOST = 1000  # MLflow runs of one kind: how far back this looks
@@ -26,7 +25,7 @@ def batches(name: str) -> list[dict[str, Any]]:
     told = []
     for place, (batch, begin) in enumerate(arrivals, start=1):
         end = arrivals[place][1] if place < len(arrivals) else datetime.now(UTC)
-        about = {"number": batch.number, "batch": PurePath(batch.name).stem, "synthetic": batch.synthetic}
+        about = {"number": batch.number, "batch": storage.at(batch.name).stem, "synthetic": batch.synthetic}
         found = _found(_between(runs, begin, end))
         told.append({**about, "rows": rows.get(str(batch.number)), **found, "champion": _serving(changes, end)})
     return told
@@ -66,7 +65,7 @@ def _first_window(runs: list[Any]) -> Any:
 
 def _names(files: str) -> list[str]:
     """The window's batches, oldest first."""
-    return [PurePath(name).stem for name in reversed(files.split(", "))]
+    return [storage.at(name).stem for name in reversed(files.split(", "))]
 
 
 def _outcome(run: Any) -> dict[str, str]:

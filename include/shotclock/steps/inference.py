@@ -10,8 +10,11 @@ from shotclock.steps import text
 from shotclock.steps.intake import folder_of
 
 
-def score(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
+def score(run: Run, batch: dict[str, Any], tell: scoring.Tell = scoring.nobody) -> dict[str, Any]:
     """Score every row of one file, labelled or not: `resultado_pipeline.parquet`; MLflow run `PipelineAplicacao`.
+
+    Args:
+        tell: called now and then with the number of rows that are done.
 
     Raises:
         StoreError: nothing was promoted yet.
@@ -29,6 +32,7 @@ def score(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
             folder / "quarantine.parquet",
             version=champion.number,
             max_bad_share=rules.quarantine.production,
+            tell=tell,
         )
         record.record(
             params={"model_version": champion.number, "model_run": champion.run_id},

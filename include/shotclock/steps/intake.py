@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from shotclock import contract, history, ledger, registry, sources, storage
-from shotclock.config import Role, project, settings
+from shotclock.config import Project, Role, project, settings
 from shotclock.runs import Run
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:
     valid, quarantine = folder_of(run) / "data_valid.parquet", folder_of(run) / "quarantine.parquet"
     if bad:
         storage.write_table(examined.bad, quarantine)
-    contract.refuse_above(bad, examined.reasons, source["rows"], str(path), rules.quarantine.training)
+    contract.refuse_above(bad, examined.reasons, source["rows"], str(path), rules.quarantine.training, str(quarantine))
     storage.write_table(examined.good, valid)
     reasons = "".join(f"\n- {reason}: {count}" for reason, count in examined.reasons.items())
     summary = f"{examined.good.num_rows:,} rows keep the contract, {bad} set aside{reasons}"
@@ -109,4 +109,18 @@ def validate_batch(run: Run, batch: dict[str, Any]) -> dict[str, Any]:
         contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=False)
         rows = file.metadata.num_rows
     contract.refuse_empty(rows, str(path))
+    if rows >= rules.drift.min_rows:  # in fewer, a value may well stand still by chance
+        contract.refuse_stuck(_stuck(rules, path), rows, str(path))
     return {**batch, "rows": rows, "summary": f"`{path}`: {rows:,} rows; every column is there, with its type"}
+
+
+def _stuck(rules: Project, path: storage.Address) -> dict[str, float]:
+    """The amounts that stand still in this file and not in the champion's reference, each with its one value."""
+    amounts = [name for name, feature in rules.columns.features.items() if not feature.is_category]
+    found = storage.extremes(path, amounts)
+    still = {name: low for name, (low, high) in found.items() if low == high}
+    champion = registry.champion(rules.name) if still else None
+    if champion is None:
+        return {}
+    known = storage.extremes(history.reference(rules.name, champion), list(still))
+    return {name: value for name, value in still.items() if name in known and known[name][0] != known[name][1]}

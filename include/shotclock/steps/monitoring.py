@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from shotclock import drift, history, performance, registry, storage, windows
 from shotclock.config import Project, project, settings
 from shotclock.errors import StoreError
+from shotclock.history import REFERENCE
 from shotclock.runs import Run
 from shotclock.steps import text
 from shotclock.steps.intake import folder_of
-from shotclock.steps.training import REFERENCE, TRAINING_IDS
+from shotclock.steps.training import TRAINING_IDS
 from shotclock.storage import Address
 
 _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
 _BATCH_ROWS = 131_072
 _MOST_BATCHES = 1000  # how far back a window may reach
-_MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
+MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
 
 
 def drift_check(run: Run, version: int | None = None) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def _labelled(
         return frame[frame[columns.target].notna() & ~np.isin(frame[columns.id], trained_on)]
 
     parts, reached = [judged(window)], []
-    for batch in scored["older"][:_MOST_FOR_LABELS]:
+    for batch in scored["older"][:MOST_FOR_LABELS]:
         if sum(map(len, parts)) >= rules.degradation.min_rows:
             break
         found = judged(window_rows(rules, {"batches": [batch]})[0].to_pandas())
@@ -177,10 +178,7 @@ def _named(estimate: performance.Estimate) -> dict[str, float]:
 
 def _reference(run: Run, version: registry.Version) -> pd.DataFrame:
     """The rows that the decision which this version came out of was about, with its probabilities."""
-    decided = registry.newest(run.project, "decision", tags={"after": version.number, "reference": "True"})
-    if not decided:
-        raise StoreError(f"{version.uri}: no decision left a reference for it; run {run.project}.training again")
-    rows: pd.DataFrame = storage.read_table(registry.artifact(decided[0].info.run_id, REFERENCE)).to_pandas()
+    rows: pd.DataFrame = storage.read_table(history.reference(run.project, version)).to_pandas()
     return rows
 
 

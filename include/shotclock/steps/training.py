@@ -17,6 +17,7 @@ from shotclock import gate as gates
 from shotclock.candidates.recalibration import recalibrate
 from shotclock.config import ALGORITHMS, RECALIBRATED, Project, project
 from shotclock.errors import ConfigError
+from shotclock.history import REFERENCE
 from shotclock.runs import Run
 from shotclock.steps import text
 from shotclock.steps.intake import folder_of
@@ -24,7 +25,6 @@ from shotclock.storage import Address
 
 log = logging.getLogger(__name__)
 
-REFERENCE = "reference.parquet"
 TRAINING_IDS = "training_ids.parquet"
 
 

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 
+import matplotlib
 import numpy as np
 import pytest
 import sklearn
@@ -100,6 +101,7 @@ def test_pycaret_leaves_settings_random_state_and_output_as_they_were(shots, cap
     train(*shots, "decision_tree", backend="pycaret", **CHOICE)
 
     assert sklearn.get_config() == settings
+    assert matplotlib.rcParams["font.sans-serif"] == matplotlib.rcParamsDefault["font.sans-serif"]
     assert np.array_equal(np.random.get_state()[1], state)
     assert capfd.readouterr() == ("", "")
 

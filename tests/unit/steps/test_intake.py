@@ -3,11 +3,12 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from yaml import safe_dump, safe_load
 
-from shotclock import config, ledger, synthetic
+from shotclock import config, flows, history, ledger, storage, synthetic
 from shotclock.config import settings
 from shotclock.errors import ContractError, SourceError
 from shotclock.runs import Run
@@ -136,6 +137,22 @@ def test_of_two_runs_that_race_each_file_goes_to_one(at):
     assert sorted(batch.number for batch in ledger.entries("shots")) == [1, 2, 3]
 
 
+def test_files_and_late_labels_under_an_object_store_s_prefix_are_taken_in_scored_and_judged(at, object_store):
+    at("trained")
+    prefix = storage.at(f"s3://{object_store.bucket()}/arrivals")
+    rows = pq.read_table(settings().data / "raw" / "dataset_kobe_prod.parquet")
+    labels = rows.select(["shot_id", "shot_made_flag"]).filter(pc.is_valid(rows["shot_made_flag"]))
+    change(data={"batches": str(prefix / "rows"), "labels": str(prefix / "labels")})
+    for place in (1, 0):
+        write_table(rows.drop(["shot_made_flag"]).slice(3000 * place, 3000), prefix / "rows" / f"{place}.parquet")
+    assert flows.score("shots", "s1")["batches"] == [1, 2]
+    assert "skip" in flows.score("shots", "s2")
+    assert [batch.path for batch in ledger.entries("shots")] == [f"{prefix}/rows/{place}.parquet" for place in (1, 0)]
+    assert flows.check("shots", "m1")["performance_check"]["verdict"] == "insufficient data"
+    write_table(labels, prefix / "labels" / "late.parquet")
+    assert flows.check("shots", "m2")["performance_check"]["verdict"] == "alert"
+
+
 # Refusals
 
 
@@ -156,3 +173,38 @@ def test_a_file_that_is_not_there_is_named(at):
     folder = at("empty")
     with pytest.raises(SourceError, match=rf"{folder}/data/raw/nowhere\.parquet: no such file"):
         intake.ingest(RUN, "training", "nowhere.parquet")
+
+
+# A feed that stands still
+
+
+@pytest.mark.parametrize("stage", ["empty", "trained"])
+def test_a_number_that_stands_still_is_refused_once_there_is_a_reference_to_tell_by(at, prod, put, stage):
+    at(stage)
+    path = put(prod.assign(lat=33.9, period=2))
+    given = intake.ingest_batches(RUN, path)[0]
+    if stage == "empty":
+        assert intake.validate_batch(RUN, given)["rows"] == 6_426
+        return
+    said = r"given\.parquet: column 'lat': all 6,426 rows hold 33\.9; column 'period': all 6,426 rows hold 2, but"
+    with pytest.raises(ContractError, match=said):
+        intake.validate_batch(RUN, given)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [lambda prod: prod.assign(playoffs=0), lambda prod: prod.head(999).assign(lat=33.9)],
+    ids=["a category", "few rows"],
+)
+def test_what_may_well_stand_still_is_no_broken_feed(at, prod, put, rows):
+    at("trained")
+    given = intake.ingest_batches(RUN, put(rows(prod)))[0]
+    assert intake.validate_batch(RUN, given)["rows"] == len(rows(prod))
+
+
+def test_a_number_that_has_always_stood_still_is_no_broken_feed(at, prod, put, tmp_path, monkeypatch):
+    at("trained")
+    prod.assign(lat=33.9).to_parquet(tmp_path / "reference.parquet")
+    monkeypatch.setattr(history, "reference", lambda *_: tmp_path / "reference.parquet")
+    given = intake.ingest_batches(RUN, put(prod.assign(lat=34.1)))[0]
+    assert intake.validate_batch(RUN, given)["rows"] == 6_426

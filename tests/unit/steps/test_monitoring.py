@@ -132,9 +132,12 @@ def change_labels_folder():
 # Broken feeds
 
 
-def test_a_column_that_stands_still_is_a_broken_feed_and_no_drift(at, prod, put):
+def test_a_column_that_stands_still_over_small_batches_is_a_broken_feed_and_no_drift(at, prod, put):
     at("trained")
-    drifted, _ = checked(put(prod.assign(shot_distance=24)))
+    for start in range(0, len(prod), 999):  # each too small to be told by itself
+        path = put(prod.assign(shot_distance=24).iloc[start : start + 999], f"{start}.parquet")
+        flows.score("shots", f"s{start}", path=path)
+    drifted, _ = checked(path)
     assert drifted["verdict"] == "insufficient data"
     assert (
         "shot_distance: constant (24) in the current window, but not in the reference: is the feed broken?"

@@ -1,0 +1,39 @@
+"""The command line `shotclock`: the flows without Airflow, what happened to a project, and the way to a new one.
+
+Each command imports what it needs when it runs, so that asking for help takes no time.
+"""
+
+from pathlib import Path
+
+import typer
+
+from shotclock.cli import beginning, doctor, flows, past, retention
+from shotclock.cli.common import EXIT_CODES
+
+_ENV = Path(__file__).parents[3] / ".env"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Keep a project's model fit: run its flows, read its history, go back. Airflow runs the same flows by itself.",
+    epilog=f"Ends with {EXIT_CODES}.",
+)
+
+
+@app.callback()
+def _read_settings() -> None:
+    from dotenv import load_dotenv
+
+    load_dotenv(_ENV)  # what stands in the environment already goes first
+
+
+def _add(panel: str, commands: dict[str, object]) -> None:
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=panel)(command)  # type: ignore[type-var]
+
+
+_add("Begin", {"init": beginning.init, "validate": beginning.validate, "doctor": doctor.doctor})
+_add("Run a flow", {"train": flows.train, "score": flows.score, "check": flows.check, "retrain": flows.retrain})
+_add("Look and steer", {"status": past.status, "history": past.history, "batches": past.batches})
+_add("Look and steer", {"rollback": past.rollback, "split-history": beginning.split_history, "prune": retention.prune})

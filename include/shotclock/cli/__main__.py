@@ -1,0 +1,5 @@
+"""`python -m shotclock.cli`."""
+
+from shotclock.cli import app
+
+app(prog_name="shotclock")

@@ -1,0 +1,138 @@
+"""What the commands share: their arguments, what they print, and how they end."""
+
+import difflib
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from shotclock.errors import ShotclockError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+BROKEN = 1
+REFUSED = 3
+ALERT = 4
+EXIT_CODES = (
+    "0: done, also when a champion is kept; 1: failed, or the doctor found something broken; 2: not understood; "
+    "3: refused, with the reason; 4: `check --fail-on-alert` found an alert; 130: stopped by Ctrl-C"
+)
+
+
+def project_names(begun: str = "") -> list[str]:
+    """The names of the project files, also of those that are wrong."""
+    from shotclock.config import settings
+
+    return sorted(path.stem for path in settings().projects.glob(f"{begun}*.yaml"))
+
+
+def _known(context: typer.Context, name: str) -> str:
+    if context.resilient_parsing or name in (names := project_names()):
+        return name
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    found = f"found '{name}', expected" if name else "name"
+    there = (
+        f"one of {', '.join(names)}" if names else "a project, and there is none yet: make one with `shotclock init`"
+    )
+    raise typer.BadParameter(f"{found} {there}{hint}")
+
+
+def _known_or_all(context: typer.Context, name: str) -> str:
+    return _known(context, name) if name else name
+
+
+# Every command takes its project so that a missing name can be answered with the names that there are
+Project = Annotated[
+    str,
+    typer.Argument(
+        metavar="PROJECT",
+        help="the project's name: its file is <name>.yaml",
+        callback=_known,
+        autocompletion=project_names,
+        show_default=False,
+    ),
+]
+ProjectOrAll = Annotated[
+    str,
+    typer.Argument(
+        metavar="[PROJECT]",
+        help="the project's name; all of them if left out",
+        callback=_known_or_all,
+        autocompletion=project_names,
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, and nothing else there")]
+DataFile = Annotated[str | None, typer.Option("--file", metavar="NAME", help="under data/raw, or absolute")]
+Reason = Annotated[str, typer.Option("--reason", help="a sentence: it is written down with the decision")]
+
+
+@contextmanager
+def at_work(as_json: bool) -> Iterator[None]:
+    """An error raised on purpose is one message on standard error, no traceback, and an exit code of its own.
+
+    With `--json` it is the document on standard output, too.
+    """
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    try:
+        yield
+    except ShotclockError as error:
+        say("error:", str(error), "bold red", err=True)
+        if as_json:
+            tell({"error": str(error), "kind": type(error).__name__}, "", as_json)
+        raise typer.Exit(REFUSED) from error
+
+
+@contextmanager
+def at_work_on(project: str, as_json: bool, *, needs_store: bool = True) -> Iterator[None]:
+    """As `at_work`, with a project whose file is in order, and the store made where it is not there yet."""
+    from shotclock import config
+
+    with at_work(as_json):
+        config.project(project)
+        if needs_store:
+            from shotclock import registry
+
+            registry.prepare_store()
+        yield
+
+
+def run_id() -> str:
+    return f"cli__{datetime.now(UTC).isoformat()}"
+
+
+def say(head: str, text: str, style: str, *, err: bool = False) -> None:
+    """A line with a coloured head on a terminal; the same line without colours in a pipe. Square brackets are just text."""
+    line(console(err), head, text, style)
+
+
+def line(where: "Console", head: str, text: str, style: str) -> None:
+    from rich.text import Text
+
+    where.print(Text.assemble((head, style), " ", text), soft_wrap=True)
+
+
+def console(err: bool = False) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=err, highlight=False)
+
+
+def plain(markdown: str) -> str:
+    """The first line of a summary, or the rows of a table, without marks."""
+    lines = markdown.strip().splitlines()
+    if lines[0].startswith("|"):
+        return " · ".join(" ".join(row.strip("|").replace("|", " ").split()) for row in lines[2:] if row)
+    return lines[0].replace("**", "").replace("`", "")
+
+
+def tell(result: Any, text: str, as_json: bool) -> None:
+    typer.echo(json.dumps(result, indent=2, default=str) if as_json else text)

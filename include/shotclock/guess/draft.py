@@ -1,0 +1,136 @@
+"""A guess as the text of a project file, with the reasons as comments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil, floor
+
+import yaml
+
+from shotclock.config import Columns, DegradationRules, DriftRules, Feature, GateRules, RetrainingRules, Split
+
+_FEW = 0.3  # of the rows there are: a rule that asks for more would never be met
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the file says besides the columns. Rows are counted with and without a label; shares of bad rows are 0 to 1."""
+
+    name: str
+    title: str
+    origin: str
+    training: str
+    production: str
+    training_rows: int
+    training_labelled: int
+    production_rows: int
+    production_labelled: int
+    bad_training: float
+    bad_production: float
+
+
+def text(columns: Columns, why: Mapping[str, str], left_out: Mapping[str, str], facts: Facts) -> str:
+    """The project file. Settings that are not named have their defaults: see docs/project-file.md."""
+    parts = [
+        f"# Guessed by `shotclock init` from {facts.origin}. Put right what is wrong, then: shotclock validate {facts.name}",
+        f"name: {facts.name}",
+        f"title: {_scalar(facts.title)}",
+        "",
+        "data:",
+        *_beside(
+            [
+                (
+                    f"  training: {facts.training}",
+                    f"{facts.training_rows:,} rows, {facts.training_labelled:,} labelled",
+                ),
+                (
+                    f"  production: {facts.production}",
+                    f"{facts.production_rows:,} rows, {facts.production_labelled:,} labelled",
+                ),
+            ]
+        ),
+        "",
+        "columns:",
+        *_beside([(f"  {role}: {_scalar(name)}", why[name]) for role, name in _roles(columns).items()]),
+        "  features:",
+        *_beside([(f"    {_scalar(name)}: {_rules(rule)}", why[name]) for name, rule in columns.features.items()]),
+        *_left_out(left_out),
+        *_quarantine(facts),
+        "",
+        "training:",
+        "  backend: scikit-learn     # or pycaret",
+        "  candidates: [decision_tree, logistic_regression]     # and gradient_boosting",
+        *_sizes(facts),
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _roles(columns: Columns) -> dict[str, str]:
+    return {"id": columns.id, "time": columns.time, "target": columns.target}
+
+
+def _scalar(value: str) -> str:
+    """The text as YAML writes it, in quotes where it must be."""
+    return yaml.safe_dump(value, width=1000, allow_unicode=True, explicit_end=False).removesuffix("...\n").strip()
+
+
+def _rules(rule: Feature) -> str:
+    parts = [f"type: {rule.type}"]
+    if rule.allowed is not None:
+        parts.append(f"allowed: [{', '.join(map(str, rule.allowed))}]")
+    parts += [f"{name}: {value:.12g}" for name in ("min", "max") if (value := getattr(rule, name)) is not None]
+    if rule.drift != "wasserstein":
+        parts.append(f"drift: {rule.drift}")
+    return f"{{{', '.join(parts)}}}"
+
+
+def _beside(lines: list[tuple[str, str]]) -> list[str]:
+    """Lines with their comments in one column."""
+    width = max(len(line) for line, _ in lines)
+    return [f"{line:<{width}}     # {' '.join(comment.split())}" if comment else line for line, comment in lines]
+
+
+def _left_out(left_out: Mapping[str, str]) -> list[str]:
+    lines = [f"    #   {name}: {' '.join(reason.split())}" for name, reason in left_out.items()]
+    return ["    # left out:", *lines] if lines else []
+
+
+def _quarantine(facts: Facts) -> list[str]:
+    """Shares that today's files just keep."""
+    training, production = _share(facts.bad_training), max(0.01, _share(facts.bad_production))
+    if (training, production) == (0.0, 0.01):
+        return []
+    return [
+        "",
+        "quarantine:     # the largest share of rows that may break these rules: as many as do so today, rounded up",
+        f"  training: {training:g}",
+        f"  production: {production:g}",
+    ]
+
+
+def _share(share: float) -> float:
+    return ceil(share * 100 - 1e-9) / 100
+
+
+def _sizes(facts: Facts) -> list[str]:
+    """Rules about numbers of rows, where there are fewer rows than the defaults take for granted."""
+    labelled = facts.production_labelled or facts.training_labelled
+    holdout = facts.training_labelled * Split().test_share
+    sections = {
+        "gate": {"min_rows": _at_most(GateRules().min_rows, min(holdout, labelled * _FEW))},
+        "drift": {"min_rows": _at_most(DriftRules().min_rows, min(holdout, facts.production_rows))},  # both sides
+        "degradation": {"min_rows": _at_most(DegradationRules().min_rows, labelled)},
+        "retraining": {
+            "every_new_records": _at_most(RetrainingRules().every_new_records, facts.training_labelled * _FEW),
+            "min_new_labels": _at_most(RetrainingRules().min_new_labels, labelled * _FEW),
+        },
+    }
+    lines = []
+    for section, rules in sections.items():
+        found = [f"  {name}: {value}     # few rows: the default is more" for name, value in rules.items() if value]
+        lines += ["", f"{section}:", *found] if found else []
+    return lines
+
+
+def _at_most(default: int, rows: float) -> int | None:
+    """What to ask for instead of the default; None where there are rows enough."""
+    return None if rows >= default else max(2, floor(rows))

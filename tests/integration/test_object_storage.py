@@ -1,0 +1,134 @@
+"""The whole loop with data and artefacts in an object store, beside the same loop on a disk."""
+
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from yaml import safe_dump, safe_load
+
+from shotclock import config, flows, history, registry, storage
+from shotclock.config import settings
+from shotclock.steps import pruning
+
+LOOP = (("train", "t1"), ("score", "s1"), ("check", "m1"), ("retrain", "r1"), ("score", "s2"), ("check", "m2"))
+MLFLOW_ID = re.compile("[0-9a-f]{32}")
+
+
+@pytest.fixture(scope="module")
+def ways(tmp_path_factory, _object_store, dev_path, prod_path):
+    """What each step of the loop gave, and what was left, on the disk and in the store."""
+    bucket = _object_store.bucket()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _object_store.environment.items():
+            patch.setenv(name, value)
+        patch.setenv("SHOTCLOCK_DATA_DIR", str(dev_path.parent))
+        yield {
+            "disk": _loop(tmp_path_factory.mktemp("disk"), patch, {}),
+            "s3": _loop(
+                tmp_path_factory.mktemp("s3"),
+                patch,
+                {"SHOTCLOCK_DATA": f"s3://{bucket}/deep/data", "SHOTCLOCK_ARTIFACTS": f"s3://{bucket}/artifacts"},
+            ),
+        }
+    config.project.cache_clear()
+
+
+def _loop(home: Path, patch: pytest.MonkeyPatch, addresses: dict[str, str]) -> dict:
+    rules = safe_load((Path(__file__).parents[2] / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8"))
+    rules |= {"name": "shots", "training": rules["training"] | {"backend": "scikit-learn", "iterations": 2}}
+    (home / "projects").mkdir()
+    (home / "projects" / "shots.yaml").write_text(safe_dump(rules), "utf-8")
+    own = {"SHOTCLOCK_HOME": str(home), "SHOTCLOCK_PROJECTS": "projects"}
+    own |= {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db", **addresses}
+    for name in ("SHOTCLOCK_DATA", "SHOTCLOCK_ARTIFACTS"):
+        patch.delenv(name, raising=False)
+    for name, value in own.items():
+        patch.setenv(name, value)
+    config.project.cache_clear()
+    registry.prepare_store()
+    told: list[tuple] = []
+    for flow, run in LOOP:
+        options = {"by": "alert"} if flow == "retrain" else {}
+        getattr(flows, flow)("shots", run, note=lambda step, result: told.append((step, result)), **options)
+    return {"told": told, "home": home, "data": settings().data, **_left()}
+
+
+def _left() -> dict:
+    places = {
+        name: storage.published(settings().data, "shots", name) for name in ("champion", "predictions", "monitoring")
+    }
+    files = {
+        f"{name}/{file.name}": storage.digest(file)
+        for name, place in places.items()
+        for file in storage.listing(place, "*")
+    }
+    return {
+        "places": {name: place.name for name, place in places.items()},
+        "files": files,
+        "champion": registry.require_champion("shots").number,
+        "decisions": [(done.outcome, done.reason, done.gate) for done in history.decisions("shots")],
+        "open": [alert.kind for alert in history.alerts("shots")],
+    }
+
+
+def _figures(told: list[tuple]) -> list[tuple]:
+    """What the steps said, without addresses and ids."""
+
+    def plain(value):
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items() if key != "summary"}
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        return MLFLOW_ID.sub("an id", value.rpartition("/")[2]) if isinstance(value, str) else value
+
+    return [(step, plain(result)) for step, result in told]
+
+
+def test_every_step_gives_the_same_figures_as_on_a_disk(ways):
+    disk, s3 = (_figures(ways[way]["told"]) for way in ("disk", "s3"))
+    assert [step for step, _ in s3] == [step for step, _ in disk]
+    for here, there in zip(s3, disk, strict=True):
+        assert here == there
+
+
+def test_what_is_published_has_the_same_bytes(ways):
+    assert ways["s3"]["places"] == ways["disk"]["places"]
+    assert ways["s3"]["files"] == ways["disk"]["files"]
+    names = {"champion/modelo_final.pickle", "predictions/resultado_pipeline.parquet", "monitoring/drift_report.html"}
+    assert names <= set(ways["s3"]["files"])
+
+
+def test_the_loop_decides_the_same_and_comes_to_rest(ways):
+    for key in ("champion", "decisions", "open"):
+        assert ways["s3"][key] == ways["disk"][key]
+    assert ways["s3"]["champion"] == "2"
+    last = dict(ways["s3"]["told"][-5:])
+    assert not any(result.get("fires") for result in last.values())
+
+
+def test_old_runs_go_from_the_store_and_the_loop_goes_on(ways):
+    """The last test that changes anything: the environment is still that of the loop in the store."""
+    before, old = _left(), settings().data / "shots" / "runs" / "inference" / "s1"
+    size = storage.size(old / "resultado_pipeline.parquet")
+    later = datetime.now(UTC) + timedelta(days=3650)
+    done = pruning.prune("shots", older_than_days=0, keep=0, remove=True, now=later)
+    assert [(run["flow"], run["run"]) for run in done["runs"]] == [("inference", "s1")]
+    assert done["bytes"] == size > 0
+    assert storage.weight(old) == 0
+    assert _left() == before
+    assert not flows.check("shots", "m3")["drift"]["fires"]
+
+
+def test_nothing_lies_on_this_machine_but_the_database_and_the_project_file(ways):
+    home = ways["s3"]["home"]
+    left = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
+    assert [name for name in left if not name.startswith("mlflow.db")] == ["projects/shots.yaml"]
+
+
+def test_every_address_that_was_handed_on_is_in_the_store(ways):
+    home = str(ways["s3"]["home"])
+    assert home not in repr(ways["s3"]["told"])
+    assert str(ways["s3"]["data"]).startswith("s3://")
+    assert os.environ["SHOTCLOCK_DATA"] in repr(ways["s3"]["told"])
