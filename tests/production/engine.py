@@ -42,6 +42,7 @@ class Container:
     process: subprocess.Popen | None = None
     healthy: bool = False
     asked: subprocess.Popen | None = None  # the health check under way
+    begun: float = 0.0  # when it was started first
     started: float = 0.0
     due: float | None = None  # when it is to be started again
     starts: int = 0
@@ -183,6 +184,7 @@ class Engine:
                 stdin=subprocess.DEVNULL,
             )
         container.started, container.due, container.healthy = time.monotonic(), None, False
+        container.begun = container.begun or container.started
         container.starts += 1
 
     def _remove_network(self, container: Container) -> None:
@@ -271,7 +273,7 @@ class Engine:
         check = container.service.check
         if check is None or container.healthy or container.starts == 0:
             return
-        if time.monotonic() - container.started > check.patience:
+        if time.monotonic() - container.begun > check.patience:
             raise UnhealthyError(f"{container.name}: unhealthy; its last words:\n{self.log(container.name)}")
         if container.asked is None:
             init = container.init
@@ -331,8 +333,11 @@ def _own_network(folder: Path, engine: Engine) -> Iterator[None]:
         yield
     finally:
         for descriptor in before:
-            if libc.setns(descriptor, 0) != 0:
-                raise OSError(ctypes.get_errno(), "cannot leave the containers' network")
+            until = time.monotonic() + 5
+            while libc.setns(descriptor, 0) != 0:  # a thread that was joined may take a moment more to be gone
+                if time.monotonic() > until:
+                    raise OSError(ctypes.get_errno(), "cannot leave the containers' network")
+                time.sleep(0.01)
             os.close(descriptor)
         os.chdir(here)
 
