@@ -1,6 +1,6 @@
 # What a user calls. Each target is a line or two; what they do is written in include/launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up serve test lint clean lock bench bench-scale screenshots
+.PHONY: help env data demo demo-history up serve secrets test test-chaos lint clean lock bench bench-scale screenshots
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -38,9 +38,15 @@ up: data ## Airflow, MLflow, the dashboard and the endpoint, until Ctrl-C
 serve: env ## the endpoint alone: the champion over HTTP, until Ctrl-C
 	@$(run) launcher serve $(if $(PROJECT),--project $(PROJECT)) $(if $(HOST),--host $(HOST))
 
+secrets: env ## passwords and keys for docker-compose.yaml, into .env: what is lacking, never what is there
+	@$(run) deployment.keys .env
+
 test: data lint ## lint, types, and all tests
 	@$(run) pytest -q -n auto --dist loadgroup tests/unit
 	@$(run) pytest -q $(filter-out tests/unit/,$(wildcard tests/*/))
+
+test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage, for about an hour
+	@$(run) pytest -q -s tests/production/chaos.py
 
 lint: env ## style, types, and which way imports point
 	@$(run) ruff check .

@@ -1,10 +1,11 @@
 """Airflow imports this file in each of its processes. Here: what tasks need is loaded once, before they are forked.
 
-The scheduler forks its workers, and a worker forks one process per task, so what stands in the scheduler's memory costs
-a task nothing: 0.1 s instead of some seconds. No thread may run and no connection be open when a fork happens: what is
-opened here is closed here.
+With the LocalExecutor the scheduler forks its workers, with the CeleryExecutor a Celery worker does, and each forks one
+process per task: what stands in their common parent's memory costs a task nothing: 0.1 s instead of some seconds. No
+thread may run and no connection be open when a fork happens: what is opened here is closed here.
 """
 
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -18,7 +19,6 @@ __all__ = ["create_metadata_engine"]  # Airflow would take every other name here
 _PATIENCE = 30.0  # seconds; SQLite's 5 are too few where a busy machine stops whoever holds the one write lock
 
 _WHOLE = ("plotly.graph_objs.layout", "plotly.graph_objs.bar")  # packages that load each part when it is first named
-_FORKS_TASKS = (["scheduler"], ["celery"])
 _NEEDED = (
     "shotclock.steps.intake",  # the steps, and all that they import
     "shotclock.steps.training",
@@ -69,10 +69,15 @@ def _now_in_milliseconds() -> None:
     compiles(now, "sqlite")(lambda *_, **__: "strftime('%Y-%m-%d %H:%M:%f000', 'now')")
 
 
-if sys.argv[1:2] == ["scheduler"]:
+_program = sys.argv[1] if len(sys.argv) > 1 else ""
+_forks_tasks = _program == "celery" or (
+    _program == "scheduler" and os.environ.get("AIRFLOW__CORE__EXECUTOR") == "LocalExecutor"
+)
+
+if _program == "scheduler":
     _now_in_milliseconds()
 
-if sys.argv[1:2] in _FORKS_TASKS:
+if _forks_tasks:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # skops looks at each attribute of each module, the deprecated ones too
         for _module in _NEEDED:

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from launcher import credentials
 from launcher.layout import LOOPBACK, Layout
 
@@ -19,6 +21,8 @@ def airflow_environment(
 ) -> dict[str, str]:
     """What every Airflow process of this stack gets, on top of `base` (by default the launcher's own environment).
 
+    What does not depend on the machine comes from `config/common.env`.
+
     Settings of another Airflow in `base` (`AIRFLOW_HOME`, `AIRFLOW__…`) are dropped: they could name its database.
     Connections and variables (`AIRFLOW_CONN_…`, `AIRFLOW_VAR_…`) are kept.
 
@@ -26,12 +30,18 @@ def airflow_environment(
         pause: seconds that an idle scheduler sleeps before it looks again.
     """
     env = _cleaned(os.environ if base is None else base)
+    env.update(common(layout.config))
     env.update(_process(env, layout))
     env.update(_shotclock(layout))
     env["AIRFLOW_HOME"] = str(layout.airflow)
     for section, options in _airflow(layout, keys, pause).items():
         env.update({f"AIRFLOW__{section}__{name}".upper(): str(value) for name, value in options.items()})
     return env
+
+
+def common(config: Path) -> dict[str, str]:
+    """What holds on one machine as on many."""
+    return {name: value or "" for name, value in dotenv_values(config / "common.env", interpolate=False).items()}
 
 
 def task_slots() -> int:
@@ -49,24 +59,17 @@ def _cleaned(base: Mapping[str, str]) -> dict[str, str]:
 
 
 def _process(env: Mapping[str, str], layout: Layout) -> dict[str, str]:
-    """What any Python process of the stack needs: UTF-8, one thread a process, no telemetry, no proxy to itself."""
+    """What a Python process needs on this machine: programs and modules, a UTF-8 locale, no proxy to itself."""
     local = [LOOPBACK, "localhost"]
     proxied = [host for host in env.get("NO_PROXY", env.get("no_proxy", "")).split(",") if host]
     no_proxy = ",".join([*proxied, *(host for host in local if host not in proxied)])
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), env.get("PATH", os.defpath)]),
         "PYTHONPATH": os.pathsep.join(filter(None, [str(layout.config), env.get("PYTHONPATH")])),
-        "PYTHONUTF8": "1",
-        "PYTHONUNBUFFERED": "1",
         **_utf8_locale(env),
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
         "SPT_NOENV": "1",  # or setproctitle overwrites the environment by which we find our processes
-        "DO_NOT_TRACK": "true",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes, for evaluations that nobody asks for
         "PYCARET_CUSTOM_LOGGING_PATH": str(layout.logs / "pycaret.log"),
     }
 
@@ -91,56 +94,41 @@ def _shotclock(layout: Layout) -> dict[str, str]:
 
 
 def _airflow(layout: Layout, keys: credentials.Keys, pause: float) -> dict[str, dict[str, object]]:
-    """Airflow's settings by section. Each one that is not plain wiring says why it differs from the default."""
+    """Airflow's settings by section, on top of `config/common.env`; where one is not plain wiring, why."""
     return {
         "core": {
             "dags_folder": layout.dags,
             "plugins_folder": layout.plugins,
-            "load_examples": False,
             "executor": "LocalExecutor",
             "parallelism": task_slots(),
-            "dags_are_paused_at_creation": False,  # a fresh start runs by itself
+            "default_task_retries": 1,
+            "default_task_retry_delay": 5,
             "fernet_key": keys.fernet,
             "execution_api_server_url": f"{layout.address}/execution/",
-            "hostname_callable": "socket.gethostname",  # the default asks the name server, which may be out of reach
-            "min_serialized_dag_update_interval": 5,
             "simple_auth_manager_users": f"{credentials.USER}:admin",
             "simple_auth_manager_passwords_file": credentials.passwords_file(layout.airflow),
             "simple_auth_manager_all_admins": False,
         },
         "database": {
             "sql_alchemy_conn": f"sqlite:///{layout.database}",
-            "check_migrations": False,  # the launcher has just seen to it, once for all services
         },
         "api": {
             "host": LOOPBACK,
             "port": layout.port,
             "base_url": layout.address,
-            "workers": 1,
             "secret_key": keys.api,
-            "instance_name": "Shotclock",
         },
         "api_auth": {"jwt_secret": keys.jwt},
         "scheduler": {
             "scheduler_idle_sleep_time": pause,  # the gap between two tasks; at the default of 1 s it is most of a chain
-            "orphaned_tasks_check_interval": 20,  # after a crash, tasks that nobody runs any more start again soon
-            "trigger_timeout_check_interval": 5,
             "enable_health_check": False,  # it would listen on every interface
         },
-        "workers": {
-            # In whole seconds. A slot is often free again only with the next heartbeat after its task has ended.
-            "min_heartbeat_interval": 1,
-        },
         "dag_processor": {
-            "refresh_interval": 5,  # a new file in dags/ shows in seconds
-            "bundle_refresh_check_interval": 2,
             "parsing_processes": min(_cores(), 4),
-            "print_stats_interval": 0,
         },
         "logging": {
             "base_log_folder": layout.task_logs,
             "dag_processor_child_process_log_directory": layout.logs / "dag_processor",
-            "colored_console_log": False,
             # Nobody serves logs over the network here (see stack.services): all processes share the folder
             "worker_log_server_port": 1,
             "trigger_log_server_port": 1,

@@ -30,6 +30,7 @@ import mlflow.artifacts
 import mlflow.sklearn
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.db import upgrade
 from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
@@ -80,15 +81,19 @@ _ADDED_LATER = {"registered_model_meta"}  # MLflow writes it beside a model when
 def prepare_store() -> None:
     """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task.
 
-    MLflow lets two processes make the tables of one SQLite file at once, and the slower one fails: so one waits here.
+    MLflow lets two processes make the tables of one SQLite file at once, and the slower one fails: so one waits here. A
+    server's store is the server's business.
     """
-    if not settings().tracking_uri.startswith("sqlite:///"):
-        _client().search_experiments(max_results=1)
+    uri = settings().tracking_uri
+    if uri.startswith("sqlite:///"):
+        path = Path(uri.removeprefix("sqlite:///"))
+        with storage.locked(path.with_suffix(".lock")):
+            _prepare_sqlite(path)
+            _client().search_experiments(max_results=1)
         return
-    path = Path(settings().tracking_uri.removeprefix("sqlite:///"))
-    with storage.locked(path.with_suffix(".lock")):
-        _prepare_sqlite(path)
-        _client().search_experiments(max_results=1)
+    if not uri.startswith("http"):
+        upgrade.callback(uri)
+    _client().search_experiments(max_results=1)
 
 
 def _prepare_sqlite(path: Path) -> None:

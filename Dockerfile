@@ -1,0 +1,39 @@
+# One image for every service of docker-compose.yaml that is our own.
+
+FROM python:3.11-slim-bookworm AS build
+ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never
+RUN pip install --no-cache-dir uv
+WORKDIR /opt/shotclock
+COPY requirements.txt ./
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv venv .venv && uv pip install --python .venv --require-hashes --requirements requirements.txt
+COPY pyproject.toml requirements.in README.md ./
+COPY include include
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --python .venv --no-deps --editable . && .venv/bin/python -m compileall -q include
+
+FROM python:3.11-slim-bookworm
+# libgomp1: threads of scikit-learn and LightGBM; postgresql-client: of the same release as the server, for backups
+RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 postgresql-client && \
+    rm -rf /var/lib/apt/lists/* && \
+    useradd --uid 50000 --gid 0 --no-create-home --home-dir /opt/shotclock/var shotclock
+WORKDIR /opt/shotclock
+ENV PATH=/opt/shotclock/.venv/bin:$PATH \
+    PYTHONPATH=/opt/shotclock/config \
+    LC_ALL=C.UTF-8 \
+    GIT_PYTHON_REFRESH=quiet \
+    SHOTCLOCK_HOME=/opt/shotclock \
+    AIRFLOW_HOME=/opt/shotclock/var/airflow \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/shotclock/dags \
+    AIRFLOW__CORE__PLUGINS_FOLDER=/opt/shotclock/plugins \
+    AIRFLOW__LOGGING__BASE_LOG_FOLDER=/opt/shotclock/var/log/tasks \
+    PYCARET_CUSTOM_LOGGING_PATH=/opt/shotclock/var/log/pycaret.log
+COPY --from=build /opt/shotclock/.venv .venv
+COPY --from=build /opt/shotclock/include include
+COPY config config
+COPY dags dags
+COPY plugins plugins
+COPY dashboard dashboard
+RUN python -m compileall -q config dags plugins dashboard && \
+    install --directory --owner=50000 --group=0 --mode=0775 data source var var/airflow var/log
+USER 50000

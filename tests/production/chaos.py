@@ -1,0 +1,40 @@
+"""`make test-chaos`: 24 kills over all stages of the loop, three in each of eight loops. It takes too long for `make test`.
+
+One round alone: `pytest tests/production/chaos.py -k round_3`.
+"""
+
+import pytest
+from loop import Loop, Outcome, kill
+
+STAGES = (
+    [("training", task) for task in ("ingest", "split", "train", "promote")],
+    [("inference", "score"), ("inference", "publish")]
+    + [("monitoring", task) for task in ("drift_check", "performance_check", "drift_sensor")],
+    [("retraining", task) for task in ("decide", "train", "promote")],
+)
+SERVICES = ("worker", "scheduler", "postgres", "redis")
+ROUNDS = tuple(f"round_{number}" for number in range(8))
+
+
+def kills(number: int) -> list[tuple[str, str, str]]:
+    """Flow, task and service: one kill in each part of the loop; over all rounds each stage and each service has its turn."""
+    return [(*part[number % len(part)], SERVICES[(number + place) % 4]) for place, part in enumerate(STAGES)]
+
+
+@pytest.mark.parametrize("name", ROUNDS)
+def test_the_loop_ends_as_one_that_was_left_in_peace(stack: Loop, undisturbed: Outcome, name: str) -> None:
+    stack.parsed(name)
+    follower = stack.follower(name)
+    stack.trigger(f"{name}.training")
+    for flow, task, service in kills(ROUNDS.index(name)):
+        state = kill(stack, f"{name}.{flow}", task, service)
+        print(f"{name}: killed {service} while {flow}.{task} was {state}")  # noqa: T201  # what -s is for
+    stack.rest(follower)
+    assert stack.outcome(name) == undisturbed
+
+
+def test_every_stage_and_every_service_has_its_turn() -> None:
+    planned = [kill for number in range(len(ROUNDS)) for kill in kills(number)]
+    assert len(planned) >= 20
+    assert {(flow, task) for flow, task, _ in planned} == {stage for part in STAGES for stage in part}
+    assert {service for _, _, service in planned} == set(SERVICES)

@@ -1,0 +1,67 @@
+"""One stack of all services for the whole folder, with the project as it ships and copies of it to be shaken."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from dotenv import dotenv_values
+
+from deployment.keys import complete
+
+sys.path.append(str(Path(__file__).parent))  # for compose, engine and loop beside this file
+
+import compose
+import engine
+from loop import Loop, Outcome
+
+ROOT = compose.ROOT
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory) -> dict[str, str]:
+    """An .env as `make secrets` writes it, and what a test machine adds."""
+    folder = tmp_path_factory.mktemp("settings")
+    complete(folder / ".env")
+    return dotenv_values(folder / ".env", interpolate=False) | {"WORKER_SLOTS": "2"}
+
+
+@pytest.fixture(scope="session")
+def stack(request, settings, tmp_path_factory, dev_path, prod_path):
+    """Every service of docker-compose.yaml, with two workers, healthy."""
+    folder = tmp_path_factory.mktemp("stack")
+    chaos = [item for item in request.session.items if item.path.name == "chaos.py" and hasattr(item, "callspec")]
+    rounds = [item.callspec.params["name"] for item in chaos]
+    projects = copies(folder, ("shaken", "raced", *rounds))
+    raw = folder / "raw"
+    raw.mkdir()
+    for path in (dev_path, prod_path):
+        shutil.copy(path, raw)
+    services = compose.load(compose.TEXT, settings | {"PROJECT_FILES": str(projects), "RAW_FILES": str(raw)})
+    with engine.running(folder, services, {"worker": 2}) as running, pytest.MonkeyPatch.context() as patch:
+        running.start()
+        yield Loop(running, settings, patch)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(stack: Loop) -> Outcome:
+    """One training of the project as it ships, triggered by the first user, until the loop is at rest."""
+    stack.parsed("kobe_shots")
+    follower = stack.follower("kobe_shots")
+    stack.trigger("kobe_shots.training")
+    stack.rest(follower)
+    return stack.outcome("kobe_shots")
+
+
+def copies(folder: Path, names: tuple[str, ...]) -> Path:
+    """A folder of project files: the one that ships, and the same under other names."""
+    projects = folder / "projects"
+    projects.mkdir()
+    text = (ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8")
+    for name in ("kobe_shots", *names):
+        (projects / f"{name}.yaml").write_text(text.replace("name: kobe_shots\n", f"name: {name}\n"), "utf-8")
+    rules = yaml.safe_load((projects / "raced.yaml").read_text("utf-8"))
+    rules["training"] |= {"backend": "scikit-learn", "candidates": ["decision_tree"], "iterations": 2, "folds": 2}
+    (projects / "raced.yaml").write_text(yaml.safe_dump(rules, sort_keys=False), "utf-8")
+    return projects

@@ -1,0 +1,189 @@
+"""What the tests ask of the running services: start a flow, wait until all is at rest, and say what has come of it."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from engine import Engine, eventually
+from mlflow import MlflowClient
+
+from launcher.api import Api, ApiError
+from launcher.credentials import Login
+from launcher.follow import Follower
+from shotclock import config, history, registry, triggers
+
+FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
+ACTIVE = ("queued", "running")
+PATIENCE = 400.0
+PREDICTIONS = "resultado_pipeline.parquet"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What must be the same however often the services were killed on the way."""
+
+    champion: str
+    previous: str
+    versions: list[str]
+    predictions: str  # sha256 of the published file
+    promotions: int
+    alerts: list[tuple[str, str]]  # kind, and the champion that it was about
+    answered: dict[str, int]  # by kind: how many decisions answer its alerts
+    unanswered: list[str]
+    keys: list[str]  # steps that stand in MLflow more than once
+
+
+class Loop:
+    """The services, as one who is logged in as the first user sees them."""
+
+    def __init__(self, engine: Engine, settings: dict[str, str], patch: Any) -> None:
+        self.engine, self.settings = engine, settings
+        self.api = self.login("admin", settings["AIRFLOW_ADMIN_PASSWORD"])
+        inside = engine.services["worker"].environment
+        for name in (
+            "MLFLOW_TRACKING_URI",
+            "SHOTCLOCK_ARTIFACTS",
+            *(name for name in inside if name.startswith("AWS_")),
+        ):
+            patch.setenv(name, inside[name])
+        projects = next(
+            source for source, target, _ in engine.services["worker"].volumes if target.endswith("projects")
+        )
+        patch.setenv("SHOTCLOCK_PROJECTS", projects)
+        config.project.cache_clear()
+
+    def login(self, user: str, password: str) -> Api:
+        return Api("http://api-server:8080", Login(user, password))
+
+    def wait(self, what: str, holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+        """Until `holds` gives something true; an API server that does not answer has not given anything."""
+
+        def answered() -> Any:
+            try:
+                return holds()
+            except ApiError as error:
+                if not error.may_pass:
+                    raise
+                return None
+
+        return eventually(what, answered, seconds)
+
+    def parsed(self, project: str) -> None:
+        """Wait for the project's DAGs and for the schedule's first look, which finds no champion and ends at once."""
+        looked = lambda: set(self._states(f"{project}.retraining")) == {"success"}  # noqa: E731
+        names = {f"{project}.{flow}" for flow in FLOWS}
+        known = lambda: names <= {dag["dag_id"] for dag in self.api.listed("/dags", "dags", exclude_stale=True)}  # noqa: E731
+        self.wait("the DAGs", known)
+        self.wait("the schedule's first look", looked)
+
+    def trigger(self, dag: str, **parameters: Any) -> str:
+        started = self.api.post(f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": parameters})
+        return str(started["dag_run_id"])
+
+    def pause(self, dag: str) -> None:
+        self.api._call("PATCH", f"/dags/{dag}", {"is_paused": True})
+
+    def follower(self, project: str) -> Follower:
+        return Follower(self.api, [f"{project}.{flow}" for flow in FLOWS])
+
+    def rest(self, follower: Follower) -> dict[tuple[str, str], str]:
+        """Wait until no run is active and none can come; gives the state of each run that was followed."""
+
+        def resting() -> Any:
+            runs = {key: str(run["state"]) for key, run in follower.news()[0].items()}
+            assert "failed" not in runs.values(), f"{runs}\n{self.failures()}"
+            idle = runs and not any(state in ACTIVE for state in runs.values())
+            return runs if idle and follower.at_rest() else None
+
+        return self.wait("the loop to come to rest", resting)
+
+    def failures(self) -> str:
+        """The log's end of every task that has failed."""
+        found = self.api.listed("/dags/~/dagRuns/~/taskInstances", "task_instances", state="failed")
+        return "\n".join(f"{ti['dag_id']} {ti['task_id']}: {self.log(ti)[-3000:]}" for ti in found)
+
+    def log(self, ti: dict[str, Any]) -> str:
+        place = f"/dags/{ti['dag_id']}/dagRuns/{ti['dag_run_id']}/taskInstances/{ti['task_id']}"
+        found = self.api.get(f"{place}/logs/{ti['try_number']}", map_index=ti["map_index"], full_content="true")
+        return "\n".join(str(line.get("event", line)) for line in found["content"])
+
+    def tasks(self, dag: str) -> list[dict[str, Any]]:
+        return list(self.api.listed(f"/dags/{dag}/dagRuns/~/taskInstances", "task_instances"))
+
+    def _states(self, dag: str) -> list[str]:
+        return [run["state"] for run in self.api.listed(f"/dags/{dag}/dagRuns", "dag_runs")]
+
+    def predictions(self, project: str) -> Path:
+        return self.engine.volume("data") / project / "predictions" / PREDICTIONS
+
+    @staticmethod
+    def sha256(folder: Path) -> str:
+        """Of the predictions that are published there."""
+        return hashlib.sha256((folder / PREDICTIONS).read_bytes()).hexdigest()
+
+    def outcome(self, project: str) -> Outcome:
+        alerts, decisions = history.alerts(project), history.decisions(project)
+        kinds = {alert.id: alert.kind for alert in alerts}
+        champion = registry.champion(project).number
+        experiment = registry.experiment_id(project)
+        runs = MlflowClient(registry.settings().tracking_uri).search_runs([experiment], max_results=1000)
+        keys = Counter(run.data.tags["shotclock.key"] for run in runs if "shotclock.key" in run.data.tags)
+        return Outcome(
+            champion=champion,
+            previous=registry.by_alias(project, registry.PREVIOUS).number,
+            versions=sorted(v.version for v in MlflowClient().search_model_versions(f"name = '{project}'")),
+            predictions=self.sha256(self.predictions(project).parent),
+            promotions=sum(done.outcome == "promote" for done in decisions),
+            alerts=sorted((alert.kind, alert.champion) for alert in alerts),
+            answered=dict(sorted(Counter(kinds[answer] for done in decisions for answer in done.answers).items())),
+            unanswered=[alert.id for alert in triggers.unanswered(alerts, decisions, champion)],
+            keys=sorted(key for key, count in keys.items() if count > 1),
+        )
+
+    def everything_written(self) -> Iterator[tuple[str, str, bytes]]:
+        """What the loop has left for people to read: the kind of place, its name, its content."""
+        for file in (self.engine.folder / "log").iterdir():
+            yield "service log", file.name, file.read_bytes()
+        store = boto3.client("s3")
+        for page in store.get_paginator("list_objects_v2").paginate(Bucket="shotclock"):
+            for entry in page.get("Contents", []):
+                kind = "task log" if entry["Key"].startswith("task-logs/") else "artefact"
+                yield kind, entry["Key"], store.get_object(Bucket="shotclock", Key=entry["Key"])["Body"].read()
+        for database, kinds in TABLES.items():
+            for kind, tables in kinds.items():
+                for table in tables:
+                    yield kind, table, self._dump(database, table)
+
+    def _dump(self, database: str, table: str) -> bytes:
+        dump = ["pg_dump", "--host", "localhost", "--username", "postgres", "--data-only", f"--table={table}", database]
+        done = self.engine.execute("postgres-1", "env", f"PGPASSWORD={self.settings['POSTGRES_PASSWORD']}", *dump)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.encode()
+
+
+TABLES = {
+    "airflow": {"rendered template": ["rendered_task_instance_fields"], "XCom": ["xcom"], "audit": ["log"]},
+    "mlflow": {"MLflow": ["runs", "params", "tags", "inputs", "datasets", "model_versions", "model_version_tags"]},
+}
+
+
+def kill(loop: Loop, dag: str, task: str, service: str, seen: set[tuple[str, str, int]] = frozenset()) -> str:
+    """Kill a service while the task is at work, or as close to that as it can be caught; gives the task's state then.
+
+    A worker is the one that the task runs on. PostgreSQL and Redis come back ten seconds later, others at once.
+    """
+
+    def caught() -> dict[str, Any] | None:
+        found = [
+            ti for ti in loop.tasks(dag) if ti["task_id"] == task and ti["state"] in ("queued", "running", "success")
+        ]
+        return next((ti for ti in found if (ti["dag_run_id"], ti["task_id"], ti["map_index"]) not in seen), None)
+
+    at = loop.wait(f"{dag} {task}", caught)
+    name = (at["hostname"] or "worker-1") if service == "worker" else f"{service}-1"
+    loop.engine.kill(name, down=10.0 if service in ("postgres", "redis") else 0.0)
+    return str(at["state"])

@@ -1,0 +1,147 @@
+"""docker-compose.yaml without starting it: it is a compose file, nothing in it is left to chance, and it holds no secret."""
+
+import os
+import re
+import subprocess
+import sys
+
+import compose
+import pytest
+import yaml
+from compose import ROOT, TEXT, Image, RefusedError
+from dotenv import dotenv_values
+
+from deployment import keys
+
+SERVICES = yaml.safe_load(TEXT)["services"]
+LASTING = [name for name in SERVICES if name != "init"]
+
+
+def test_it_is_what_the_compose_specification_describes():
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*check, ROOT / "docker-compose.yaml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_a_memory_limit_a_restart_policy_and_logs_that_are_rotated(name):
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["restart"] == ("unless-stopped" if name in LASTING else "on-failure:3")
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_every_service_that_lasts_has_a_health_check(name):
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+def test_ports_are_published_on_loopback_unless_told_otherwise():
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert published
+    assert all(port.startswith("${BIND:-127.0.0.1}:") for port in published)
+
+
+@pytest.mark.parametrize("name", keys.SECRETS)
+def test_without_a_key_nothing_starts_and_the_message_names_the_command_that_makes_it(name, settings):
+    with pytest.raises(RefusedError, match=f'{name} is not set, run "make secrets"'):
+        compose.load(TEXT, {key: value for key, value in settings.items() if key != name})
+
+
+def test_no_service_has_a_secret_that_is_not_its_business(settings):
+    services = compose.load(TEXT, settings)
+    seen = {
+        name: {key for key in keys.SECRETS if any(settings[key] in value for value in service.environment.values())}
+        for name, service in services.items()
+    }
+    assert seen["postgres"] == {"POSTGRES_PASSWORD"}
+    assert seen["redis"] == {"REDIS_PASSWORD"}
+    assert seen["mlflow"] == {"MLFLOW_DB_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
+    assert seen["endpoint"] == seen["dashboard"] == {"S3_ACCESS_KEY", "S3_SECRET_KEY"}
+    assert all("POSTGRES_PASSWORD" not in found for name, found in seen.items() if name not in ("postgres", "init"))
+
+
+def test_no_secret_stands_in_a_command_line(settings):
+    secrets = [settings[key] for key in keys.SECRETS]
+    for service in compose.load(TEXT, settings).values():
+        words = " ".join([*service.command, *(service.check.command if service.check else [])])
+        assert not any(secret in words for secret in secrets), service.name
+
+
+def test_with_a_store_of_ones_own_none_is_started(settings):
+    services = compose.load(TEXT, settings | {"COMPOSE_PROFILES": ""})
+    assert "s3" not in services
+    assert services["init"].needs.keys() == {"postgres", "redis"}
+
+
+def test_what_every_process_shares_is_not_said_a_second_time():
+    shared = dotenv_values(ROOT / "config" / "common.env").keys()
+    again = {name: shared & service.get("environment", {}).keys() for name, service in SERVICES.items()}
+    assert not any(again.values()), again
+
+
+def test_the_image_runs_as_somebody_else_than_root_and_holds_no_build_tools():
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    image = Image.of(text)
+    assert int(image.user) > 0
+    last = text.rpartition("\nFROM ")[2]
+    assert not re.search(r"\b(gcc|build-essential|pip|uv)\b", last)
+    for source, _ in image.copies:
+        assert source == ".venv" or (ROOT / source).is_dir(), source
+
+
+# make secrets
+
+
+def test_keys_are_added_where_they_are_lacking_and_those_that_are_there_stay(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("SHOTCLOCK_PORT=8081\nREDIS_PASSWORD=mine", "utf-8")
+    added = keys.complete(file)
+    found = dotenv_values(file)
+    assert set(added) == {*keys.SECRETS, "COMPOSE_PROFILES"} - {"REDIS_PASSWORD"}
+    assert (found["SHOTCLOCK_PORT"], found["REDIS_PASSWORD"]) == ("8081", "mine")
+    before = file.read_bytes()
+    assert keys.complete(file) == []
+    assert file.read_bytes() == before
+
+
+def test_only_its_owner_can_read_the_file(tmp_path):
+    previous = os.umask(0)
+    try:
+        keys.complete(tmp_path / ".env")
+    finally:
+        os.umask(previous)
+    assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_two_files_share_a_key_and_none_needs_quoting(tmp_path):
+    made = []
+    for name in ("one", "two"):
+        keys.complete(tmp_path / name)
+        made.append(dotenv_values(tmp_path / name))
+    secrets = [value for found in made for name, value in found.items() if name != "COMPOSE_PROFILES"]
+    assert len(set(secrets)) == len(secrets)
+    assert all(re.fullmatch(r"[\w=-]{12,}", value) for value in secrets), "they stand in addresses"
+
+
+# Kubernetes
+
+
+def test_the_values_for_the_helm_chart_say_the_same_settings(settings):
+    values = yaml.safe_load((ROOT / "helm" / "values.yaml").read_text("utf-8"))
+    here = compose.load(TEXT, settings | {"DATA_ADDRESS": "s3://shotclock/data", "WORKER_SLOTS": ""})[
+        "worker"
+    ].environment
+    told = {
+        f"AIRFLOW__{section}__{name}".upper(): str(value)
+        for section, options in values["config"].items()
+        for name, value in options.items()
+    }
+    image = Image.of((ROOT / "Dockerfile").read_text("utf-8"))
+    known = here | image.environment
+    assert {name: value for name, value in told.items() if known.get(name) != value} == {}
+    named = {entry["name"]: entry["value"] for entry in values["env"]}
+    assert {name for name, value in named.items() if here[name] != value} == {"AWS_ENDPOINT_URL_S3"}
+    assert (str(values["uid"]), values["airflowHome"]) == (image.user, image.environment["AIRFLOW_HOME"])
+    tag = f"{values['defaultAirflowRepository']}:{values['defaultAirflowTag']}"
+    assert tag == compose.load(TEXT, settings)["worker"].image

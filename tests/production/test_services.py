@@ -1,0 +1,131 @@
+"""Every service of docker-compose.yaml, started by its own command with its own environment, until its own health check is
+content; then the whole loop on two Celery workers, in peace and with services killed on the way.
+"""
+
+import json
+import urllib.request
+from collections.abc import Callable
+
+import pyarrow.parquet as pq
+from loop import Loop, Outcome, kill
+
+from deployment import keys
+from launcher.api import ApiError
+from shotclock import history, registry
+
+ALERTS = [("degradation", "1"), ("drift", "1"), ("new_records", "1")]
+
+
+def test_the_loop_on_two_workers_ends_with_the_second_champion_and_no_open_alert(
+    stack: Loop, undisturbed: Outcome
+) -> None:
+    assert (undisturbed.champion, undisturbed.previous, undisturbed.promotions) == ("2", "1", 2)
+    assert undisturbed.alerts == ALERTS
+    assert undisturbed.unanswered == []
+    shown = pq.read_table(stack.predictions("kobe_shots"))
+    assert (shown.num_rows, set(shown["model_version"].to_pylist())) == (6426, {"2"})
+    ran_on = {ti["hostname"] for flow in ("training", "retraining") for ti in stack.tasks(f"kobe_shots.{flow}")}
+    assert {"worker-1", "worker-2"} <= ran_on
+
+
+def test_the_log_of_a_task_is_read_back_from_object_storage(stack: Loop, undisturbed: Outcome) -> None:
+    (task,) = [ti for ti in stack.tasks("kobe_shots.training") if ti["task_id"] == "split"]
+    for worker in ("worker-1", "worker-2"):  # no longer where it was written
+        stack.engine.execute(worker, "rm", "-rf", "/opt/shotclock/var/log/tasks/dag_id=kobe_shots.training")
+    assert "s3://shotclock/task-logs/dag_id=kobe_shots.training" in stack.log(task)
+
+
+def test_the_endpoint_answers_with_the_champion_and_the_dashboard_is_there(stack: Loop, undisturbed: Outcome) -> None:
+    health = lambda: json.loads(_page("http://endpoint:5001/health"))  # noqa: E731
+    stack.wait("the new champion at the endpoint", lambda: health()["model_version"] == "2", 60)
+    assert "<title>Streamlit</title>" in _page("http://dashboard:8501/")
+
+
+def _page(address: str) -> str:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(address, timeout=30) as answer:
+        return answer.read().decode()
+
+
+# Who may do what
+
+
+ROLES = {"Viewer": (True, False, False), "User": (True, True, False), "Op": (True, True, True)}
+
+
+def test_a_viewer_looks_a_user_triggers_and_an_op_manages_connections(stack: Loop, undisturbed: Outcome) -> None:
+    found = {role: _allowed(stack, role) for role in ROLES}
+    assert found == ROLES
+
+
+def _allowed(stack: Loop, role: str) -> tuple[bool, ...]:
+    """Whether this role may read a DAG, start one, and add a connection."""
+    name, password = role.lower(), "trial-password"
+    about = ["--firstname", name, "--lastname", name, "--email", f"{name}@localhost", "--password", password]
+    made = stack.engine.execute(
+        "api-server-1", "airflow", "users", "create", "--username", name, "--role", role, *about
+    )
+    assert made.returncode == 0, made.stderr
+    api = stack.login(name, password)
+    look = lambda: api.get("/dags/kobe_shots.training")  # noqa: E731
+    ends_at_once = "/dags/raced.retraining/dagRuns"  # there is no champion yet
+    start = lambda: api.post(ends_at_once, {"logical_date": None, "conf": {}})  # noqa: E731
+    connect = lambda: api.post("/connections", {"connection_id": f"of_{name}", "conn_type": "http"})  # noqa: E731
+    return tuple(_is_allowed(request) for request in (look, start, connect))
+
+
+def _is_allowed(request: Callable[[], object]) -> bool:
+    try:
+        request()
+    except ApiError as error:
+        assert error.status == 403, error
+        return False
+    return True
+
+
+# Two at once
+
+
+def test_of_two_trainings_started_in_the_same_second_one_wins_and_the_other_says_why_not(
+    stack: Loop, undisturbed: Outcome
+) -> None:
+    stack.parsed("raced")
+    for flow in ("inference", "monitoring", "retraining"):
+        stack.pause(f"raced.{flow}")
+    follower = stack.follower("raced")
+    runs = [stack.trigger("raced.training") for _ in range(2)]
+    assert set(stack.rest(follower).values()) == {"success"}
+    second, first = history.decisions("raced")
+    assert (first.outcome, second.outcome) == ("promote", "keep")
+    assert {first.run, second.run} == set(runs)
+    assert "gain over the champion 0.0000" in second.reason
+    assert registry.champion("raced").number == "1"
+
+
+# Kill -9
+
+KILLS = [("training", "train", "worker"), ("inference", "score", "postgres"), ("retraining", "train", "scheduler")]
+
+
+def test_killed_thrice_the_loop_ends_as_one_that_was_left_in_peace(stack: Loop, undisturbed: Outcome) -> None:
+    stack.parsed("shaken")
+    follower = stack.follower("shaken")
+    stack.trigger("shaken.training")
+    for flow, task, service in KILLS:
+        kill(stack, f"shaken.{flow}", task, service)
+    stack.rest(follower)
+    assert stack.outcome("shaken") == undisturbed
+
+
+# Secrets
+
+
+def test_no_secret_of_the_environment_appears_in_logs_rendered_templates_or_mlflow(
+    stack: Loop, undisturbed: Outcome
+) -> None:
+    secrets = [stack.settings[name].encode() for name in keys.SECRETS]
+    places = list(stack.everything_written())
+    assert {"task log", "service log", "rendered template", "XCom", "MLflow", "artefact"} <= {
+        kind for kind, _, _ in places
+    }
+    leaks = [(kind, name) for kind, name, text in places for secret in secrets if secret in text]
+    assert leaks == []
