@@ -58,6 +58,27 @@ def without_names(model: Any) -> Any | None:
     return nameless
 
 
+def with_clean_trees(model: Any) -> Any:
+    """The model itself, whose trees have zeros in the bytes between the fields of their nodes.
+
+    scikit-learn leaves these as it finds them when a tree is read back from skops, and they go into each pickle of the
+    model: without this, the same model would have other bytes in every process.
+    """
+    for part in _parts(model, set()):
+        tree = getattr(part, "tree_", None)
+        if tree is not None:
+            nodes = tree.__getstate__()["nodes"]  # the tree's own memory
+            nodes.view(np.uint8).reshape(len(nodes), nodes.itemsize)[:, _between_fields(nodes.dtype)] = 0
+    return model
+
+
+def _between_fields(kind: "np.dtype[Any]") -> npt.NDArray[np.bool_]:
+    free = np.ones(kind.itemsize, dtype=np.bool_)
+    for field, offset, *_ in (kind.fields or {}).values():
+        free[offset : offset + field.itemsize] = False
+    return free
+
+
 def _check_model(model: Any, features: list[str], version: str) -> None:
     made_for = [str(name) for name in getattr(model, "feature_names_in_", [])]
     if made_for != features:

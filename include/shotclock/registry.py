@@ -46,6 +46,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shotclock import storage
 from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
+from shotclock.predictor import with_clean_trees
 from shotclock.runs import Run
 from shotclock.storage import Address
 
@@ -428,7 +429,7 @@ def load_model(uri: str, digest: str | None, store: str | None = None) -> Pipeli
         StoreError: the stored files are missing, or have another digest.
     """
     with _files(uri, digest, store) as folder:
-        return mlflow.sklearn.load_model(str(folder))
+        return with_clean_trees(mlflow.sklearn.load_model(str(folder)))
 
 
 @contextmanager

@@ -112,6 +112,7 @@ def log_in(chromium: Browser, airflow: SimpleNamespace) -> Callable[[str], objec
     @lru_cache
     def kept(user: str) -> object:
         context = chromium.new_context(viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.goto(airflow.address)
         page.locator("input[name=username]").fill(user)

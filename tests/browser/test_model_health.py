@@ -62,6 +62,7 @@ def test_whoever_logs_in_finds_every_model_in_the_navigation_with_the_three_answ
 
 def test_nobody_is_shown_anything_without_a_login(chromium, airflow: SimpleNamespace) -> None:
     context = chromium.new_context(base_url=airflow.address)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     for place in ("", f"/{PROJECT}", f"/{PROJECT}/report/{'0' * 32}"):
         answer = page.goto(f"/shotclock/health{place}")

@@ -61,7 +61,7 @@ def decided(said=EVIL, outcome="keep"):
 def details(kobe, said=EVIL, **options):
     row = summary(kobe, said, **options)
     gate = Gate("promote", said, said, "1", 1624, Figure(0.02, 0.01, 0.03), 0.001, said)
-    candidate = Candidate(said, said, 0.6, None, {"log_loss": 0.6}, True, said)
+    candidate = Candidate(said, said, 0.6, 0.01, None, {"log_loss": 0.6}, True, said)
     tenure = Tenure("1", said, NOW - timedelta(days=12), None, "promote", said, said, said)
     return Details(
         summary=row,

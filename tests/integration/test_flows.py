@@ -143,6 +143,12 @@ def whole_retraining(call):
     return call(lambda: training.promote(run, selection, decision, data))["version"]
 
 
+PAGES = (
+    "model_card.html",
+    "decision.html",
+)  # they name MLflow's runs and the hour, which another retraining has of its own
+
+
 def what_is_left(folder):
     client = MlflowClient(settings().tracking_uri)
     runs = client.search_runs([registry.experiment_id("shots")])
@@ -153,7 +159,7 @@ def what_is_left(folder):
         len(client.search_logged_models([registry.experiment_id("shots")])),
         [(done.flow, done.outcome, done.answers != ()) for done in history.decisions("shots")],
         {
-            str(path.relative_to(folder)): storage.digest(path)
+            str(path.relative_to(folder)): path.name in PAGES or storage.digest(path)
             for path in (folder / "data").rglob("*")
             if path.is_file()
         },
@@ -176,7 +182,8 @@ def test_a_retraining_killed_before_each_of_its_writes_in_turn_ends_as_one_that_
 
     at("alerted")
     assert whole_retraining(killed_all_the_way) == "2"
-    assert what_is_left(folder) == in_peace
+    for found, expected in zip(what_is_left(folder), in_peace, strict=True):
+        assert found == expected
     assert seen == {"1", "2"}
     assert kills > 50
 
@@ -368,7 +375,8 @@ def test_an_inference_by_partitions_broken_off_before_each_of_its_writes_ends_as
 
     laid_out()
     assert whole_inference(broken_off_all_the_way)["rows"] == 5998
-    assert what_is_left(folder) == in_peace
+    for found, expected in zip(what_is_left(folder), in_peace, strict=True):
+        assert found == expected
     assert seen == {before, after}
     assert broken > 10
 

@@ -139,7 +139,7 @@ class Launched:
     def text(self) -> str:
         return self._output.read_text()
 
-    def wait_for(self, pattern: str, seconds: float = 120) -> None:
+    def wait_for(self, pattern: str, seconds: float = 300) -> None:
         ended = lambda: self.process.poll() is not None  # noqa: E731
         assert eventually(lambda: bool(re.search(pattern, self.text)) or ended(), seconds), self.text
         assert re.search(pattern, self.text), self.text

@@ -12,6 +12,7 @@ from shotclock import config, flows, history, registry, storage
 from shotclock.config import settings
 from shotclock.steps import pruning
 
+PAGES = ("model_card.html", "decision.html")  # they name MLflow's runs and the hour, which each loop has of its own
 LOOP = (("train", "t1"), ("score", "s1"), ("check", "m1"), ("retrain", "r1"), ("score", "s2"), ("check", "m2"))
 MLFLOW_ID = re.compile("[0-9a-f]{32}")
 
@@ -60,7 +61,7 @@ def _left() -> dict:
         name: storage.published(settings().data, "shots", name) for name in ("champion", "predictions", "monitoring")
     }
     files = {
-        f"{name}/{file.name}": storage.digest(file)
+        f"{name}/{file.name}": file.name in PAGES or storage.digest(file)
         for name, place in places.items()
         for file in storage.listing(place, "*")
     }
@@ -124,7 +125,7 @@ def test_old_runs_go_from_the_store_and_the_loop_goes_on(ways):
 def test_nothing_lies_on_this_machine_but_the_database_and_the_project_file(ways):
     home = ways["s3"]["home"]
     left = sorted(str(path.relative_to(home)) for path in home.rglob("*") if path.is_file())
-    assert [name for name in left if not name.startswith("mlflow.db")] == ["projects/shots.yaml"]
+    assert [name for name in left if not name.startswith("mlflow.")] == ["projects/shots.yaml"]
 
 
 def test_every_address_that_was_handed_on_is_in_the_store(ways):

@@ -163,7 +163,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def _environment(home: Path, port: int) -> dict[str, str]:
     kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "SHOTCLOCK", "PYTHON"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AIRFLOW", "MLFLOW", "SHOTCLOCK", "PYTHON"))
     }
     return kept | {
         "AIRFLOW_HOME": str(home),

@@ -1,5 +1,6 @@
 """A fitted model as a function from Arrow rows to probabilities."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from shotclock.errors import ShotclockError, StoreError
-from shotclock.predictor import BLOCK_ROWS, predictor
+from shotclock.predictor import BLOCK_ROWS, predictor, with_clean_trees
 
 FEATURES = ["size", "count", "flag"]
 
@@ -139,3 +140,16 @@ def test_a_model_fitted_without_names_is_refused():
 def test_a_model_that_gives_no_probability_of_1_is_refused(model):
     with pytest.raises(StoreError, match=r"model version 7: .* expected predict_proba and the classes 0 and 1"):
         predictor(model, FEATURES, "7")
+
+
+@pytest.mark.parametrize("model", [DecisionTreeClassifier(max_depth=3), GradientBoostingClassifier(n_estimators=3)])
+def test_what_lies_between_the_fields_of_a_trees_nodes_goes_into_no_pickle(model):
+    rows = drawn(200)
+    fitted = make_pipeline(model).fit(rows[FEATURES], rows["size"] > 0)
+    clean, expected = pickle.dumps(fitted), fitted.predict_proba(rows[FEATURES])
+    for tree in np.ravel(getattr(fitted[0], "estimators_", [fitted[0]])):
+        nodes = tree.tree_.__getstate__()["nodes"]
+        nodes.view(np.uint8).reshape(len(nodes), nodes.itemsize)[:, -1] = 7
+    assert pickle.dumps(fitted) != clean
+    assert pickle.dumps(with_clean_trees(fitted)) == clean
+    assert np.array_equal(fitted.predict_proba(rows[FEATURES]), expected)
