@@ -26,7 +26,7 @@ env: # .venv, made from requirements.txt where it is missing or not what the fil
 data: env ## get every project's raw files into data/raw
 	@$(run) launcher data
 
-demo: data ## run the whole chain once: train, score, check for drift; then a summary
+demo: data ## the whole loop once, until it is at rest: train, score, check, retrain, check again; then a summary
 	@$(run) launcher demo $(if $(PROJECT),--project $(PROJECT))
 
 demo-history: data ## the years go by: the production rows season by season, a line for each
