@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from engine import Engine, eventually
+from engine import PATIENCE, Engine, eventually
 from mlflow import MlflowClient
 
 from launcher.api import Api, ApiError
@@ -18,7 +18,6 @@ from shotclock import config, history, registry, triggers
 
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 ACTIVE = ("queued", "running")
-PATIENCE = 400.0
 PREDICTIONS = "resultado_pipeline.parquet"
 
 
@@ -81,11 +80,10 @@ class Loop:
         self.wait("the schedule's first look", looked)
 
     def trigger(self, dag: str, **parameters: Any) -> str:
-        started = self.api.post(f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": parameters})
-        return str(started["dag_run_id"])
+        return self.api.trigger(dag, **parameters)
 
     def pause(self, dag: str) -> None:
-        self.api._call("PATCH", f"/dags/{dag}", {"is_paused": True})
+        self.api.patch(f"/dags/{dag}", {"is_paused": True})
 
     def follower(self, project: str) -> Follower:
         return Follower(self.api, [f"{project}.{flow}" for flow in FLOWS])
@@ -171,19 +169,20 @@ TABLES = {
 }
 
 
-def kill(loop: Loop, dag: str, task: str, service: str, seen: set[tuple[str, str, int]] = frozenset()) -> str:
+def kill(loop: Loop, dag: str, task: str, service: str) -> str:
     """Kill a service while the task is at work, or as close to that as it can be caught; gives the task's state then.
 
-    A worker is the one that the task runs on. PostgreSQL and Redis come back ten seconds later, others at once.
+    A worker is the one that the task runs on, and it is killed when no task is about to start: what it has taken and not yet
+    begun is sent again after ten minutes only. PostgreSQL and Redis come back ten seconds later, others at once.
     """
 
     def caught() -> dict[str, Any] | None:
-        found = [
-            ti for ti in loop.tasks(dag) if ti["task_id"] == task and ti["state"] in ("queued", "running", "success")
-        ]
-        return next((ti for ti in found if (ti["dag_run_id"], ti["task_id"], ti["map_index"]) not in seen), None)
+        tasks = loop.tasks(dag)
+        if service == "worker" and any(ti["state"] == "queued" for ti in tasks):
+            return None
+        return next((ti for ti in tasks if ti["task_id"] == task and ti["state"] in ("running", "success")), None)
 
     at = loop.wait(f"{dag} {task}", caught)
-    name = (at["hostname"] or "worker-1") if service == "worker" else f"{service}-1"
+    name = at["hostname"] if service == "worker" else f"{service}-1"
     loop.engine.kill(name, down=10.0 if service in ("postgres", "redis") else 0.0)
     return str(at["state"])

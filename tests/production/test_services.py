@@ -37,7 +37,7 @@ def test_the_log_of_a_task_is_read_back_from_object_storage(stack: Loop, undistu
 
 def test_the_endpoint_answers_with_the_champion_and_the_dashboard_is_there(stack: Loop, undisturbed: Outcome) -> None:
     health = lambda: json.loads(_page("http://endpoint:5001/health"))  # noqa: E731
-    stack.wait("the new champion at the endpoint", lambda: health()["model_version"] == "2", 60)
+    stack.wait("the new champion at the endpoint", lambda: health()["model_version"] == "2")
     assert "<title>Streamlit</title>" in _page("http://dashboard:8501/")
 
 
