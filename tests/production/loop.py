@@ -31,7 +31,7 @@ class Outcome:
     predictions: str  # sha256 of the published file
     promotions: int
     alerts: list[tuple[str, str]]  # kind, and the champion that it was about
-    answered: dict[str, int]  # by kind: how many decisions answer its alerts
+    answered_twice: list[str]  # which decision answers an alert is a matter of seconds, but it is one
     unanswered: list[str]
     keys: list[str]  # steps that stand in MLflow more than once
 
@@ -125,7 +125,7 @@ class Loop:
 
     def outcome(self, project: str) -> Outcome:
         alerts, decisions = history.alerts(project), history.decisions(project)
-        kinds = {alert.id: alert.kind for alert in alerts}
+        answers = Counter(alert for done in decisions for alert in done.answers)
         champion = registry.champion(project).number
         experiment = registry.experiment_id(project)
         runs = MlflowClient(registry.settings().tracking_uri).search_runs([experiment], max_results=1000)
@@ -137,7 +137,7 @@ class Loop:
             predictions=self.sha256(self.predictions(project).parent),
             promotions=sum(done.outcome == "promote" for done in decisions),
             alerts=sorted((alert.kind, alert.champion) for alert in alerts),
-            answered=dict(sorted(Counter(kinds[answer] for done in decisions for answer in done.answers).items())),
+            answered_twice=[alert for alert, count in answers.items() if count > 1],
             unanswered=[alert.id for alert in triggers.unanswered(alerts, decisions, champion)],
             keys=sorted(key for key, count in keys.items() if count > 1),
         )
