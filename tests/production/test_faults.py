@@ -53,7 +53,7 @@ def test_a_service_with_a_mistake_in_it_is_not_healthy_in_twice_the_time_that_it
     healthy, settings, tmp_path, service, old, new
 ):
     services = mistaken(old, new, settings, tmp_path)
-    check = replace(services[service].check, patience=3 + 2 * healthy(service))
+    check = replace(services[service].check, patience=2 * healthy(service))
     services[service] = replace(services[service], check=check)
     with (
         engine.running(tmp_path, services) as running,
@@ -71,8 +71,10 @@ def test_a_service_with_a_mistake_in_it_is_not_healthy_in_twice_the_time_that_it
     ids=["variable", "command"],
 )
 def test_a_service_that_runs_once_fails_with_its_own_words(settings, tmp_path, old, new, said):
+    services = mistaken(old, new, settings, tmp_path)
+    services["init"] = replace(services["init"], restart="on-failure:1")  # of the file's three
     with (
-        engine.running(tmp_path, mistaken(old, new, settings, tmp_path)) as running,
+        engine.running(tmp_path, services) as running,
         pytest.raises(engine.UnhealthyError, match=said),
     ):
         running.start("init")
