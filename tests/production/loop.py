@@ -128,12 +128,13 @@ class Loop:
         answers = Counter(alert for done in decisions for alert in done.answers)
         champion = registry.champion(project).number
         experiment = registry.experiment_id(project)
-        runs = MlflowClient(registry.settings().tracking_uri).search_runs([experiment], max_results=1000)
+        mlflow = MlflowClient(registry.settings().tracking_uri)
+        runs = mlflow.search_runs([experiment], max_results=1000)
         keys = Counter(run.data.tags["shotclock.key"] for run in runs if "shotclock.key" in run.data.tags)
         return Outcome(
             champion=champion,
             previous=registry.by_alias(project, registry.PREVIOUS).number,
-            versions=sorted(v.version for v in MlflowClient().search_model_versions(f"name = '{project}'")),
+            versions=sorted(v.version for v in mlflow.search_model_versions(f"name = '{project}'")),
             predictions=self.sha256(self.predictions(project).parent),
             promotions=sum(done.outcome == "promote" for done in decisions),
             alerts=sorted((alert.kind, alert.champion) for alert in alerts),
@@ -146,7 +147,7 @@ class Loop:
         """What the loop has left for people to read: the kind of place, its name, its content."""
         for file in (self.engine.folder / "log").iterdir():
             yield "service log", file.name, file.read_bytes()
-        store = boto3.client("s3")
+        store = boto3.Session().client("s3")  # other tests may have made the default one
         for page in store.get_paginator("list_objects_v2").paginate(Bucket="shotclock"):
             for entry in page.get("Contents", []):
                 kind = "task log" if entry["Key"].startswith("task-logs/") else "artefact"
