@@ -165,10 +165,12 @@ class Engine:
 
     def _run(self, container: Container) -> None:
         self._remove_network(container)
-        cable = f"v{container.address.rpartition('.')[2]}-{container.starts}"  # the one before may take a while to go
+        place = int(container.address.rpartition(".")[2])
+        cable = f"v{place}-{container.starts}"  # the one before may take a while to go
+        card = f"02:42:0a:58:00:{place:02x}"  # goes with the address: others reach it again at once
         commands = [
             f"ip netns add {container.name}",
-            f"ip link add {cable} type veth peer name eth0 netns {container.name}",
+            f"ip link add {cable} type veth peer name eth0 address {card} netns {container.name}",
             f"ip link set {cable} master bridge up",
             f"ip -n {container.name} addr add {container.address}/24 dev eth0",
             f"ip -n {container.name} link set eth0 up",
