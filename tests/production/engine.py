@@ -6,17 +6,21 @@ this machine (`images/`). Needs root, as a container engine does.
 """
 
 import ctypes
+import fcntl
 import os
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -27,6 +31,7 @@ PASSED_ON = {"postgres": [str(HERE / "images" / "postgres.sh")], "redis": [str(H
 PASSED_ON["chrislusf/seaweedfs"] = [sys.executable, str(HERE / "images" / "object_store.py")]
 NEW_NETWORK, NEW_MOUNTS, OWN_FOLDER = 0x40000000, 0x00020000, 0x00000200
 NETWORK = "10.88.0"
+ALONE = Path(tempfile.gettempdir()) / "shotclock-containers.lock"
 AGAIN = 1.0  # seconds until a container that ended is started again
 BETWEEN = 1.0  # seconds between two looks at a service that is not healthy yet
 PATIENCE = 900.0  # seconds for whatever comes to pass by itself; only a test that fails waits so long
@@ -297,7 +302,12 @@ def _pairs(environment: dict[str, str]) -> list[str]:
 
 @contextmanager
 def running(folder: Path, services: dict[str, Service], scale: dict[str, int] | None = None) -> Iterator[Engine]:
-    """An engine with nothing started; when the block ends, nothing is left of it."""
+    """An engine with nothing started; when the block ends, nothing is left of it.
+
+    Folders of this machine are what containers mount on, and who removes one takes away what others have mounted there: so one
+    process at a time has engines, until it ends.
+    """
+    fcntl.flock(_alone(), fcntl.LOCK_EX)
     image = Image.of((ROOT / "Dockerfile").read_text("utf-8"))
     engine = Engine(folder, services, image, scale or {})
     users = Path("/etc/passwd").read_text("utf-8")
@@ -312,6 +322,11 @@ def running(folder: Path, services: dict[str, Service], scale: dict[str, int] | 
             over.set()
             tending.join()
             engine.end()
+
+
+@cache
+def _alone() -> IO[bytes]:
+    return ALONE.open("ab")
 
 
 @contextmanager

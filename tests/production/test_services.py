@@ -124,8 +124,7 @@ def test_no_secret_of_the_environment_appears_in_logs_rendered_templates_or_mlfl
 ) -> None:
     secrets = [stack.settings[name].encode() for name in keys.SECRETS]
     places = list(stack.everything_written())
-    assert {"task log", "service log", "rendered template", "XCom", "MLflow", "artefact"} <= {
-        kind for kind, _, _ in places
-    }
+    found = {kind for kind, _, text in places if b"kobe_shots" in text}
+    assert {"task log", "service log", "rendered template", "XCom", "MLflow", "artefact"} <= found, "what is no secret"
     leaks = [(kind, name) for kind, name, text in places for secret in secrets if secret in text]
     assert leaks == []
