@@ -6,16 +6,21 @@ this machine (`images/`). Needs root, as a container engine does.
 """
 
 import ctypes
+import fcntl
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
@@ -24,10 +29,12 @@ from compose import ROOT, Image, Service
 HERE = Path(__file__).parent
 PASSED_ON = {"postgres": [str(HERE / "images" / "postgres.sh")], "redis": [str(HERE / "images" / "redis.sh")]}
 PASSED_ON["chrislusf/seaweedfs"] = [sys.executable, str(HERE / "images" / "object_store.py")]
-NEW_NETWORK, NEW_MOUNTS = 0x40000000, 0x00020000
+NEW_NETWORK, NEW_MOUNTS, OWN_FOLDER = 0x40000000, 0x00020000, 0x00000200
 NETWORK = "10.88.0"
+ALONE = Path(tempfile.gettempdir()) / "shotclock-containers.lock"
 AGAIN = 1.0  # seconds until a container that ended is started again
 BETWEEN = 1.0  # seconds between two looks at a service that is not healthy yet
+PATIENCE = 900.0  # seconds for whatever comes to pass by itself; only a test that fails waits so long
 
 
 class UnhealthyError(Exception):
@@ -118,8 +125,10 @@ class Engine:
     def kill(self, name: str, *, down: float = 0.0) -> None:
         """`docker kill`: every process of the container is gone at once; it comes back `down` seconds later."""
         container = self.containers[name]
+        first = eventually(f"a process of {name}", lambda: container.init)
         with self._one_at_a_time:
-            container.init.kill()
+            with suppress(psutil.NoSuchProcess):  # it has ended by itself just now
+                first.kill()
             container.process.wait()
             container.due = time.monotonic() + max(down, AGAIN)
 
@@ -161,10 +170,12 @@ class Engine:
 
     def _run(self, container: Container) -> None:
         self._remove_network(container)
-        cable = f"v{container.address.rpartition('.')[2]}-{container.starts}"  # the one before may take a while to go
+        place = int(container.address.rpartition(".")[2])
+        cable = f"v{place}-{container.starts}"  # the one before may take a while to go
+        card = f"02:42:0a:58:00:{place:02x}"  # goes with the address: others reach it again at once
         commands = [
             f"ip netns add {container.name}",
-            f"ip link add {cable} type veth peer name eth0 netns {container.name}",
+            f"ip link add {cable} type veth peer name eth0 address {card} netns {container.name}",
             f"ip link set {cable} master bridge up",
             f"ip -n {container.name} addr add {container.address}/24 dev eth0",
             f"ip -n {container.name} link set eth0 up",
@@ -243,8 +254,9 @@ class Engine:
         known |= image | {"HOME": f"{self.image.folder}/var"} | service.environment
         # what is read may belong to anybody, since nothing was copied into an image; what is written may not
         reading = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
-        user = ["setpriv", "--reuid", self.image.user, "--regid", "0", "--clear-groups", *reading]
-        return [*user, "env", "-i", *_pairs(known), *command]
+        user = ["--reuid", self.image.user, "--regid", "0", "--clear-groups"]
+        guard = ["--pdeathsig", "KILL"] if entry else []  # which a change of the user undoes
+        return ["setpriv", *user, *reading, *guard, "env", "-i", *_pairs(known), *command]
 
     def _inside(self, container: Container, init: psutil.Process, command: list[str]) -> list[str]:
         here = ["nsenter", "--target", str(init.pid), "--net", "--uts", "--mount", "--pid"]
@@ -290,12 +302,17 @@ def _pairs(environment: dict[str, str]) -> list[str]:
 
 @contextmanager
 def running(folder: Path, services: dict[str, Service], scale: dict[str, int] | None = None) -> Iterator[Engine]:
-    """An engine with nothing started; when the block ends, nothing is left of it."""
+    """An engine with nothing started; when the block ends, nothing is left of it.
+
+    Folders of this machine are what containers mount on, and who removes one takes away what others have mounted there: so one
+    process at a time has engines, until it ends.
+    """
+    fcntl.flock(_alone(), fcntl.LOCK_EX)
     image = Image.of((ROOT / "Dockerfile").read_text("utf-8"))
     engine = Engine(folder, services, image, scale or {})
     users = Path("/etc/passwd").read_text("utf-8")
     (folder / "passwd").write_text(f"{users}shotclock:x:{image.user}:0::{image.folder}/var:/bin/sh\n", "utf-8")
-    with _own_network(folder, engine):
+    with _ended_in_order(), _own_network(folder, engine):
         over = threading.Event()
         tending = threading.Thread(target=engine.tend, args=[over])
         tending.start()
@@ -305,6 +322,21 @@ def running(folder: Path, services: dict[str, Service], scale: dict[str, int] | 
             over.set()
             tending.join()
             engine.end()
+
+
+@cache
+def _alone() -> IO[bytes]:
+    return ALONE.open("ab")
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM, of `timeout` or of a CI, ends the tests as Ctrl-C does: what runs here is taken down."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -323,7 +355,8 @@ def _own_network(folder: Path, engine: Engine) -> Iterator[None]:
         for command in (
             "mount --make-rprivate /",
             f"mount --bind {folder}/hosts /etc/hosts",
-            "mount -t tmpfs tmpfs /run/netns" if Path("/run/netns").is_dir() else "true",
+            "mkdir -p /run/netns",
+            "mount -t tmpfs tmpfs /run/netns",
             "ip link set lo up",
             "ip link add bridge type bridge",
             f"ip addr add {NETWORK}.1/24 dev bridge",
@@ -332,17 +365,15 @@ def _own_network(folder: Path, engine: Engine) -> Iterator[None]:
             subprocess.run(shlex.split(command), check=True)
         yield
     finally:
+        libc.unshare(OWN_FOLDER)  # not to be asked of one who shares it with threads, which libraries may have started
         for descriptor in before:
-            until = time.monotonic() + 5
-            while libc.setns(descriptor, 0) != 0:  # a thread that was joined may take a moment more to be gone
-                if time.monotonic() > until:
-                    raise OSError(ctypes.get_errno(), "cannot leave the containers' network")
-                time.sleep(0.01)
+            if libc.setns(descriptor, 0) != 0:
+                raise OSError(ctypes.get_errno(), "cannot leave the containers' network")
             os.close(descriptor)
         os.chdir(here)
 
 
-def eventually(what: str, holds: Callable[[], object], seconds: float):
+def eventually(what: str, holds: Callable[[], object], seconds: float = PATIENCE):
     """Wait until `holds` gives something true, and return that."""
     until = time.monotonic() + seconds
     while True:

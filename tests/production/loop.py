@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from engine import Engine, eventually
+from engine import PATIENCE, Engine, eventually
 from mlflow import MlflowClient
 
 from launcher.api import Api, ApiError
@@ -18,7 +18,6 @@ from shotclock import config, history, registry, triggers
 
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 ACTIVE = ("queued", "running")
-PATIENCE = 400.0
 PREDICTIONS = "resultado_pipeline.parquet"
 
 
@@ -32,7 +31,7 @@ class Outcome:
     predictions: str  # sha256 of the published file
     promotions: int
     alerts: list[tuple[str, str]]  # kind, and the champion that it was about
-    answered: dict[str, int]  # by kind: how many decisions answer its alerts
+    answered_twice: list[str]  # which decision answers an alert is a matter of seconds, but it is one
     unanswered: list[str]
     keys: list[str]  # steps that stand in MLflow more than once
 
@@ -81,11 +80,10 @@ class Loop:
         self.wait("the schedule's first look", looked)
 
     def trigger(self, dag: str, **parameters: Any) -> str:
-        started = self.api.post(f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": parameters})
-        return str(started["dag_run_id"])
+        return self.api.trigger(dag, **parameters)
 
     def pause(self, dag: str) -> None:
-        self.api._call("PATCH", f"/dags/{dag}", {"is_paused": True})
+        self.api.patch(f"/dags/{dag}", {"is_paused": True})
 
     def follower(self, project: str) -> Follower:
         return Follower(self.api, [f"{project}.{flow}" for flow in FLOWS])
@@ -127,19 +125,20 @@ class Loop:
 
     def outcome(self, project: str) -> Outcome:
         alerts, decisions = history.alerts(project), history.decisions(project)
-        kinds = {alert.id: alert.kind for alert in alerts}
+        answers = Counter(alert for done in decisions for alert in done.answers)
         champion = registry.champion(project).number
         experiment = registry.experiment_id(project)
-        runs = MlflowClient(registry.settings().tracking_uri).search_runs([experiment], max_results=1000)
+        mlflow = MlflowClient(registry.settings().tracking_uri)
+        runs = mlflow.search_runs([experiment], max_results=1000)
         keys = Counter(run.data.tags["shotclock.key"] for run in runs if "shotclock.key" in run.data.tags)
         return Outcome(
             champion=champion,
             previous=registry.by_alias(project, registry.PREVIOUS).number,
-            versions=sorted(v.version for v in MlflowClient().search_model_versions(f"name = '{project}'")),
+            versions=sorted(v.version for v in mlflow.search_model_versions(f"name = '{project}'")),
             predictions=self.sha256(self.predictions(project).parent),
             promotions=sum(done.outcome == "promote" for done in decisions),
             alerts=sorted((alert.kind, alert.champion) for alert in alerts),
-            answered=dict(sorted(Counter(kinds[answer] for done in decisions for answer in done.answers).items())),
+            answered_twice=[alert for alert, count in answers.items() if count > 1],
             unanswered=[alert.id for alert in triggers.unanswered(alerts, decisions, champion)],
             keys=sorted(key for key, count in keys.items() if count > 1),
         )
@@ -148,7 +147,7 @@ class Loop:
         """What the loop has left for people to read: the kind of place, its name, its content."""
         for file in (self.engine.folder / "log").iterdir():
             yield "service log", file.name, file.read_bytes()
-        store = boto3.client("s3")
+        store = boto3.Session().client("s3")  # other tests may have made the default one
         for page in store.get_paginator("list_objects_v2").paginate(Bucket="shotclock"):
             for entry in page.get("Contents", []):
                 kind = "task log" if entry["Key"].startswith("task-logs/") else "artefact"
@@ -171,19 +170,20 @@ TABLES = {
 }
 
 
-def kill(loop: Loop, dag: str, task: str, service: str, seen: set[tuple[str, str, int]] = frozenset()) -> str:
+def kill(loop: Loop, dag: str, task: str, service: str) -> str:
     """Kill a service while the task is at work, or as close to that as it can be caught; gives the task's state then.
 
-    A worker is the one that the task runs on. PostgreSQL and Redis come back ten seconds later, others at once.
+    A worker is the one that the task runs on, and it is killed when no task is about to start: what it has taken and not yet
+    begun is sent again after ten minutes only. PostgreSQL and Redis come back ten seconds later, others at once.
     """
 
     def caught() -> dict[str, Any] | None:
-        found = [
-            ti for ti in loop.tasks(dag) if ti["task_id"] == task and ti["state"] in ("queued", "running", "success")
-        ]
-        return next((ti for ti in found if (ti["dag_run_id"], ti["task_id"], ti["map_index"]) not in seen), None)
+        tasks = loop.tasks(dag)
+        if service == "worker" and any(ti["state"] == "queued" for ti in tasks):
+            return None
+        return next((ti for ti in tasks if ti["task_id"] == task and ti["state"] in ("running", "success")), None)
 
     at = loop.wait(f"{dag} {task}", caught)
-    name = (at["hostname"] or "worker-1") if service == "worker" else f"{service}-1"
+    name = at["hostname"] if service == "worker" else f"{service}-1"
     loop.engine.kill(name, down=10.0 if service in ("postgres", "redis") else 0.0)
     return str(at["state"])

@@ -1,46 +1,65 @@
 """The proof that the services work must fail where docker-compose.yaml is wrong: a mistake of each kind is seen as one."""
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
 import compose
 import engine
 import pytest
 from compose import TEXT
 
-SOON = [("start_period: 180s", "start_period: 3s"), ("interval: 30s", "interval: 1s")]
+PASSWORD = '--requirepass "$$REDIS_PASSWORD"'
 
 
-@pytest.fixture
-def start(settings, tmp_path):
-    """`start("redis", old, new)`: start that service, and what it needs, from the file with `old` replaced by `new`."""
+@pytest.fixture(scope="module")
+def healthy(settings, tmp_path_factory) -> Callable[[str], float]:
+    """`healthy("redis")`: start that service from the file as it is; gives the seconds until it was healthy."""
 
-    def run(service: str, old: str, new: str) -> None:
-        text = TEXT
-        for before, after in [*SOON, (old, new)]:
-            assert before in text
-            text = text.replace(before, after)
-        with engine.running(tmp_path, compose.load(text, settings | {"RAW_FILES": str(tmp_path)})) as running:
+    @cache
+    def started(service: str) -> float:
+        begun = time.monotonic()
+        with engine.running(tmp_path_factory.mktemp(service), compose.load(TEXT, settings)) as running:
             running.start(service)
+            return time.monotonic() - begun
 
-    return run
+    return started
 
 
-@pytest.mark.parametrize("service", ["postgres", "redis", "s3"])
-def test_without_a_fault_each_foreign_service_is_healthy_in_the_same_time(start, service):
-    start(service, "name: shotclock", "name: shotclock")
+def mistaken(old: str, new: str, settings: dict[str, str], folder: Path) -> dict[str, compose.Service]:
+    assert TEXT.count(old) == 1
+    return compose.load(TEXT.replace(old, new), settings | {"RAW_FILES": str(folder)})
 
 
 @pytest.mark.parametrize(
     ("service", "old", "new"),
     [
         pytest.param("redis", "exec redis-server", "exec redis-servr", id="command"),
-        pytest.param("postgres", "POSTGRES_PASSWORD: $", "POSTGRES_PASSWORT: $", id="variable"),
+        pytest.param("redis", PASSWORD, PASSWORD.replace("requirepass", "masterauth"), id="no password"),
+        pytest.param(
+            "postgres",
+            "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:",
+            "POSTGRES_PASSWORT: ${POSTGRES_PASSWORD:",
+            id="variable",
+        ),
         pytest.param("postgres", "pg_isready, --host, localhost,", "pg_isready, --host, localhos,", id="health check"),
         pytest.param("s3", "-s3.port=8333", "-s3.port=8334", id="port"),
         pytest.param("s3", '["s3:/data"]', '["s3:/dat"]', id="volume"),
     ],
 )
-def test_a_service_with_a_mistake_in_it_does_not_become_healthy(start, service, old, new):
-    with pytest.raises(engine.UnhealthyError, match=f"{service}-1: unhealthy"):
-        start(service, old, new)
+def test_a_service_with_a_mistake_in_it_is_not_healthy_in_twice_the_time_that_it_needs_without(
+    healthy, settings, tmp_path, service, old, new
+):
+    services = mistaken(old, new, settings, tmp_path)
+    check = replace(services[service].check, patience=2 * healthy(service))
+    services[service] = replace(services[service], check=check)
+    with (
+        engine.running(tmp_path, services) as running,
+        pytest.raises(engine.UnhealthyError, match=f"{service}-1: unhealthy"),
+    ):
+        running.start(service)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +70,11 @@ def test_a_service_with_a_mistake_in_it_does_not_become_healthy(start, service, 
     ],
     ids=["variable", "command"],
 )
-def test_a_service_that_runs_once_fails_with_its_own_words(start, old, new, said):
-    with pytest.raises(engine.UnhealthyError, match=said):
-        start("init", old, new)
+def test_a_service_that_runs_once_fails_with_its_own_words(settings, tmp_path, old, new, said):
+    services = mistaken(old, new, settings, tmp_path)
+    services["init"] = replace(services["init"], restart="on-failure:1")  # of the file's three
+    with (
+        engine.running(tmp_path, services) as running,
+        pytest.raises(engine.UnhealthyError, match=said),
+    ):
+        running.start("init")

@@ -3,7 +3,8 @@
 set -euo pipefail
 PGDATA=/var/lib/postgresql/data
 PATH=/usr/lib/postgresql/15/bin:$PATH
-as_postgres=(setpriv --reuid=postgres --regid=postgres --init-groups)
+# a change of the user would undo what ends it together with the tests
+as_postgres=(setpriv --pdeathsig KILL --reuid=postgres --regid=postgres --init-groups)
 
 : "${POSTGRES_PASSWORD:?the database is not initialised, and there is no password for its superuser}"
 mount -t tmpfs -o mode=0777 tmpfs /var/run/postgresql
