@@ -43,7 +43,8 @@ secrets: env ## passwords and keys for docker-compose.yaml, into .env: what is l
 
 test: data lint ## lint, types, and all tests
 	@$(run) pytest -q -n auto --dist loadgroup tests/unit
-	@$(run) pytest -q $(filter-out tests/unit/,$(wildcard tests/*/))
+	@$(run) pytest -q $(filter-out tests/unit/ tests/production/,$(wildcard tests/*/))
+	@$(run) pytest -q tests/production
 
 test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage, for about an hour
 	@$(run) pytest -q -s tests/production/chaos.py
