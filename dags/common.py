@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Param, get_current_context, get_parsing_context, task
-from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowSkipException
 
 from shotclock.config import ALGORITHMS, MODES, Project, usable_projects
@@ -23,10 +22,6 @@ DOCS = {
 FOR_PEOPLE = ("summary", "report", "mlflow_run_id")
 START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
 PRIORITIES = {"rollback": 4, "inference": 3, "monitoring": 2, "retraining": 1, "training": 1}  # greater goes first
-DEFAULTS = {  # Airflow's own settings; sensors and the approval keep to one try
-    "retries": conf.getint("core", "default_task_retries"),
-    "retry_delay": conf.getfloat("core", "default_task_retry_delay"),
-}
 
 
 def my_projects() -> list[Project]:
@@ -53,7 +48,7 @@ def step(project: str, address: str, **options: Any) -> Any:
     module, _, name = address.partition(".")
     task_id = options.pop("task_id", name)
 
-    @task(task_id=task_id, doc_md=DOCS[task_id], **{**DEFAULTS, **options})
+    @task(task_id=task_id, doc_md=DOCS[task_id], **options)
     def call(**arguments: Any) -> Any:
         function = getattr(import_module(f"shotclock.steps.{module}"), name)
         known = inspect.signature(function).parameters

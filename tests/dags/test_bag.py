@@ -4,6 +4,7 @@ import copy
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,9 @@ def test_every_dag_and_every_task_has_documentation(kobe_dags):
     assert bare == []
 
 
-def test_every_task_is_tried_again_but_the_sensors_and_the_approval(kobe_dags):
-    once = {task.task_id for dag in kobe_dags.values() for task in dag.tasks if not task.retries}
-    assert once == {"drift_sensor", "degradation_sensor", "new_records_sensor", "approve"}
+def test_every_task_is_tried_again_as_often_as_airflow_is_told(kobe_dags):
+    assert {task.retries for dag in kobe_dags.values() for task in dag.tasks} == {1}
+    assert {task.retry_delay for dag in kobe_dags.values() for task in dag.tasks} == {timedelta(seconds=5)}
 
 
 def test_every_parameter_has_a_type_and_a_title(kobe_dags):
