@@ -18,6 +18,7 @@ from shotclock import config, history, registry, triggers
 
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 ACTIVE = ("queued", "running")
+CAUGHT = ("queued", "running", "success")
 PREDICTIONS = "resultado_pipeline.parquet"
 
 
@@ -171,19 +172,18 @@ TABLES = {
 
 
 def kill(loop: Loop, dag: str, task: str, service: str) -> str:
-    """Kill a service while the task is at work, or as close to that as it can be caught; gives the task's state then.
+    """Kill a service while the task is queued or at work, or as close to that as it can be caught; gives the task's state then.
 
-    A worker is the one that the task runs on, and it is killed when no task is about to start: what it has taken and not yet
-    begun is sent again after ten minutes only. PostgreSQL and Redis come back ten seconds later, others at once.
+    A worker is the one that the task runs on; of a task that is still queued nobody knows yet, so it is the first. PostgreSQL and
+    Redis come back ten seconds later, others at once.
     """
 
     def caught() -> dict[str, Any] | None:
-        tasks = loop.tasks(dag)
-        if service == "worker" and any(ti["state"] == "queued" for ti in tasks):
-            return None
-        return next((ti for ti in tasks if ti["task_id"] == task and ti["state"] in ("running", "success")), None)
+        return next((ti for ti in loop.tasks(dag) if ti["task_id"] == task and ti["state"] in CAUGHT), None)
 
     at = loop.wait(f"{dag} {task}", caught)
-    name = at["hostname"] if service == "worker" else f"{service}-1"
+    name = f"{service}-1"
+    if service == "worker" and at["state"] != "queued":
+        name = at["hostname"]
     loop.engine.kill(name, down=10.0 if service in ("postgres", "redis") else 0.0)
     return str(at["state"])
