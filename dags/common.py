@@ -76,7 +76,9 @@ def _run(project: str, context: Any) -> Any:
     dag_run = context["dag_run"]
     events = context["triggering_asset_events"]
     cause = ", ".join(sorted(asset.name for asset in events)) or str(dag_run.run_type)
-    return Run(project, context["dag"].dag_id.removeprefix(f"{project}."), context["run_id"], cause)
+    # a schedule's point may be long past when its run starts
+    asked = dag_run.start_date if _started_by(context) == "scheduled" else dag_run.run_after
+    return Run(project, context["dag"].dag_id.removeprefix(f"{project}."), context["run_id"], cause, asked)
 
 
 def _started_by(context: Any) -> str:

@@ -1,6 +1,7 @@
 """The flows as plain function calls, in one process: what the DAGs wire, for the command line, tests and benchmarks."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from shotclock.runs import Run
@@ -25,7 +26,7 @@ def train(
     project: str, run_id: str, *, path: str | None = None, note: Note = _silent, progress: Progress = _unseen
 ) -> dict[str, Any]:
     """Ingest, validate, filter, split, train each candidate, select, gate, promote or keep."""
-    run = Run(project, "training", run_id)
+    run = Run(project, "training", run_id, asked=datetime.now(UTC))
 
     def told(step: str, result: dict[str, Any]) -> dict[str, Any]:
         note(step, result)
@@ -77,7 +78,7 @@ def retrain(
     progress: Progress = _unseen,
 ) -> dict[str, Any]:
     """Decide, collect the recent rows, split them, train each candidate, select, gate, promote or keep."""
-    run = Run(project, "retraining", run_id)
+    run = Run(project, "retraining", run_id, asked=datetime.now(UTC))
 
     def told(step: str, result: dict[str, Any]) -> dict[str, Any]:
         note(step, result)

@@ -28,6 +28,15 @@ def champion_on(project: str, day: date) -> Decided | None:
     return next((done for done in changes if done.at.date() <= day), None)
 
 
+def replaced_since(project: str, moment: datetime | None) -> Decided | None:
+    """The newest decision that has put another version into service since `moment`, or None; always None without a moment."""
+    if moment is None:
+        return None
+    changes = [registry.newest(project, "decision", tags={"decision": outcome}) for outcome in ("promote", "rollback")]
+    since = [run for page in changes for run in page if run.info.end_time >= int(moment.timestamp() * 1000)]
+    return decided(max(since, key=_started)) if since else None
+
+
 def alerts(project: str, most: int = 100) -> list[Alert]:
     """The newest alerts, newest first."""
     return [alert(run) for run in registry.newest(project, "alert", most=most)]

@@ -129,7 +129,8 @@ def _state(outcome: str, told: Facts, gate: Facts | None, where: Where) -> str:
     if outcome == "rollback":
         return f"v{told['version']} is the champion again"
     if outcome == "keep":
-        return f"v{before} stays the champion" if before else "there is still no champion"
+        kept = told.get("champion") or before
+        return f"v{kept} stays the champion" if kept else "there is still no champion"
     return f"{where.dag} ends without a decision"
 
 

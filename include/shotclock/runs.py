@@ -1,6 +1,7 @@
 """Which run of which flow is at work: the identity that folders, MLflow runs and messages carry."""
 
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 
@@ -13,12 +14,14 @@ class Run:
         flow: `training`, `inference`, `monitoring` or `retraining`.
         id: the orchestrator's id of the run; the same id means the same run, also when a task is tried again.
         cause: why it runs: `manual`, `scheduled`, or the event that triggered it.
+        asked: when it was asked for, which may be long before its turn came; None where nobody can say.
     """
 
     project: str
     flow: str
     id: str
     cause: str = "manual"
+    asked: datetime | None = None
 
     def key(self, step: str) -> str:
         """What names this run's `step` in the store, so that a second try finds what the first one left."""

@@ -233,3 +233,12 @@ def test_a_rollback_needs_a_reason_and_moves_the_alias_back(at, run):
     assert found.state == "success"
     assert found.events()["shots/champion"]["version"] == "1"
     assert published(folder)[1] == "1"
+
+
+def test_a_rollback_that_was_asked_for_before_the_last_promotion_ends_as_skipped(at, run):
+    folder = at("rested")
+    before = published(folder)
+    found = run("rollback", reason="the new one is too eager", moment=datetime(2020, 1, 1, tzinfo=UTC))
+    assert (found.state, found.states) == ("success", {"rollback": "skipped"})
+    assert "v2 has come into service since" in found.xcom("rollback", "summary")
+    assert (found.events(), published(folder)) == ({}, before)

@@ -89,10 +89,11 @@ class Loop:
     def follower(self, project: str) -> Follower:
         return Follower(self.api, [f"{project}.{flow}" for flow in FLOWS])
 
-    def rest(self, follower: Follower) -> dict[tuple[str, str], str]:
-        """Wait until no run is active and none can come; gives the state of each run that was followed."""
+    def rest(self, follower: Follower, watch: Callable[[], None] = lambda: None) -> dict[tuple[str, str], str]:
+        """Wait, and `watch` meanwhile, until no run is active and none can come; gives the state of each that was followed."""
 
         def resting() -> Any:
+            watch()
             runs = {key: str(run["state"]) for key, run in follower.news()[0].items()}
             assert "failed" not in runs.values(), f"{runs}\n{self.failures()}"
             idle = runs and not any(state in ACTIVE for state in runs.values())
@@ -174,8 +175,8 @@ TABLES = {
 def kill(loop: Loop, dag: str, task: str, service: str) -> str:
     """Kill a service while the task is queued or at work, or as close to that as it can be caught; gives the task's state then.
 
-    A worker is the one that the task runs on; of a task that is still queued nobody knows yet, so it is the first. PostgreSQL and
-    Redis come back ten seconds later, others at once.
+    A worker is the one that the task runs on, or the first, since of a task that is still queued nobody knows who takes it.
+    PostgreSQL and Redis come back ten seconds later, others at once.
     """
 
     def caught() -> dict[str, Any] | None:

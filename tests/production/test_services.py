@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Callable
 
 import pyarrow.parquet as pq
+import pytest
 from loop import Loop, Outcome, kill
 
 from deployment import keys
@@ -82,6 +83,26 @@ def _is_allowed(request: Callable[[], object]) -> bool:
     return True
 
 
+# Kill -9
+
+KILLS = [("training", "train", "worker"), ("inference", "score", "postgres"), ("retraining", "train", "scheduler")]
+
+
+@pytest.fixture(scope="module")
+def shaken(stack: Loop) -> Outcome:
+    stack.parsed("shaken")
+    follower = stack.follower("shaken")
+    stack.trigger("shaken.training")
+    for flow, task, service in KILLS:
+        kill(stack, f"shaken.{flow}", task, service)
+    stack.rest(follower)
+    return stack.outcome("shaken")
+
+
+def test_killed_thrice_the_loop_ends_as_one_that_was_left_in_peace(undisturbed: Outcome, shaken: Outcome) -> None:
+    assert shaken == undisturbed
+
+
 # Two at once
 
 
@@ -101,19 +122,33 @@ def test_of_two_trainings_started_in_the_same_second_one_wins_and_the_other_says
     assert registry.champion("raced").number == "1"
 
 
-# Kill -9
+def test_of_a_retraining_and_a_rollback_started_in_the_same_second_one_wins_and_the_other_says_why_not(
+    stack: Loop, shaken: Outcome
+) -> None:
+    follower, served = stack.follower("shaken"), set()
+    retraining = stack.trigger("shaken.retraining", reason="a new season")
+    rollback = stack.trigger("shaken.rollback", reason="complaints from Boston")
+    ended = stack.rest(follower, lambda: served.add(registry.require_champion("shaken").number))
+    assert (ended["shaken.retraining", retraining], ended["shaken.rollback", rollback]) == ("success", "success")
+    second, first = history.decisions("shaken", 2)
+    assert (first.run, first.outcome, first.champion) == (rollback, "rollback", shaken.previous)
+    assert (second.run, second.outcome, second.champion) == (retraining, "keep", shaken.previous)
+    assert f"(rollback `{rollback}`: complaints from Boston), and stays" in second.reason
+    assert registry.champion("shaken").number == shaken.previous
+    assert served <= {shaken.champion, shaken.previous}, "and at no time was there none"
 
-KILLS = [("training", "train", "worker"), ("inference", "score", "postgres"), ("retraining", "train", "scheduler")]
 
-
-def test_killed_thrice_the_loop_ends_as_one_that_was_left_in_peace(stack: Loop, undisturbed: Outcome) -> None:
-    stack.parsed("shaken")
+def test_of_two_rollbacks_started_in_the_same_second_the_second_does_not_undo_the_first_and_says_why(
+    stack: Loop, shaken: Outcome
+) -> None:
+    before = [registry.by_alias("shaken", alias).number for alias in (registry.PREVIOUS, registry.CHAMPION)]
     follower = stack.follower("shaken")
-    stack.trigger("shaken.training")
-    for flow, task, service in KILLS:
-        kill(stack, f"shaken.{flow}", task, service)
-    stack.rest(follower)
-    assert stack.outcome("shaken") == undisturbed
+    runs = [stack.trigger("shaken.rollback", reason=reason) for reason in ("complaints", "the same complaints")]
+    assert set(stack.rest(follower).values()) == {"success"}
+    assert [registry.by_alias("shaken", alias).number for alias in (registry.CHAMPION, registry.PREVIOUS)] == before
+    done, (skipped,) = history.decisions("shaken")[0], registry.newest("shaken", "decision", tags={"decision": "skip"})
+    assert {done.run, skipped.data.tags["airflow.run_id"]} == set(runs)
+    assert f"(rollback `{done.run}`: {done.reason}): nothing was rolled back" in history.tag(skipped, "reason")
 
 
 # Secrets

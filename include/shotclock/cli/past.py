@@ -1,7 +1,7 @@
 """The commands that show what happened to a project, and the one that goes back."""
 
 import getpass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +19,8 @@ def rollback(project: Project = "", *, reason: Reason, version: Version = None, 
         from shotclock.runs import Run
         from shotclock.steps.rollback import rollback as go_back
 
-        done = go_back(Run(project, "rollback", run_id()), reason, version, by=getpass.getuser())
+        run = Run(project, "rollback", run_id(), asked=datetime.now(UTC))
+        done = go_back(run, reason, version, by=getpass.getuser())
     tell(done, ended(done), as_json)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shotclock import registry
+from shotclock import history, registry, triggers
 from shotclock.errors import ConfigError, StoreError
 from shotclock.runs import Run
 
@@ -11,7 +11,8 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
     """Make `previous`, or the version named, the champion again, and write down why.
 
     What was chosen is written down before the alias moves: a second try of the same run goes on with that choice, and does
-    not roll back what the first one rolled back.
+    not roll back what the first one rolled back. Nor does a second run that was asked for before the first one had ended: it
+    ends as skipped, since `previous` is another version by then than the one that was meant.
 
     Raises:
         ConfigError: no reason was given.
@@ -21,12 +22,25 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
     if not (reason or "").strip():
         raise ConfigError("reason: found nothing, expected a sentence: why is this version taken out of service?")
     with registry.tracked(run, "rollback", "Decision: rollback", kind="decision") as record:
-        chosen = registry.tags(record) or _chosen(run.project, version)
+        chosen = registry.tags(record)
+        meanwhile = None if version or chosen else history.replaced_since(run.project, run.asked)
+        if meanwhile:
+            return _skipped(run, record, meanwhile, by)
+        chosen = chosen or _chosen(run.project, version)
         record.record(tags={**chosen, "decision": "rollback", "reason": reason, "by": by, "flow": run.flow})
         target = registry.version(run.project, chosen["after"])
         registry.promote(target, expected=chosen["before"])
     told = {"decision": "rollback", "version": target.number, "reason": reason, "mlflow_run_id": record.id}
     return {**told, "summary": f"`{target.uri}` is the champion again instead of v{chosen['before']}: {reason}"}
+
+
+def _skipped(run: Run, record: registry.Tracked, meanwhile: triggers.Decided, by: str) -> dict[str, Any]:
+    stop = (
+        f"v{meanwhile.champion} has come into service since this rollback was asked for ({meanwhile.flow} "
+        f"`{meanwhile.run}`: {meanwhile.reason}): nothing was rolled back; to go back from there, name a version"
+    )
+    record.record(tags={"decision": "skip", "reason": stop, "by": by, "flow": run.flow})
+    return {"skip": stop, "mlflow_run_id": record.id, "summary": f"**Skipped**: {stop}"}
 
 
 def _chosen(project: str, version: int | None) -> dict[str, str]:

@@ -22,6 +22,7 @@ from shotclock.runs import Run
 from shotclock.steps import cards, text
 from shotclock.steps.intake import folder_of
 from shotclock.storage import Address
+from shotclock.triggers import Decided
 
 log = logging.getLogger(__name__)
 
@@ -328,18 +329,22 @@ def promote(
 ) -> dict[str, Any]:
     """Act on the gate's verdict: register, load back, move the alias; or keep the champion and say why.
 
-    The alias moves last, after the registered model was loaded in a fresh process and gave the same probabilities.
+    The alias moves last, after the registered model was loaded in a fresh process and gave the same probabilities. A rollback
+    that came after this run was asked for stands, as long as nobody approves of the challenger all the same.
 
     Args:
         approval: `approved`, and `because` where a person or the mode decided; without it, the gate alone decides.
     """
     answer = approval or {"approved": True}
-    reason = "; ".join(part for part in (answer.get("because"), decision["because"]) if part)
-    promoted = decision["outcome"] == "promote" and answer["approved"]
+    undone = _rolled_back(run, decision, answer)
+    because = [answer.get("because"), undone and _stands(undone), decision["because"]]
+    reason = "; ".join(part for part in because if part)
+    promoted = decision["outcome"] == "promote" and answer["approved"] and not undone
+    before = undone.champion if undone else decision["champion"] or ""
     outcome = "promote" if promoted else "keep"
     with registry.tracked(run, "decision", f"Decision: {outcome}", kind="decision") as record:
         version = _install(run, selection, decision, data) if promoted else None
-        after = version.number if version else decision["champion"] or ""
+        after = version.number if version else before
         reference = _reference(run, decision, data, version)
         if reference:
             record.artifact(reference)
@@ -347,7 +352,7 @@ def promote(
             "decision": outcome,
             "reason": reason,
             "by": answer.get("by", "gate"),
-            "before": decision["champion"] or "",
+            "before": before,
             "after": after,
             "gate_run": decision["mlflow_run_id"],
             "gate_outcome": decision["outcome"],
@@ -368,8 +373,23 @@ def promote(
             log.info("%s is the champion: %s", version.uri, decision["because"])
     result = {"decision": outcome, "reason": reason, "mlflow_run_id": record.id}
     if version is None:
-        return {**result, "skip": f"the champion stays: {reason}", "summary": f"**keep**: {reason}"}
+        return {**result, "champion": after, "skip": f"the champion stays: {reason}", "summary": f"**keep**: {reason}"}
     return {**result, "version": version.number, "summary": text.promotion(version.uri, decision)}
+
+
+def _rolled_back(run: Run, decision: dict[str, Any], answer: dict[str, Any]) -> Decided | None:
+    """The rollback that this promotion would undo."""
+    if decision["outcome"] != "promote" or not answer["approved"] or "by" in answer:  # a person, who has seen it
+        return None
+    newest = history.replaced_since(run.project, run.asked)
+    return newest if newest and newest.outcome == "rollback" else None
+
+
+def _stands(rollback: Decided) -> str:
+    return (
+        f"v{rollback.champion} was put back into service after this run was asked for (rollback `{rollback.run}`: "
+        f"{rollback.reason}), and stays; to replace it, start a new run"
+    )
 
 
 def _install(run: Run, selection: dict[str, Any], decision: dict[str, Any], data: dict[str, Any]) -> registry.Version:

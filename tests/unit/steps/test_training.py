@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -207,6 +209,39 @@ def test_a_champion_that_came_after_the_gate_measured_stays(at, promote_r1, publ
         promote_r1()
     assert published() == before
     assert history.decisions("shots")[0].flow == "training"
+
+
+@pytest.fixture
+def rolled_back(at):
+    """The retraining `r1` at its gate, after a rollback to version 1 that came while it was at work."""
+    given, run = gated(at("gated")), Run("shots", "retraining", "r1", asked=datetime.now(UTC))
+    with registry.tracked(Run("shots", "rollback", "b1"), "rollback", "rollback", kind="decision") as record:
+        record.record(
+            tags={"decision": "rollback", "before": "0", "after": "1", "reason": "complaints", "flow": "rollback"}
+        )
+    return run, given
+
+
+def test_a_rollback_that_came_after_a_retraining_was_asked_for_stands(rolled_back):
+    run, given = rolled_back
+    found = training.promote(run, **given, approval={"approved": True})
+    assert (found["decision"], found["champion"], registry.champion("shots").number) == ("keep", "1", "1")
+    said = "v1 was put back into service after this run was asked for (rollback `b1`: complaints), and stays"
+    assert found["reason"].startswith(said)
+    newest = history.decisions("shots")[0]
+    assert (newest.outcome, newest.champion, newest.gate, newest.run) == ("keep", "1", "promote", "r1")
+
+
+def test_a_person_who_has_seen_it_may_promote_the_challenger_all_the_same(rolled_back):
+    run, given = rolled_back
+    found = training.promote(run, **given, approval={"approved": True, "by": "Ann", "because": "approved by Ann"})
+    assert (found["decision"], found["version"]) == ("promote", "2")
+
+
+def test_a_rollback_that_came_before_a_retraining_was_asked_for_is_no_obstacle(rolled_back):
+    run, given = rolled_back
+    later = replace(run, asked=datetime.now(UTC) + timedelta(milliseconds=2))
+    assert training.promote(later, **given)["version"] == "2"
 
 
 def test_a_model_that_gives_other_scores_than_the_gate_saw_is_not_promoted(at, published, load_back_here):

@@ -1,0 +1,91 @@
+"""An earlier version goes back into service, once for each time that somebody asked for it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shotclock import history, registry
+from shotclock.errors import ConfigError, StoreError
+from shotclock.runs import Run
+from shotclock.steps.rollback import rollback
+
+
+def asked(run_id, at=None):
+    return Run("shots", "rollback", run_id, asked=at or datetime.now(UTC))
+
+
+def in_service():
+    return [registry.by_alias("shots", alias).number for alias in (registry.CHAMPION, registry.PREVIOUS)]
+
+
+def outcomes():
+    return [(done.outcome, done.champion) for done in history.decisions("shots")]
+
+
+def skips():
+    return registry.newest("shots", "decision", tags={"decision": "skip"}, most=9)
+
+
+def test_the_previous_version_goes_back_and_the_champion_becomes_the_previous_one(at):
+    at("rested")
+    done = rollback(asked("b1"), "complaints")
+    assert (done["version"], in_service(), outcomes()[0]) == ("1", ["1", "2"], ("rollback", "1"))
+
+
+def test_of_two_asked_for_at_once_the_second_does_not_undo_the_first_and_says_why(at):
+    at("rested")
+    first, second = (asked(name) for name in ("b1", "b2"))
+    rollback(first, "complaints")
+    done = rollback(second, "the same complaints")
+    assert in_service() == ["1", "2"]
+    assert "v1 has come into service since this rollback was asked for (rollback `b1`: complaints)" in done["skip"]
+    (skip,) = skips()
+    assert (skip.data.tags["shotclock.reason"], skip.data.tags["airflow.run_id"]) == (done["skip"], "b2")
+    assert rollback(second, "the same complaints")["skip"] == done["skip"], "nor when it is tried again"
+    assert len(skips()) == 1
+
+
+def test_nor_does_it_undo_a_promotion_that_came_after_it_was_asked_for(at, promote_r1):
+    at("gated")
+    early = asked("b1")
+    promote_r1()
+    done = rollback(early, "complaints about version 1")
+    assert in_service() == ["2", "1"]
+    assert "v2 has come into service since this rollback was asked for (retraining `r1`: gain over" in done["skip"]
+
+
+def test_one_that_is_asked_for_after_another_has_ended_goes_back_again(at):
+    at("rested")
+    rollback(asked("b1"), "complaints")
+    later = asked("b2", datetime.now(UTC) + timedelta(milliseconds=2))
+    assert rollback(later, "it was not the model")["version"] == "2"
+    assert in_service() == ["2", "1"]
+
+
+def test_a_version_that_is_named_is_meant_whatever_came_meanwhile(at):
+    at("rested")
+    early = asked("b2")
+    rollback(asked("b1"), "complaints")
+    assert rollback(early, "it was not the model", version=2)["version"] == "2"
+
+
+def test_a_second_try_of_one_that_has_moved_the_alias_changes_nothing(at):
+    at("rested")
+    run = asked("b1")
+    first = rollback(run, "complaints")
+    assert rollback(run, "complaints") == first
+    assert (in_service(), len(outcomes())) == (["1", "2"], 3)
+
+
+@pytest.mark.parametrize("reason", [None, "", "  "])
+def test_it_needs_a_reason(at, reason):
+    at("rested")
+    with pytest.raises(ConfigError, match="reason: found nothing"):
+        rollback(asked("b1"), reason)
+    assert in_service() == ["2", "1"]
+
+
+def test_behind_the_first_champion_there_is_nothing(at):
+    at("trained")
+    with pytest.raises(StoreError, match="no earlier champion to go back to; v1 is the first"):
+        rollback(asked("b1"), "complaints")
