@@ -3,6 +3,8 @@
 One round alone: `pytest tests/production/chaos.py -k round_3`.
 """
 
+from itertools import product
+
 import pytest
 from loop import Loop, Outcome, kill
 
@@ -16,9 +18,13 @@ SERVICES = ("worker", "scheduler", "postgres", "redis")
 ROUNDS = tuple(f"round_{number}" for number in range(8))
 
 
-def kills(number: int) -> list[tuple[str, str, str]]:
-    """Flow, task and service: one kill in each part of the loop; over all rounds each stage and each service has its turn."""
-    return [(*part[number % len(part)], SERVICES[(number + place) % 4]) for place, part in enumerate(STAGES)]
+def kills(number: int) -> list[tuple[str, str, str, str]]:
+    """Flow, task, service and moment: one kill in each part of the loop, at work in the first rounds, queued in the others.
+
+    Over all rounds each stage and, at each moment, each service has its turn.
+    """
+    when = "running" if number < 4 else "queued"
+    return [(*part[number % len(part)], SERVICES[(number + place) % 4], when) for place, part in enumerate(STAGES)]
 
 
 @pytest.mark.parametrize("name", ROUNDS)
@@ -26,8 +32,8 @@ def test_the_loop_ends_as_one_that_was_left_in_peace(stack: Loop, undisturbed: O
     stack.parsed(name)
     follower = stack.follower(name)
     stack.trigger(f"{name}.training")
-    for flow, task, service in kills(ROUNDS.index(name)):
-        state = kill(stack, f"{name}.{flow}", task, service)
+    for flow, task, service, when in kills(ROUNDS.index(name)):
+        state = kill(stack, f"{name}.{flow}", task, service, when)
         print(f"{name}: killed {service} while {flow}.{task} was {state}")  # noqa: T201  # what -s is for
     stack.rest(follower)
     assert stack.outcome(name) == undisturbed
@@ -36,5 +42,5 @@ def test_the_loop_ends_as_one_that_was_left_in_peace(stack: Loop, undisturbed: O
 def test_every_stage_and_every_service_has_its_turn() -> None:
     planned = [kill for number in range(len(ROUNDS)) for kill in kills(number)]
     assert len(planned) >= 20
-    assert {(flow, task) for flow, task, _ in planned} == {stage for part in STAGES for stage in part}
-    assert {service for _, _, service in planned} == set(SERVICES)
+    assert {(flow, task) for flow, task, *_ in planned} == {stage for part in STAGES for stage in part}
+    assert {(service, when) for *_, service, when in planned} == set(product(SERVICES, ("queued", "running")))

@@ -373,11 +373,11 @@ def _own_network(folder: Path, engine: Engine) -> Iterator[None]:
         os.chdir(here)
 
 
-def eventually(what: str, holds: Callable[[], object], seconds: float = PATIENCE):
-    """Wait until `holds` gives something true, and return that."""
+def eventually(what: str, holds: Callable[[], object], seconds: float = PATIENCE, between: float = 0.3):
+    """Wait until `holds`, asked again after `between` seconds, gives something true, and return that."""
     until = time.monotonic() + seconds
     while True:
         if found := holds():
             return found
         assert time.monotonic() < until, f"{what}: not there after {seconds:.0f} s"
-        time.sleep(0.3)
+        time.sleep(between)

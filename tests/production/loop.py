@@ -18,7 +18,7 @@ from shotclock import config, history, registry, triggers
 
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 ACTIVE = ("queued", "running")
-CAUGHT = ("queued", "running", "success")
+COURSE = ("queued", "running", "success")  # of a task that nothing happens to
 PREDICTIONS = "resultado_pipeline.parquet"
 
 
@@ -59,7 +59,7 @@ class Loop:
     def login(self, user: str, password: str) -> Api:
         return Api("http://api-server:8080", Login(user, password))
 
-    def wait(self, what: str, holds: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    def wait(self, what: str, holds: Callable[[], Any], seconds: float = PATIENCE, between: float = 0.3) -> Any:
         """Until `holds` gives something true; an API server that does not answer has not given anything."""
 
         def answered() -> Any:
@@ -70,7 +70,7 @@ class Loop:
                     raise
                 return None
 
-        return eventually(what, answered, seconds)
+        return eventually(what, answered, seconds, between)
 
     def parsed(self, project: str) -> None:
         """Wait for the project's DAGs and for the schedule's first look, which finds no champion and ends at once."""
@@ -172,17 +172,18 @@ TABLES = {
 }
 
 
-def kill(loop: Loop, dag: str, task: str, service: str) -> str:
-    """Kill a service while the task is queued or at work, or as close to that as it can be caught; gives the task's state then.
+def kill(loop: Loop, dag: str, task: str, service: str, when: str = "running") -> str:
+    """Kill a service while the task is in the state `when`, or as soon after that as it can be caught; gives its state then.
 
     A worker is the one that the task runs on, or the first, since of a task that is still queued nobody knows who takes it.
     PostgreSQL and Redis come back ten seconds later, others at once.
     """
+    states = COURSE[COURSE.index(when) :]
 
     def caught() -> dict[str, Any] | None:
-        return next((ti for ti in loop.tasks(dag) if ti["task_id"] == task and ti["state"] in CAUGHT), None)
+        return next((ti for ti in loop.tasks(dag) if ti["task_id"] == task and ti["state"] in states), None)
 
-    at = loop.wait(f"{dag} {task}", caught)
+    at = loop.wait(f"{dag} {task}", caught, between=0.02)  # a task is queued for some hundredths of a second
     name = f"{service}-1"
     if service == "worker" and at["state"] != "queued":
         name = at["hostname"]
