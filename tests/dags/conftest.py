@@ -10,6 +10,7 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -146,12 +147,12 @@ def run(bag):
 
 @contextmanager
 def _started(by: str, events):
-    """`dag.test()` only knows runs by hand: this changes what it has just made, before the first task runs."""
+    """`dag.test()` only knows runs by hand that start when they are due: this changes what it made, before any task runs."""
     from airflow.models import dagrun
 
     def made(**options):
         session, run = options["session"], dagrun_made(**options)
-        run.run_type = by
+        run.run_type, run.start_date = by, datetime.now(UTC)
         run.consumed_asset_events = list(_events(session, events))
         session.commit()
         return run

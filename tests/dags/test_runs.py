@@ -242,3 +242,17 @@ def test_a_rollback_that_was_asked_for_before_the_last_promotion_ends_as_skipped
     assert (found.state, found.states) == ("success", {"rollback": "skipped"})
     assert "v2 has come into service since" in found.xcom("rollback", "summary")
     assert (found.events(), published(folder)) == ({}, before)
+
+
+@pytest.mark.parametrize(("by", "as_long_ago"), [("manual", True), ("asset_triggered", True), ("scheduled", False)])
+def test_a_run_was_asked_for_when_it_was_triggered_and_on_schedule_when_it_starts(
+    at, run, monkeypatch, by, as_long_ago
+):
+    """A schedule's point may be long past: what came after it and before the start was no answer to anybody."""
+    asked = []
+    stop = lambda run, by, reason: asked.append(run.asked) or {"skip": "seen enough"}  # noqa: E731
+    monkeypatch.setattr("shotclock.steps.retraining.decide", stop)
+    at("empty")
+    begun = datetime.now(UTC)
+    run("retraining", by=by, moment=MOMENT)
+    assert asked == [MOMENT] if as_long_ago else begun <= asked[0] <= datetime.now(UTC)

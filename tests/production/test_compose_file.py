@@ -90,6 +90,33 @@ def test_the_image_runs_as_somebody_else_than_root_and_holds_no_build_tools():
         assert source == ".venv" or (ROOT / source).is_dir(), source
 
 
+QUEUED = """
+from airflow.configuration import conf
+from airflow.jobs.job import Job
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+
+scheduler = SchedulerJobRunner(Job(), executors=[])
+timeout, tries = scheduler._task_queued_timeout, scheduler._num_stuck_queued_retries + 1
+interval = conf.getfloat("scheduler", "task_queued_timeout_check_interval")
+leeway = conf.getfloat("api_auth", "jwt_leeway")
+print(timeout, tries * timeout, interval < leeway)
+"""
+
+
+def test_a_task_that_is_long_queued_is_sent_anew_before_its_token_ends_and_fails_no_sooner_than_by_default(
+    settings, tmp_path
+):
+    """One of the settings has no documentation: is it still read?"""
+    told = compose.load(TEXT, settings)["scheduler"].environment
+    ours = {name: value for name, value in told.items() if name.startswith("AIRFLOW__SCHEDULER__")}
+    said = []
+    for environment in ({}, ours):
+        known = {"PATH": os.environ["PATH"], "AIRFLOW_HOME": str(tmp_path), **environment}
+        done = subprocess.run([sys.executable, "-c", QUEUED], env=known, capture_output=True, text=True, check=True)
+        said.append(done.stdout.splitlines()[-1])
+    assert said == ["600.0 1800.0 False", "120.0 1800.0 True"]
+
+
 # make secrets
 
 
