@@ -1,4 +1,5 @@
-"""`make test-chaos`: 24 kills over all stages of the loop, three in each of eight loops. It takes too long for `make test`.
+"""`make test-chaos`: 24 kills over all stages of the loop, three in each of eight loops, and both workers with a task in their
+hands that they have not begun. It takes too long for `make test`.
 
 One round alone: `pytest tests/production/chaos.py -k round_3`.
 """
@@ -25,6 +26,26 @@ def kills(number: int) -> list[tuple[str, str, str, str]]:
     """
     when = "running" if number < 4 else "queued"
     return [(*part[number % len(part)], SERVICES[(number + place) % 4], when) for place, part in enumerate(STAGES)]
+
+
+def test_a_task_that_the_workers_took_and_never_began_begins_when_they_are_back(
+    stack: Loop, undisturbed: Outcome
+) -> None:
+    stack.parsed("shaken")
+    stack.wait("no message in a worker's hands", lambda: stack.taken() == 0)
+    follower, workers = stack.follower("shaken"), ("worker-1", "worker-2")
+    for name in workers:
+        for process in stack.engine.containers[name].init.children(recursive=True):
+            process.suspend()  # the worker takes a message and hands it to a process that does nothing with it
+    stack.trigger("shaken.training")
+    stack.wait("a message in a worker's hands", lambda: stack.taken() > 0)
+    ingest = lambda: next(ti for ti in stack.tasks("shaken.training") if ti["task_id"] == "ingest")  # noqa: E731
+    assert ingest()["state"] == "queued"
+    for name in workers:
+        stack.engine.kill(name)
+    stack.rest(follower)
+    assert stack.outcome("shaken") == undisturbed
+    assert (ingest()["try_number"], stack.requeued("shaken.training")) == (1, []), "the same message came again"
 
 
 @pytest.mark.parametrize("name", ROUNDS)

@@ -117,6 +117,15 @@ class Loop:
     def _states(self, dag: str) -> list[str]:
         return [run["state"] for run in self.api.listed(f"/dags/{dag}/dagRuns", "dag_runs")]
 
+    def taken(self) -> int:
+        """How many tasks workers have taken from the queue and not ended."""
+        asked = ["env", f"REDISCLI_AUTH={self.settings['REDIS_PASSWORD']}", "redis-cli", "HLEN", "unacked"]
+        return int(self.engine.execute("redis-1", *asked).stdout)
+
+    def requeued(self, dag: str) -> list[dict[str, Any]]:
+        """The scheduler's notes on tasks that it has queued once more, because nobody began them."""
+        return list(self.api.listed("/eventLogs", "event_logs", event="stuck in queued reschedule", dag_id=dag))
+
     def predictions(self, project: str) -> Path:
         return self.engine.volume("data") / project / "predictions" / PREDICTIONS
 
