@@ -1,10 +1,11 @@
-"""`make test-chaos`: 24 kills over all stages of the loop, three in each of eight loops, and both workers with a task in their
-hands that they have not begun. It takes too long for `make test`.
+"""`make test-chaos`: 24 kills over all stages of the loop, three in each of eight loops, both workers with a task in their hands
+that they have not begun, and a message that is lost. It takes too long for `make test`.
 
 One round alone: `pytest tests/production/chaos.py -k round_3`.
 """
 
 from itertools import product
+from typing import Any
 
 import pytest
 from loop import Loop, Outcome, kill
@@ -16,6 +17,7 @@ STAGES = (
     [("retraining", task) for task in ("decide", "train", "promote")],
 )
 SERVICES = ("worker", "scheduler", "postgres", "redis")
+WORKERS = ("worker-1", "worker-2")
 ROUNDS = tuple(f"round_{number}" for number in range(8))
 
 
@@ -32,20 +34,35 @@ def test_a_task_that_the_workers_took_and_never_began_begins_when_they_are_back(
     stack: Loop, undisturbed: Outcome
 ) -> None:
     stack.parsed("shaken")
-    stack.wait("no message in a worker's hands", lambda: stack.taken() == 0)
-    follower, workers = stack.follower("shaken"), ("worker-1", "worker-2")
-    for name in workers:
+    stack.wait("no message in a worker's hands", lambda: stack.redis("HLEN", "unacked") == 0)
+    follower = stack.follower("shaken")
+    for name in WORKERS:
         for process in stack.engine.containers[name].init.children(recursive=True):
             process.suspend()  # the worker takes a message and hands it to a process that does nothing with it
     stack.trigger("shaken.training")
-    stack.wait("a message in a worker's hands", lambda: stack.taken() > 0)
-    ingest = lambda: next(ti for ti in stack.tasks("shaken.training") if ti["task_id"] == "ingest")  # noqa: E731
-    assert ingest()["state"] == "queued"
-    for name in workers:
+    stack.wait("a message in a worker's hands", lambda: stack.redis("HLEN", "unacked") > 0)
+    assert ingest(stack, "shaken")["state"] == "queued"
+    for name in WORKERS:
         stack.engine.kill(name)
     stack.rest(follower)
     assert stack.outcome("shaken") == undisturbed
-    assert (ingest()["try_number"], stack.requeued("shaken.training")) == (1, []), "the same message came again"
+    assert ingest(stack, "shaken")["try_number"] == 1
+    assert stack.requeued("shaken.training") == [], "the same message came again"
+
+
+def test_a_message_that_is_lost_is_sent_anew(stack: Loop, undisturbed: Outcome) -> None:
+    stack.parsed("raced")
+    follower = stack.follower("raced")
+    for name in WORKERS:
+        stack.engine.kill(name, down=20.0)
+    stack.trigger("raced.training")
+    stack.wait("a message that nobody can take", lambda: stack.redis("DEL", "default") > 0)
+    stack.rest(follower)
+    assert (ingest(stack, "raced")["try_number"], len(stack.requeued("raced.training"))) == (1, 1)
+
+
+def ingest(stack: Loop, project: str) -> dict[str, Any]:
+    return next(ti for ti in stack.tasks(f"{project}.training") if ti["task_id"] == "ingest")
 
 
 @pytest.mark.parametrize("name", ROUNDS)

@@ -117,10 +117,10 @@ class Loop:
     def _states(self, dag: str) -> list[str]:
         return [run["state"] for run in self.api.listed(f"/dags/{dag}/dagRuns", "dag_runs")]
 
-    def taken(self) -> int:
-        """How many tasks workers have taken from the queue and not ended."""
-        asked = ["env", f"REDISCLI_AUTH={self.settings['REDIS_PASSWORD']}", "redis-cli", "HLEN", "unacked"]
-        return int(self.engine.execute("redis-1", *asked).stdout)
+    def redis(self, *command: str) -> int:
+        """What Redis answers. It keeps messages in the list `default`, and in the hash `unacked` those that workers have taken."""
+        known = ["env", f"REDISCLI_AUTH={self.settings['REDIS_PASSWORD']}", "redis-cli"]
+        return int(self.engine.execute("redis-1", *known, *command).stdout)
 
     def requeued(self, dag: str) -> list[dict[str, Any]]:
         """The scheduler's notes on tasks that it has queued once more, because nobody began them."""
