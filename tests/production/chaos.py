@@ -1,5 +1,5 @@
-"""`make test-chaos`: 24 kills over all stages of the loop, three in each of eight loops, both workers with a task in their hands
-that they have not begun, and a message that is lost. It takes too long for `make test`.
+"""`make test-chaos`: 24 kills over all stages of the loop, three in each of eight loops; both workers with a task in their
+hands that they have not begun; and a message that is lost. It takes too long for `make test`.
 
 One round alone: `pytest tests/production/chaos.py -k round_3`.
 """

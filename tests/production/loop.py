@@ -118,7 +118,7 @@ class Loop:
         return [run["state"] for run in self.api.listed(f"/dags/{dag}/dagRuns", "dag_runs")]
 
     def redis(self, *command: str) -> int:
-        """What Redis answers. It keeps messages in the list `default`, and in the hash `unacked` those that workers have taken."""
+        """What Redis answers. Messages are in the list `default`; those that workers have taken, in the hash `unacked`."""
         known = ["env", f"REDISCLI_AUTH={self.settings['REDIS_PASSWORD']}", "redis-cli"]
         return int(self.engine.execute("redis-1", *known, *command).stdout)
 
