@@ -46,7 +46,7 @@ test: data lint ## lint, types, and all tests
 	@$(run) pytest -q $(filter-out tests/unit/ tests/production/,$(wildcard tests/*/))
 	@$(run) pytest -q tests/production
 
-test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage, for about 20 minutes
+test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage, for about 22 minutes
 	@$(run) pytest -q -s tests/production/chaos.py
 
 lint: env ## style, types, and which way imports point
