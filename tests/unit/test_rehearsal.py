@@ -44,11 +44,14 @@ def test_a_task_after_it_compiles_nothing_that_it_asks_or_tells_the_store(store,
     assert compiled == []
 
 
-def test_it_leaves_nothing_behind(store):
+def test_it_leaves_nothing_behind(store, caplog):
+    caplog.set_level("INFO")
+    caplog.clear()
     files, places = set(settings().home.rglob("*")), dict(os.environ)
     rehearsal.rehearse()
     assert set(settings().home.rglob("*")) <= files
     assert dict(os.environ) == places
+    assert caplog.messages == []
     assert [found.name for found in store.search_experiments()] == ["Default"]
     assert store.search_registered_models() == []
     assert registry.champion(rehearsal.NOBODY) is None
