@@ -1,16 +1,19 @@
 # One image for every service of docker-compose.yaml that is our own.
 
 FROM python:3.11-slim-bookworm AS build
-ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_PYTHON_DOWNLOADS=never
+# unchecked-hash: compiled files count whatever time their sources bear, for not every builder keeps it to the second
+ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=UNCHECKED_HASH UV_PYTHON_DOWNLOADS=never
 RUN pip install --no-cache-dir uv
 WORKDIR /opt/shotclock
-COPY requirements.txt ./
+COPY requirements.in requirements.txt ./
+# what requirements.in asks for, in the lock's versions and with its hashes: without the tools of requirements-dev.in
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv venv .venv && uv pip install --python .venv --require-hashes --requirements requirements.txt
-COPY pyproject.toml requirements.in README.md ./
+    uv venv .venv && uv pip install --python .venv --requirements requirements.in --constraints requirements.txt
+COPY pyproject.toml README.md ./
 COPY include include
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv pip install --python .venv --no-deps --editable . && .venv/bin/python -m compileall -q include
+    uv pip install --python .venv --no-deps --editable . && \
+    .venv/bin/python -m compileall -q --invalidation-mode unchecked-hash include
 
 FROM python:3.11-slim-bookworm
 # libgomp1: threads of scikit-learn and LightGBM; postgresql-client: of the same release as the server, for backups
@@ -34,6 +37,6 @@ COPY config config
 COPY dags dags
 COPY plugins plugins
 COPY dashboard dashboard
-RUN python -m compileall -q config dags plugins dashboard && \
+RUN python -m compileall -q --invalidation-mode unchecked-hash config dags plugins dashboard && \
     install --directory --owner=50000 --group=0 --mode=0775 data source var var/airflow var/log
 USER 50000

@@ -68,5 +68,5 @@ bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others
 clean: ## remove what running left behind, and the environment; data/raw stays
 	@include/launcher/clean.sh
 
-lock: env ## requirements.txt anew from requirements.in
+lock: env ## requirements.txt anew from requirements.in and requirements-dev.in
 	@include/launcher/lock.sh

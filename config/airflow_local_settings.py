@@ -26,7 +26,14 @@ _NEEDED = (
     "shotclock.steps.monitoring",
     "shotclock.steps.retraining",
     "shotclock.steps.sensing",
+    "airflow.dag_processing.bundles.local",  # what a task imports before it starts
+    "airflow.providers.common.compat.standard.operators",
+    "airflow.providers.standard.decorators.python",
+    "airflow.sdk.definitions.asset.metadata",
+    "airflow.sdk.definitions.decorators",
+    "jinja2.ext",
     "shotclock_airflow.approval",  # what a DAG file imports
+    "shotclock_airflow.notifiers",
     "shotclock_airflow.sensors",
     "shotclock.candidates.pycaret_backend",  # and what they import late, when it is first used
     "git",
@@ -36,6 +43,7 @@ _NEEDED = (
     "evidently.metrics",
     "evidently.presets",
     "matplotlib.backends.backend_agg",
+    "pyarrow.pandas_compat",
     "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",
     "skops.io",
@@ -85,6 +93,9 @@ if _forks_tasks:
         for _package in _WHOLE:
             for _part in iter_modules(import_module(_package).__path__):
                 import_module(f"{_package}.{_part.name}")
-    from shotclock import registry as _registry
+    from airflow.sdk.listener import get_listener_manager as _get_listener_manager
 
-    _registry.warm_up()
+    from shotclock.rehearsal import rehearse as _rehearse
+
+    _get_listener_manager()  # looks through the plugins folder, and each task would
+    _rehearse()

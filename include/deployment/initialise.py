@@ -5,6 +5,7 @@ The order: roles and databases, the bucket, Airflow's and MLflow's tables, the f
 
 import logging
 import os
+import re
 import subprocess
 import sys
 from contextlib import closing
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 HOST = "postgres"
 OWNERS = {"airflow": "AIRFLOW_DB_PASSWORD", "mlflow": "MLFLOW_DB_PASSWORD"}  # each owns the database of its name
 FIRST_USER = "admin"
+_PLAIN = re.compile(r"[\w.~-]+", re.ASCII)  # what may stand in an address as it is
 
 
 def main() -> None:
@@ -37,7 +39,14 @@ def main() -> None:
 
 
 def make_databases() -> None:
-    """Make each role with its database if it is not there, and give the role the password of the environment."""
+    """Make each role with its database if it is not there, and give the role the password of the environment.
+
+    Raises:
+        SystemExit: a password has characters that an address cannot hold; nothing has been changed.
+    """
+    for variable in OWNERS.values():
+        if not _PLAIN.fullmatch(os.environ[variable]):
+            sys.exit(f"{variable}: found other characters than a-z, A-Z, 0-9 and - _ . ~, and it stands in addresses")
     password = os.environ["POSTGRES_PASSWORD"]
     with closing(psycopg2.connect(host=HOST, user="postgres", password=password)) as connection:
         connection.autocommit = True  # a database cannot be made in a transaction

@@ -399,7 +399,7 @@ def load_yaml(path: Path, model: type[Model]) -> Model:
 @lru_cache(maxsize=256)
 def project(name: str, folder: Path | None = None) -> Project:
     """The project called `name` (cached for the life of the process)."""
-    return load_project((folder or settings().projects) / f"{name}.yaml")
+    return _as_it_is((folder or settings().projects) / f"{name}.yaml")
 
 
 def projects(folder: Path | None = None) -> list[Project]:

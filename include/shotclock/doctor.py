@@ -78,7 +78,7 @@ def _difference(name: str, pinned: str) -> str:
 
 def space() -> Iterator[Finding]:
     """Where things are written: is it there, may it be written to, is there room."""
-    for what, folder in (("home", settings().home), ("data", settings().data)):
+    for what, folder in (("var", settings().home / "var"), ("data", settings().data)):
         if not isinstance(folder, Path):
             yield Finding(what, "ok", f"{folder}, an object store: not looked at")
             continue

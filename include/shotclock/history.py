@@ -12,14 +12,11 @@ REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's fold
 
 _CHECKS = {"drift": "drift", "degradation": "performance"}
 _REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
-_OUTCOMES = ("promote", "keep", "rollback")  # asked for by name: skips could fill any page of the newest
 
 
 def decisions(project: str, most: int = 50) -> list[Decided]:
     """The newest decisions, newest first, without skips."""
-    pages = [registry.newest(project, "decision", tags={"decision": outcome}, most=most) for outcome in _OUTCOMES]
-    found = sorted((run for page in pages for run in page), key=_started, reverse=True)
-    return [decided(run) for run in found[:most]]
+    return [decided(run) for run in registry.newest(project, "decision", unless={"decision": "skip"}, most=most)]
 
 
 def champion_on(project: str, day: date) -> Decided | None:

@@ -40,7 +40,7 @@ from mlflow.store.db.utils import _verify_schema as verify_schema
 from mlflow.store.entities.paged_list import PagedList
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from shotclock import storage
@@ -61,7 +61,6 @@ TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is
 )
 REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
 _TAG = "shotclock."
-_NOBODY = "shotclock_warm_up"
 _PARENT = "mlflow.parentRunId"
 _KEPT_TAGS = (
     *(_TAG + name for name in ("project", "kind", "key", "cause")),
@@ -107,10 +106,15 @@ def _prepare_sqlite(path: Path) -> None:
         database.execute("PRAGMA journal_mode=WAL")
 
 
+def is_a_file() -> bool:
+    """Whether the store is a file of this machine, and there."""
+    uri = settings().tracking_uri
+    return uri.startswith("sqlite:") and Path(make_url(uri).database or "").is_file()
+
+
 def is_there() -> bool:
     """Whether the store is there. One behind an address is taken to be; a missing file would be made by the first to ask."""
-    uri = settings().tracking_uri
-    return not uri.startswith("sqlite:") or Path(make_url(uri).database or "").is_file()
+    return is_a_file() or not settings().tracking_uri.startswith("sqlite:")
 
 
 def look_at_store() -> tuple[str, str]:
@@ -141,25 +145,52 @@ def _look_at_server(uri: str) -> tuple[str, str]:
     return f"a server, MLflow {answer.text}", ""
 
 
-def warm_up() -> None:
-    """Open the store once, in a process that will be forked: what MLflow prepares and checks, its children inherit.
-
-    So is what it finds out about the installed packages when it first saves a model, which takes a second. Connections must
-    not cross a fork, so they are closed again. A store behind HTTP has nothing to prepare, and one that does not exist yet
-    is left alone.
-    """
+def save_once() -> None:
+    """Save a model and forget it: what MLflow finds out about the installed packages the first time takes a second."""
     with tempfile.TemporaryDirectory() as folder:
         mlflow.sklearn.save_model(Pipeline([("model", DummyClassifier())]), folder, pip_requirements=_requirements())
-    if settings().tracking_uri.startswith("http") or not is_there():
-        return
+
+
+@contextmanager
+def elsewhere(folder: Path) -> Iterator[None]:
+    """Let the store's own engines speak to an empty database in `folder`, and models and locks lie there, for a block.
+
+    What is done there leaves nothing behind but what SQLAlchemy has compiled for these engines on the way. Connections
+    must not cross a fork, so none is left open. For a store that is a file: see `is_a_file`.
+    """
     client = _client()
-    client.get_experiment_by_name(_NOBODY)
-    for order in ([], ["attributes.start_time DESC"]):  # the statements that steps send, compiled once for all tasks
-        client.search_runs(["0"], f"tags.`{_TAG}key` = '{_NOBODY}'", order_by=order, max_results=1)
-    by_alias(_NOBODY, CHAMPION)
-    client.search_model_versions(f"name = '{_NOBODY}' and run_id = '{_NOBODY}'")
-    for store in (client._tracking_client.store, client._get_registry_client().store):
-        store.engine.dispose()
+    engines = [store.engine for store in (client._tracking_client.store, client._get_registry_client().store)]
+    there, own = _empty_copy(engines[0], folder / "elsewhere.db"), [engine.pool for engine in engines]
+    with _environment({"SHOTCLOCK_DATA": str(folder), "SHOTCLOCK_ARTIFACTS": str(folder / "artifacts")}):
+        for engine in engines:
+            engine.pool = there.pool
+        try:
+            yield
+        finally:
+            for engine, pool in zip(engines, own, strict=True):
+                engine.pool = pool
+                engine.dispose()
+            there.dispose()
+            _experiment_id.cache_clear()
+
+
+def _empty_copy(engine: Engine, file: Path) -> Engine:
+    """A database with the same tables and no row."""
+    with closing(sqlite3.connect(str(engine.url.database))) as here, closing(sqlite3.connect(file)) as copy:
+        made = here.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")
+        copy.executescript(";".join(sql for (sql,) in made))
+    return create_engine(f"sqlite:///{file}")
+
+
+@contextmanager
+def _environment(changed: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _client() -> MlflowClient:
@@ -178,11 +209,11 @@ def _experiment_id(store: str, project: str) -> str:
     found = client.get_experiment_by_name(project)
     if found is None:
         try:
-            return str(client.create_experiment(project, artifact_location=_artifacts(project)))
-        except MlflowException:
-            found = client.get_experiment_by_name(project)
-            if found is None:
+            client.create_experiment(project, artifact_location=_artifacts(project))
+        except MlflowException:  # somebody else has just made it
+            if client.get_experiment_by_name(project) is None:
                 raise
+        found = client.get_experiment_by_name(project)
     return str(found.experiment_id)
 
 
@@ -640,18 +671,28 @@ def _promotion(project: str) -> AbstractContextManager[None]:
     return storage.locked(settings().data / project / ".promotion.lock")
 
 
-def newest(project: str, kind: str, *, tags: Mapping[str, str] | None = None, most: int = 1) -> list[Any]:
-    """The newest finished MLflow runs of one kind, newest first."""
-    wanted = {_TAG + "kind": kind, **{_TAG + name: value for name, value in (tags or {}).items()}}
-    where = " and ".join(f"tags.`{name}` = '{value}'" for name, value in wanted.items())
-    return list(
-        _client().search_runs(
-            [experiment_id(project)],
-            filter_string=f"{where} and attributes.status = 'FINISHED'",
-            order_by=["attributes.start_time DESC"],
-            max_results=most,
-        )
-    )
+def newest(
+    project: str,
+    kind: str,
+    *,
+    tags: Mapping[str, str] | None = None,
+    unless: Mapping[str, str] | None = None,
+    most: int = 1,
+) -> list[Any]:
+    """The newest finished MLflow runs of one kind, newest first.
+
+    Args:
+        tags: tags that they carry.
+        unless: tags whose runs are left out.
+    """
+    where, order = _finished(kind, tags, unless), ["attributes.start_time DESC"]
+    return list(_client().search_runs([experiment_id(project)], where, order_by=order, max_results=most))
+
+
+def _finished(kind: str, tags: Mapping[str, str] | None = None, unless: Mapping[str, str] | None = None) -> str:
+    wanted = [f"tags.`{_TAG}{name}` = '{value}'" for name, value in {"kind": kind, **(tags or {})}.items()]
+    others = [f"tags.`{_TAG}{name}` != '{value}'" for name, value in (unless or {}).items()]
+    return " and ".join([*wanted, *others, "attributes.status = 'FINISHED'"])
 
 
 def pulse(project: str) -> str:
@@ -672,13 +713,7 @@ def newest_of(
         unless: tags whose runs are left out.
     """
     ids = _experiments(projects)
-    where = " and ".join(
-        [
-            f"tags.`{_TAG}kind` = '{kind}'",
-            "attributes.status = 'FINISHED'",
-            *(f"tags.`{_TAG}{name}` != '{value}'" for name, value in (unless or {}).items()),
-        ]
-    )
+    where = _finished(kind, unless=unless)
 
     def ask(experiments: list[str], most: int) -> list[Any]:
         order = ["attributes.start_time DESC"]

@@ -1,16 +1,22 @@
-"""The whole loop with data and artefacts in an object store, beside the same loop on a disk."""
+"""The whole loop with data and artefacts in an object store, beside the same loop on a disk, and once more by Airflow."""
 
 import os
 import re
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from yaml import safe_dump, safe_load
 
-from shotclock import config, flows, history, registry, storage
+from launcher.demo import chain
+from launcher.layout import Layout
+from launcher.stack import running
+from shotclock import config, dataset, flows, history, registry, storage
 from shotclock.config import settings
-from shotclock.steps import pruning
+from shotclock.steps import inference, pruning
 
 PAGES = ("model_card.html", "decision.html")  # they name MLflow's runs and the hour, which each loop has of its own
 LOOP = (("train", "t1"), ("score", "s1"), ("check", "m1"), ("retrain", "r1"), ("score", "s2"), ("check", "m2"))
@@ -36,24 +42,63 @@ def ways(tmp_path_factory, _object_store, dev_path, prod_path):
     config.project.cache_clear()
 
 
-def _loop(home: Path, patch: pytest.MonkeyPatch, addresses: dict[str, str]) -> dict:
+@pytest.fixture(scope="module")
+def by_airflow(ways, tmp_path_factory, _object_store, dev_path, prod_path):
+    """One trigger in an Airflow all of whose addresses are in the store, raw files too, with the production file cut."""
+    home, bucket = tmp_path_factory.mktemp("airflow"), _object_store.bucket()
+    pq.write_table(pq.read_table(prod_path), home / "cut.parquet", row_group_size=1000)
+    for file, key in ((dev_path, "raw/dev.parquet"), (home / "cut.parquet", "raw/cut.parquet")):
+        _object_store.client().upload_file(str(file), bucket, key)
+    (home / "cut.parquet").unlink()
+    (home / "tmp").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AIRFLOW_HOME", "SHOTCLOCK_DATA_DIR"):
+            patch.delenv(name, raising=False)
+        addresses = {"SHOTCLOCK_DATA": f"s3://{bucket}/data", "SHOTCLOCK_ARTIFACTS": f"s3://{bucket}/artifacts"}
+        surroundings = {"SHOTCLOCK_PORT": str(_free_port()), "TMPDIR": str(home / "tmp")}
+        raw = {"training": f"s3://{bucket}/raw/dev.parquet", "production": f"s3://{bucket}/raw/cut.parquet"}
+        _settle(home, patch, addresses | surroundings, data=raw, scoring={"partition_rows": 3000})
+        with running(Layout.of()) as stack:
+            outcome, _ = chain(stack, "shots")
+        yield {"outcome": outcome, "home": home, "keys": _object_store.keys(bucket), "rows": _rows(), **_left()}
+    config.project.cache_clear()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _settle(home: Path, patch: pytest.MonkeyPatch, environment: dict[str, str], **changes: dict) -> None:
+    """Lay a small project out in `home`, and set the environment that shows it."""
     rules = safe_load((Path(__file__).parents[2] / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8"))
-    rules |= {"name": "shots", "training": rules["training"] | {"backend": "scikit-learn", "iterations": 2}}
+    rules |= {"name": "shots", "training": rules["training"] | {"backend": "scikit-learn", "iterations": 2}, **changes}
     (home / "projects").mkdir()
     (home / "projects" / "shots.yaml").write_text(safe_dump(rules), "utf-8")
     own = {"SHOTCLOCK_HOME": str(home), "SHOTCLOCK_PROJECTS": "projects"}
-    own |= {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db", **addresses}
+    own |= {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db", **environment}
     for name in ("SHOTCLOCK_DATA", "SHOTCLOCK_ARTIFACTS"):
         patch.delenv(name, raising=False)
     for name, value in own.items():
         patch.setenv(name, value)
     config.project.cache_clear()
+
+
+def _loop(home: Path, patch: pytest.MonkeyPatch, addresses: dict[str, str]) -> dict:
+    _settle(home, patch, addresses)
     registry.prepare_store()
     told: list[tuple] = []
     for flow, run in LOOP:
         options = {"by": "alert"} if flow == "retrain" else {}
         getattr(flows, flow)("shots", run, note=lambda step, result: told.append((step, result)), **options)
-    return {"told": told, "home": home, "data": settings().data, **_left()}
+    return {"told": told, "home": home, "data": settings().data, "rows": _rows(), **_left()}
+
+
+def _rows() -> pa.Table:
+    """The published predictions."""
+    place = storage.published(settings().data, "shots", "predictions") / inference.RESULT
+    return pa.Table.from_batches(dataset.read_batches(place, ["shot_id", "probability", "model_version"], 10_000))
 
 
 def _left() -> dict:
@@ -70,7 +115,7 @@ def _left() -> dict:
         "files": files,
         "champion": registry.require_champion("shots").number,
         "decisions": [(done.outcome, done.reason, done.gate) for done in history.decisions("shots")],
-        "open": [alert.kind for alert in history.alerts("shots")],
+        "open": sorted(alert.kind for alert in history.alerts("shots")),
     }
 
 
@@ -133,3 +178,26 @@ def test_every_address_that_was_handed_on_is_in_the_store(ways):
     assert home not in repr(ways["s3"]["told"])
     assert str(ways["s3"]["data"]).startswith("s3://")
     assert os.environ["SHOTCLOCK_DATA"] in repr(ways["s3"]["told"])
+
+
+def test_in_airflow_one_trigger_leads_to_the_same_champion_decisions_and_predictions(ways, by_airflow):
+    assert by_airflow["outcome"].good
+    for key in ("champion", "open", "rows"):
+        assert by_airflow[key] == ways["s3"][key]
+    assert [outcome for outcome, _, _ in by_airflow["decisions"]] == [
+        outcome for outcome, _, _ in ways["s3"]["decisions"]
+    ]
+    assert by_airflow["files"]["champion/modelo_final.pickle"] == ways["s3"]["files"]["champion/modelo_final.pickle"]
+
+
+def test_in_airflow_partitions_reports_and_artefacts_are_in_the_store_and_nothing_of_them_on_the_worker(by_airflow):
+    names = [key.rpartition("/")[2] for key in by_airflow["keys"]]
+    cuts = [task for task in by_airflow["outcome"].tasks if task.task == "score" and task.map_index >= 0]
+    assert len(cuts) == 2 * 3  # partitions of the first scoring, and of the one after the promotion
+    assert names.count("_commit.json") == 2
+    assert {"modelo_final.pickle", "reference.parquet", "drift_report.html", "model_card.html"} <= set(names)
+    assert any(key.startswith("artifacts/") for key in by_airflow["keys"])
+    home = by_airflow["home"]
+    left = [path.relative_to(home) for path in home.rglob("*") if path.is_file()]
+    assert {path.parts[0] for path in left if not path.name.startswith("mlflow.")} == {"projects", "var"}
+    assert {path.parts[1] for path in left if path.parts[0] == "var"} == {"airflow", "log", "stack.lock"}

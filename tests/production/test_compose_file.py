@@ -15,6 +15,8 @@ from deployment import keys
 
 SERVICES = yaml.safe_load(TEXT)["services"]
 LASTING = [name for name in SERVICES if name != "init"]
+KINDS = ("Service", "Deployment")
+ADDRESS = ("AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION")
 
 
 def test_it_is_what_the_compose_specification_describes():
@@ -86,6 +88,7 @@ def test_the_image_runs_as_somebody_else_than_root_and_holds_no_build_tools():
     assert int(image.user) > 0
     last = text.rpartition("\nFROM ")[2]
     assert not re.search(r"\b(gcc|build-essential|pip|uv)\b", last)
+    assert "requirements-dev.in" not in (ROOT / ".dockerignore").read_text("utf-8")
     for source, _ in image.copies:
         assert source == ".venv" or (ROOT / source).is_dir(), source
 
@@ -154,21 +157,78 @@ def test_no_two_files_share_a_key_and_none_needs_quoting(tmp_path):
 # Kubernetes
 
 
-def test_the_values_for_the_helm_chart_say_the_same_settings(settings):
-    values = yaml.safe_load((ROOT / "helm" / "values.yaml").read_text("utf-8"))
-    here = compose.load(TEXT, settings | {"DATA_ADDRESS": "s3://shotclock/data", "WORKER_SLOTS": ""})[
-        "worker"
-    ].environment
+@pytest.fixture
+def elsewhere(settings):
+    """The services of docker-compose.yaml as somebody sets them who has an object store of their own."""
+    return compose.load(TEXT, settings | {"DATA_ADDRESS": "s3://shotclock/data", "WORKER_SLOTS": ""})
+
+
+@pytest.fixture(scope="module")
+def values():
+    return yaml.safe_load((ROOT / "helm" / "values.yaml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def image():
+    return Image.of((ROOT / "Dockerfile").read_text("utf-8"))
+
+
+def test_the_values_for_the_helm_chart_say_the_same_settings(values, image, elsewhere):
+    here = elsewhere["worker"].environment
     told = {
         f"AIRFLOW__{section}__{name}".upper(): str(value)
         for section, options in values["config"].items()
         for name, value in options.items()
     }
-    image = Image.of((ROOT / "Dockerfile").read_text("utf-8"))
     known = here | image.environment
     assert {name: value for name, value in told.items() if known.get(name) != value} == {}
     named = {entry["name"]: entry["value"] for entry in values["env"]}
-    assert {name for name, value in named.items() if here[name] != value} == {"AWS_ENDPOINT_URL_S3"}
+    differing = {name for name, value in named.items() if here[name] != value}
+    assert differing == {"AWS_ENDPOINT_URL_S3", "AIRFLOW__CORE__HOSTNAME_CALLABLE"}
     assert (str(values["uid"]), values["airflowHome"]) == (image.user, image.environment["AIRFLOW_HOME"])
     tag = f"{values['defaultAirflowRepository']}:{values['defaultAirflowTag']}"
-    assert tag == compose.load(TEXT, settings)["worker"].image
+    assert tag == elsewhere["worker"].image
+
+
+def test_the_helm_charts_pods_are_probed_and_limited_as_the_services_are(values, elsewhere):
+    pods = {
+        "scheduler": values["scheduler"],
+        "dag-processor": values["dagProcessor"],
+        "triggerer": values["triggerer"],
+        "worker": values["workers"]["celery"],
+    }
+    for name, pod in pods.items():
+        assert pod["livenessProbe"]["command"] == elsewhere[name].check.command
+        assert pod["logGroomerSidecar"] == {"enabled": False}, "it runs a script that our image has not"
+    assert values["scheduler"]["startupProbe"]["command"] == elsewhere["scheduler"].check.command
+    for name, pod in (*pods.items(), ("api-server", values["apiServer"])):
+        assert pod["resources"]["limits"]["memory"].lower() == f"{SERVICES[name]['mem_limit']}i"
+    assert values["workers"]["celery"]["terminationGracePeriodSeconds"] == compose.seconds(
+        SERVICES["worker"]["stop_grace_period"]
+    )
+
+
+def test_the_helm_chart_makes_no_user_with_a_password_that_everybody_knows(values):
+    assert values["createUserJob"] == {"enabled": False}
+
+
+@pytest.mark.parametrize("name", ["mlflow", "endpoint", "dashboard"])
+def test_what_runs_beside_the_helm_chart_is_what_docker_compose_runs(name, values, image, elsewhere):
+    items = yaml.safe_load((ROOT / "helm" / "services.yaml").read_text("utf-8"))["items"]
+    service, deployment = (next(i for i in items if i["kind"] == k and i["metadata"]["name"] == name) for k in KINDS)
+    pod = deployment["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    here = elsewhere[name]
+    assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
+    assert f":{service['spec']['ports'][0]['port']}/" in here.check.command[-1]
+    assert (container["image"], container["command"]) == (here.image, here.command)
+    assert container["readinessProbe"]["exec"]["command"] == here.check.command
+    assert container["resources"]["limits"]["memory"].lower() == f"{SERVICES[name]['mem_limit']}i"
+    assert str(pod["spec"]["securityContext"]["runAsUser"]) == image.user
+    plain = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
+    assert {key for key, value in plain.items() if here.environment[key] != value} == {"AWS_ENDPOINT_URL_S3"}
+    assert {key: plain[key] for key in ADDRESS} == {
+        e["name"]: e["value"] for e in values["env"] if e["name"] in ADDRESS
+    }
+    secret = {entry["name"] for entry in container["env"] if "valueFrom" in entry}
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= secret <= here.environment.keys()

@@ -61,6 +61,16 @@ def test_little_room_is_a_warning_and_none_is_broken(at, monkeypatch):
         assert set(by_state(doctor.space()).values()) == {state}
 
 
+def test_code_that_nobody_may_write_to_is_sound_as_long_as_runs_may_write(at, monkeypatch):
+    folder = at("empty")
+    (folder / "var").mkdir(exist_ok=True)
+    may = {folder / "var", folder / "data"}
+    monkeypatch.setattr("os.access", lambda path, _: path in may)
+    assert by_state(doctor.space()) == {"var": "ok", "data": "ok"}
+    may.clear()
+    assert set(by_state(doctor.space()).values()) == {"broken"}
+
+
 def test_a_data_folder_that_is_not_there_is_broken(at, monkeypatch):
     at("empty")
     monkeypatch.setenv("SHOTCLOCK_DATA_DIR", "nowhere")
