@@ -42,8 +42,9 @@ def ranked(flow: str, options: dict[str, Any]) -> dict[str, Any]:
 def step(project: str, address: str, **options: Any) -> Any:
     """A task that calls `shotclock.steps.<address>`, named and documented after it.
 
-    What the step returns goes on as the task's XCom; what it says to people (a summary, a report's address, an MLflow run)
-    is pushed beside it, where the UI finds it. A result with `skip` ends the task as skipped, with that reason.
+    What the step returns goes on as the task's XCom, in which the UI finds a report's address and an MLflow run; the summary
+    for people is pushed beside it. A result with `skip` ends the task as skipped, with that reason, and as Airflow keeps
+    nothing that such a task returns, all that people look for is pushed then.
     """
     module, _, name = address.partition(".")
     task_id = options.pop("task_id", name)
@@ -95,7 +96,7 @@ def _tell(context: Any, result: Any) -> Any:
         return [{key: value for key, value in item.items() if key != "summary"} for item in result]
     if not isinstance(result, dict):
         return result
-    for key in FOR_PEOPLE:
+    for key in FOR_PEOPLE if "skip" in result else ("summary",):  # each push is a request to the API server
         if key in result:
             context["ti"].xcom_push(key=key, value=result[key])
     if "skip" in result:

@@ -75,9 +75,6 @@ class _AlertSensor(BaseSensorOperator):
             return {**about, "fires": signal.fires, "reason": signal.reason, "figures": figures}
         run = Run(self.project, context["dag"].dag_id.removeprefix(f"{self.project}."), context["run_id"], "sensor")
         told = sensing.sense(run, self.kind)
-        for key in ("summary", "mlflow_run_id"):
-            if key in told:
-                context["ti"].xcom_push(key=key, value=told[key])
         if told["fires"]:
             carried = {key: value for key, value in told.items() if key != "summary"}
             for asset in self.outlets:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 KEYS = ("summary", "report", "mlflow_run_id")
+_RETURNED = "return_value"
 
 _Place = tuple[str, int]
 _dags = CachedDBDagBag(load_op_links=False, cache_size=32, cache_ttl=3600, stats_prefix="shotclock_ui.dag_bag")
@@ -23,7 +24,8 @@ _dags = CachedDBDagBag(load_op_links=False, cache_size=32, cache_ttl=3600, stats
 
 @dataclass(frozen=True)
 class Output:
-    """One task instance and what it left, by XCom key. `map_index` is -1 where a task is not mapped."""
+    """One task instance and what it left, by XCom key or by key in what it returned. `map_index` is -1 for a task that is not
+    mapped."""
 
     task_id: str
     map_index: int
@@ -75,12 +77,27 @@ def _outputs(session: Session, run: DagRun, *conditions: Any) -> list[Output]:
 
 def _left(session: Session, dag_id: str, run_id: str, *conditions: Any) -> defaultdict[_Place, dict[str, str]]:
     query = select(XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value).where(
-        XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key.in_(KEYS), *conditions
+        XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key.in_((*KEYS, _RETURNED)), *conditions
     )
     left: defaultdict[_Place, dict[str, str]] = defaultdict(dict)
     for task_id, map_index, key, value in session.execute(query):
-        left[task_id, map_index][key] = _text(value)
+        here = left[task_id, map_index]
+        if key == _RETURNED:
+            left[task_id, map_index] = _in_result(value) | here
+        else:
+            here[key] = _text(value)
     return left
+
+
+def _in_result(value: Any) -> dict[str, str]:
+    """What a reader looks for in a task's return value; what was pushed under a key of its own goes before it."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    found = value if isinstance(value, dict) else {}
+    return {key: found[key] for key in KEYS if isinstance(found.get(key), str)}
 
 
 def _text(value: Any) -> str:

@@ -48,8 +48,9 @@ def notify():
 @task
 def drift_check(ti=None):
     ti.xcom_push("summary", "# Drift")
-    ti.xcom_push("report", str(HOME / "data" / "sample" / "runs" / "drift.html"))
     ti.xcom_push("mlflow_run_id", "abc123")
+    report = str(HOME / "data" / "sample" / "runs" / "drift.html")
+    return {{"report": report, "mlflow_run_id": "what was pushed goes before this", "summary": 3}}
 
 @task
 def ingest(ti=None):
