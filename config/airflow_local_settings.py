@@ -96,6 +96,8 @@ if _forks_tasks:
     from airflow.sdk.listener import get_listener_manager as _get_listener_manager
 
     from shotclock.rehearsal import rehearse as _rehearse
+    from shotclock_airflow.reaping import reap_at_once as _reap_at_once
 
+    _reap_at_once()
     _get_listener_manager()  # looks through the plugins folder, and each task would
     _rehearse()
