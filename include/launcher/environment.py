@@ -45,9 +45,8 @@ def common(config: Path) -> dict[str, str]:
 
 
 def task_slots() -> int:
-    """How many tasks may run at once: one a core, since each is one busy thread, and three more, because a slot is held for up
-    to a second after its task has ended (the three sensors follow the two checks at once) and by a sensor that waits. Each
-    slot is a process: 16 are enough."""
+    """How many tasks may run at once: one a core, since each is one busy thread, and three more, so that the three sensors of a
+    monitoring start together while the task before them is still being put away. Each slot is a process: 16 are enough."""
     return min(_cores() + 3, 16)
 
 

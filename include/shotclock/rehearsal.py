@@ -27,10 +27,11 @@ def rehearse() -> None:
     logging.disable(logging.INFO)  # nobody shall take it for something that happened
     try:
         _check_drift()
-        registry.save_once()
-        if registry.is_a_file():
-            with tempfile.TemporaryDirectory() as folder, registry.elsewhere(Path(folder)):
-                _use_store()
+        if not registry.is_a_file():
+            registry.save_once()
+            return
+        with tempfile.TemporaryDirectory() as folder, registry.elsewhere(Path(folder)):
+            _use_store()
     finally:
         logging.disable(disabled)
 

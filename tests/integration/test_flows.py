@@ -143,10 +143,8 @@ def whole_retraining(call):
     return call(lambda: training.promote(run, selection, decision, data))["version"]
 
 
-PAGES = (
-    "model_card.html",
-    "decision.html",
-)  # they name MLflow's runs and the hour, which another retraining has of its own
+# they name MLflow's runs and the hour, which another retraining has of its own
+PAGES = ("model_card.html", "decision.html")
 
 
 def what_is_left(folder):

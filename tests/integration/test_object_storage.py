@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -43,7 +42,7 @@ def ways(tmp_path_factory, _object_store, dev_path, prod_path):
 
 
 @pytest.fixture(scope="module")
-def by_airflow(ways, tmp_path_factory, _object_store, dev_path, prod_path):
+def by_airflow(ways, tmp_path_factory, free_tcp_port_factory, _object_store, dev_path, prod_path):
     """One trigger in an Airflow all of whose addresses are in the store, raw files too, with the production file cut."""
     home, bucket = tmp_path_factory.mktemp("airflow"), _object_store.bucket()
     pq.write_table(pq.read_table(prod_path), home / "cut.parquet", row_group_size=1000)
@@ -55,19 +54,13 @@ def by_airflow(ways, tmp_path_factory, _object_store, dev_path, prod_path):
         for name in ("AIRFLOW_HOME", "SHOTCLOCK_DATA_DIR"):
             patch.delenv(name, raising=False)
         addresses = {"SHOTCLOCK_DATA": f"s3://{bucket}/data", "SHOTCLOCK_ARTIFACTS": f"s3://{bucket}/artifacts"}
-        surroundings = {"SHOTCLOCK_PORT": str(_free_port()), "TMPDIR": str(home / "tmp")}
+        surroundings = {"SHOTCLOCK_PORT": str(free_tcp_port_factory()), "TMPDIR": str(home / "tmp")}
         raw = {"training": f"s3://{bucket}/raw/dev.parquet", "production": f"s3://{bucket}/raw/cut.parquet"}
         _settle(home, patch, addresses | surroundings, data=raw, scoring={"partition_rows": 3000})
         with running(Layout.of()) as stack:
             outcome, _ = chain(stack, "shots")
         yield {"outcome": outcome, "home": home, "keys": _object_store.keys(bucket), "rows": _rows(), **_left()}
     config.project.cache_clear()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _settle(home: Path, patch: pytest.MonkeyPatch, environment: dict[str, str], **changes: dict) -> None:
