@@ -1,4 +1,4 @@
-# What a user calls. Each target is a line or two; what they do is written in include/launcher.
+# What a user calls. Each target is a line or two; what they do is written in include/shotclock_launcher.
 .DEFAULT_GOAL := help
 .PHONY: help env data demo demo-history up serve secrets test test-chaos lint clean lock bench bench-scale screenshots
 .NOTPARALLEL:
@@ -21,25 +21,25 @@ help: ## this list
 	@echo 'Ports: make up PORT=8081 MLFLOW_PORT=5002 SERVING_PORT=5003; further settings: .env.example'
 
 env: # .venv, made from requirements.txt where it is missing or not what the file says
-	@include/launcher/bootstrap.sh
+	@include/shotclock_launcher/bootstrap.sh
 
 data: env ## get every project's raw files into data/raw
-	@$(run) launcher data
+	@$(run) shotclock_launcher data
 
 demo: data ## the whole loop once, until it is at rest: train, score, check, retrain, check again; then a summary
-	@$(run) launcher demo $(if $(PROJECT),--project $(PROJECT))
+	@$(run) shotclock_launcher demo $(if $(PROJECT),--project $(PROJECT))
 
 demo-history: data ## the years go by: the production rows season by season, a line for each
-	@$(run) launcher demo-history $(if $(PROJECT),--project $(PROJECT)) $(if $(BATCHES),--batches $(BATCHES))
+	@$(run) shotclock_launcher demo-history $(if $(PROJECT),--project $(PROJECT)) $(if $(BATCHES),--batches $(BATCHES))
 
 up: data ## Airflow, MLflow, the dashboard and the endpoint, until Ctrl-C
-	@$(run) launcher up
+	@$(run) shotclock_launcher up
 
 serve: env ## the endpoint alone: the champion over HTTP, until Ctrl-C
-	@$(run) launcher serve $(if $(PROJECT),--project $(PROJECT)) $(if $(HOST),--host $(HOST))
+	@$(run) shotclock_launcher serve $(if $(PROJECT),--project $(PROJECT)) $(if $(HOST),--host $(HOST))
 
 secrets: env ## passwords and keys for docker-compose.yaml, into .env: what is lacking, never what is there
-	@$(run) deployment.keys .env
+	@$(run) shotclock_deployment.keys .env
 
 test: data lint ## lint, types, and all tests
 	@$(run) pytest -q -n auto --dist loadgroup tests/unit
@@ -53,20 +53,20 @@ lint: env ## style, types, and which way imports point
 	@$(run) ruff check .
 	@$(run) ruff format --check .
 	@$(run) mypy
-	@PYTHONPATH=dashboard .venv/bin/lint-imports
+	@PYTHONPATH=dashboard:plugins:dags .venv/bin/lint-imports
 
 bench: data ## steps in plain Python and through Airflow, endpoint and plain MLflow, side by side
 	@$(run) benchmarks.chain
 	@$(run) benchmarks.serving
 
 screenshots: env # the pictures in docs/images, from the running system: see docs/pages.md
-	@$(run) launcher screenshots $(if $(PROJECT),--project $(PROJECT))
+	@$(run) shotclock_launcher screenshots $(if $(PROJECT),--project $(PROJECT))
 
 bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others), by 1 and 2 workers, next to plain copies
 	@$(run) benchmarks.scale $(if $(ROWS),--rows $(ROWS))
 
 clean: ## remove what running left behind, and the environment; data/raw stays
-	@include/launcher/clean.sh
+	@include/shotclock_launcher/clean.sh
 
 lock: env ## requirements.txt anew from requirements.in and requirements-dev.in
-	@include/launcher/lock.sh
+	@include/shotclock_launcher/lock.sh

@@ -77,11 +77,12 @@ def plain(project: str) -> dict[str, Any]:
     start = time.perf_counter()
     import evidently.presets  # noqa: F401
 
-    import shotclock.candidates.pycaret_backend  # noqa: F401
-    from shotclock import flows, registry
+    import shotclock.models.candidates.pycaret_backend  # noqa: F401
+    from shotclock import flows
+    from shotclock.store import database
 
     imports = time.perf_counter() - start
-    registry.prepare_store()
+    database.prepare_store()
     steps: dict[str, float] = {}
     ends: dict[str, float] = {}
     start = last = time.perf_counter()
@@ -101,10 +102,10 @@ def plain(project: str) -> dict[str, Any]:
 
 def through_airflow(project: str) -> dict[str, Any]:
     """The same through a real Airflow, by its own records of when runs were asked for and tasks ended."""
-    from launcher.api import Api
-    from launcher.layout import Layout
-    from launcher.readiness import wait_for_airflow, wait_for_dags
-    from launcher.stack import running
+    from shotclock_launcher.api import Api
+    from shotclock_launcher.layout import Layout
+    from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
+    from shotclock_launcher.stack import running
 
     with running(Layout.of()) as stack:
         api = Api(stack.layout.address, stack.login)

@@ -26,8 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from shotclock.config import GateRules, load_project
-from shotclock.gate import judge
-from shotclock.performance import losses
+from shotclock.judging.gate import judge
+from shotclock.judging.performance import losses
 
 ROOT = Path(__file__).parents[1]
 SEED = 20_240_607

@@ -55,9 +55,10 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
         "SHOTCLOCK_ARTIFACTS": str(folder / "artifacts"),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
     }
-    from shotclock import flows, registry
+    from shotclock import flows
+    from shotclock.store import database
 
-    registry.prepare_store()
+    database.prepare_store()
     flows.train(NAME, "benchmark")
     large = folder / "data" / "raw" / "large.parquet"
     _make_rows(rules, large, options.rows)
@@ -72,8 +73,8 @@ def _make_project(folder: Path, rules: Project) -> None:
 
 
 def one(step: str) -> dict[str, float | str]:
-    from shotclock.runs import Run
     from shotclock.steps import monitoring, retraining
+    from shotclock.store.run import Run
 
     run, start = Run(NAME, "monitoring", "benchmark"), time.perf_counter()
     found = retraining.collect(run, {"answers": []}) if step == "collect" else getattr(monitoring, step)(run)

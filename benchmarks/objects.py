@@ -19,8 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import scoring as rows_and_models
-from shotclock import scoring, storage
 from shotclock.config import project
+from shotclock.files import storage
+from shotclock.models import scoring
 
 MODEL = "logistic_regression"
 SERVER = "from moto.server import ThreadedMotoServer as S; s = S('127.0.0.1', 0, verbose=False); s.start()\n"

@@ -24,13 +24,13 @@ import httpx
 import yaml
 
 from benchmarks.chain import free_port
-from launcher import credentials
-from launcher.environment import airflow_environment
-from launcher.layout import Layout
-from launcher.preparation import prepare
-from launcher.services import airflow_services
-from launcher.stack import Stack
 from shotclock.config import project, settings
+from shotclock_launcher import credentials
+from shotclock_launcher.environment import airflow_environment
+from shotclock_launcher.layout import Layout
+from shotclock_launcher.preparation import prepare
+from shotclock_launcher.services import airflow_services
+from shotclock_launcher.stack import Stack
 
 TEMPLATE = "template"
 DAY = 86_400_000  # milliseconds, as MLflow counts
@@ -71,9 +71,10 @@ def train_template(folder: Path) -> None:
     """One project after a training, an alert, a retraining and a check of what came out of it."""
     write_project(folder, TEMPLATE)
     point(folder)
-    from shotclock import flows, registry
+    from shotclock import flows
+    from shotclock.store import database
 
-    registry.prepare_store()
+    database.prepare_store()
     for flow in (flows.train, flows.score, flows.check, flows.retrain):
         flow(TEMPLATE, "first")
     for flow in (flows.score, flows.check):

@@ -24,8 +24,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shotclock import scoring
 from shotclock.config import Project, project, settings
+from shotclock.models import scoring
 
 GROUP_ROWS = 1 << 20  # pyarrow's own default
 CHUNK_ROWS = 1 << 18  # that are made at once

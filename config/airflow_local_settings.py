@@ -35,7 +35,7 @@ _NEEDED = (
     "shotclock_airflow.approval",  # what a DAG file imports
     "shotclock_airflow.notifiers",
     "shotclock_airflow.sensors",
-    "shotclock.candidates.pycaret_backend",  # and what they import late, when it is first used
+    "shotclock.models.candidates.pycaret_backend",  # and what they import late, when it is first used
     "git",
     "lightgbm",
     "sklearn.gaussian_process",
@@ -95,9 +95,7 @@ if _forks_tasks:
                 import_module(f"{_package}.{_part.name}")
     from airflow.sdk.listener import get_listener_manager as _get_listener_manager
 
-    from shotclock.rehearsal import rehearse as _rehearse
     from shotclock_airflow.reaping import reap_at_once as _reap_at_once
 
     _reap_at_once()
     _get_listener_manager()  # looks through the plugins folder, and each task would
-    _rehearse()

@@ -4,10 +4,10 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
-from assets import batch, champion, predictions
-from common import DOCS, START, my_projects, path_param, ranked, step
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_failures
+from shotclock_dags.assets import batch, champion, predictions
+from shotclock_dags.tasks import DOCS, START, my_projects, path_param, ranked, step
 
 
 def when(project: Project) -> Any:

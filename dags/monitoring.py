@@ -2,11 +2,11 @@
 
 from airflow.sdk import DAG, Param
 
-from assets import degradation_alert, drift_alert, labels, new_records_alert, predictions
-from common import DOCS, my_projects, ranked, step
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_alerts, tell_failures
 from shotclock_airflow.sensors import DriftSensor, MetricDegradationSensor, NewRecordsSensor
+from shotclock_dags.assets import degradation_alert, drift_alert, labels, new_records_alert, predictions
+from shotclock_dags.tasks import DOCS, my_projects, ranked, step
 
 VERSION = "whose newest window is judged; empty means the champion"
 

@@ -2,11 +2,11 @@
 
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
 
-from assets import degradation_alert, drift_alert, new_records_alert
-from common import DOCS, START, candidates_param, mode_param, my_projects, ranked, step
-from groups import compete
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
+from shotclock_dags.assets import degradation_alert, drift_alert, new_records_alert
+from shotclock_dags.competition import compete
+from shotclock_dags.tasks import DOCS, START, candidates_param, mode_param, my_projects, ranked, step
 
 
 def retraining(project: Project) -> DAG:

@@ -2,10 +2,10 @@
 
 from airflow.sdk import DAG, Param
 
-from assets import champion
-from common import DOCS, my_projects, ranked, step
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
+from shotclock_dags.assets import champion
+from shotclock_dags.tasks import DOCS, my_projects, ranked, step
 
 
 def rollback(project: Project) -> DAG:

@@ -2,10 +2,10 @@
 
 from airflow.sdk import DAG, Param
 
-from common import DOCS, candidates_param, mode_param, my_projects, path_param, ranked, step
-from groups import compete
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_failures
+from shotclock_dags.competition import compete
+from shotclock_dags.tasks import DOCS, candidates_param, mode_param, my_projects, path_param, ranked, step
 
 
 def training(project: Project) -> DAG:

@@ -109,12 +109,13 @@ class Stages:
         return self.live
 
     def _make(self, stage: str) -> None:
-        from shotclock import flows, registry
+        from shotclock import flows
+        from shotclock.store import database
 
         if stage == "empty":
             shutil.rmtree(self.live, ignore_errors=True)
             self._lay_out()
-            registry.prepare_store()
+            database.prepare_store()
         else:
             self.restore(STAGES[STAGES.index(stage) - 1])
         if stage == "trained":
@@ -236,8 +237,8 @@ def object_store(_object_store, monkeypatch):
 
 def _gated() -> dict[str, Any]:
     """The retraining `r1` up to its gate: what the step `promote` is called with."""
-    from shotclock.runs import Run
     from shotclock.steps import retraining, training
+    from shotclock.store.run import Run
 
     run = Run("shots", "retraining", "r1")
     plan = retraining.decide(run, "alert")
@@ -248,8 +249,8 @@ def _gated() -> dict[str, Any]:
 
 def promote(folder: Path) -> dict[str, Any]:
     """Promote what the retraining `r1` has gated in `folder`."""
-    from shotclock.runs import Run
     from shotclock.steps import training
+    from shotclock.store.run import Run
 
     return training.promote(Run("shots", "retraining", "r1"), **json.loads((folder / "gated.json").read_text("utf-8")))
 
@@ -284,13 +285,14 @@ def at(_stages, monkeypatch):
 
     Registered models are not loaded back in a process of their own, which takes seconds: what tests that says so.
     """
-    from shotclock import config, registry
+    from shotclock import config
+    from shotclock.store import verify
 
     for name in ("SHOTCLOCK_HOME", "SHOTCLOCK_PROJECTS", "MLFLOW_TRACKING_URI", "SHOTCLOCK_ARTIFACTS"):
         monkeypatch.setenv(name, "")
     monkeypatch.delenv("SHOTCLOCK_DATA", raising=False)
     monkeypatch.delenv("SHOTCLOCK_DATA_DIR", raising=False)
-    monkeypatch.setattr(registry, "Verifier", _Believing)
+    monkeypatch.setattr(verify, "Verifier", _Believing)
     yield _stages.restore
     config.project.cache_clear()
 

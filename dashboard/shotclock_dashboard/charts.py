@@ -7,12 +7,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from shotclock.distributions import Distribution
-from shotclock.fitness import Window
-from shotclock.intervals import wilson
-from shotclock.performance import Figure
-from shotclock.steps.health import Candidate, Competition, Tenure
-from shotclock.verdict import Status
+from shotclock.judging.distributions import Distribution
+from shotclock.judging.fitness import Window
+from shotclock.judging.intervals import wilson
+from shotclock.judging.performance import Figure
+from shotclock.judging.verdict import Status
+from shotclock.reading.health import Candidate, Competition, Tenure
 from shotclock_dashboard import words
 
 BLUE, ORANGE, RED, GREEN, GREY = "#4c8fd6", "#d9822b", "#d64550", "#2f9e68", "#8c919a"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from shotclock.steps.health import Overview, Summary
+from shotclock.reading.health import Overview, Summary
 from shotclock_dashboard import store, words
 
 _CHOSEN = "chosen_project"

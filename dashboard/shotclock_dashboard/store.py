@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from shotclock.steps import chronicle, demonstration, distributions, health
+from shotclock.reading import demonstration, distributions, health, history
 
 EVERY = timedelta(seconds=10)  # how often a page looks whether something has happened: a few milliseconds each time
 _KEPT = 64
@@ -25,7 +25,7 @@ def overview() -> health.Overview:
 
 def details(name: str) -> health.Details:
     """One project's past. Read again when one of its runs has ended since."""
-    return _details(name, chronicle.pulse(name))
+    return _details(name, history.pulse(name))
 
 
 @_kept
@@ -35,7 +35,7 @@ def _details(name: str, pulse: str) -> health.Details:
 
 def compared(name: str, number: str) -> dict[str, Any]:
     """The newest window of a version against its reference; see `distributions.compare`."""
-    return _compared(name, number, chronicle.pulse(name))
+    return _compared(name, number, history.pulse(name))
 
 
 @_kept
@@ -45,7 +45,7 @@ def _compared(name: str, number: str, pulse: str) -> dict[str, Any]:
 
 def court_map(name: str, number: str, size: float, min_rows: int) -> dict[str, Any]:
     """Predicted and observed shares by squares of the court; see `demonstration.court_map`."""
-    return _court_map(name, number, size, min_rows, chronicle.pulse(name))
+    return _court_map(name, number, size, min_rows, history.pulse(name))
 
 
 @_kept
@@ -66,7 +66,7 @@ def served(name: str, number: str) -> demonstration.Served:
 
 def inputs(name: str, number: str) -> list[demonstration.Input]:
     """What a version asks for."""
-    return _inputs(name, number, chronicle.pulse(name))
+    return _inputs(name, number, history.pulse(name))
 
 
 @_kept

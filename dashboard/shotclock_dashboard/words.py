@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from shotclock.fitness import Level, Window
-from shotclock.performance import Figure
-from shotclock.verdict import Status
+from shotclock.judging.fitness import Level, Window
+from shotclock.judging.performance import Figure
+from shotclock.judging.verdict import Status
 
 NAMES = {
     "log_loss_skill": "Log-loss skill",

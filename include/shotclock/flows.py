@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from shotclock.runs import Run
+from shotclock.judging.alerts import KINDS
 from shotclock.steps import inference, intake, monitoring, retraining, sensing, training
-from shotclock.triggers import KINDS
+from shotclock.store.run import Run
 
 Note = Callable[[str, dict[str, Any]], None]
 """Called after each step with its name and result."""

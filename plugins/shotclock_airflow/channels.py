@@ -9,7 +9,7 @@ from http.client import HTTPException
 from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
 
 from shotclock import config
-from shotclock.messages import Message
+from shotclock.words.messages import Message
 
 log = logging.getLogger("shotclock.notify")
 

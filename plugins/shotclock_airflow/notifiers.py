@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier
 
-from shotclock import messages
+from shotclock.words import messages
 from shotclock_airflow import channels
 
 ERROR = "error"

@@ -22,7 +22,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from shotclock_airflow.triggers import AlertTrigger
 
 if TYPE_CHECKING:
-    from shotclock.triggers import Kind
+    from shotclock.judging.alerts import Kind
 
 
 class _AlertSensor(BaseSensorOperator):
@@ -65,8 +65,8 @@ class _AlertSensor(BaseSensorOperator):
         return self.execute(context, until)
 
     def _told(self, context: Any) -> dict[str, Any]:
-        from shotclock.runs import Run
         from shotclock.steps import sensing
+        from shotclock.store.run import Run
 
         if not self.outlets:
             finding, signal = sensing.judged(self.project, self.kind)

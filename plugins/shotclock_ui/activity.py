@@ -10,7 +10,7 @@ from airflow.utils.state import DagRunState, TaskInstanceState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from shotclock.fitness import Activity
+from shotclock.judging.fitness import Activity
 
 _FLOWS: tuple[Activity, ...] = ("retraining", "training", "rollback")  # the first one under way is told
 

@@ -6,9 +6,9 @@ from airflow.api_fastapi.core_api.security import requires_access_dag, requires_
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
 
-from shotclock import storage
 from shotclock.config import settings
 from shotclock.errors import StoreError
+from shotclock.files import storage
 from shotclock_ui import health, outputs, pages
 from shotclock_ui.headers import REPORT_POLICY, headers
 from shotclock_ui.links import mlflow_address, report_address

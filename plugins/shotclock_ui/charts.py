@@ -8,9 +8,9 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from shotclock.fitness import Window
-from shotclock.performance import Figure
-from shotclock.steps.health import Details, Gate
+from shotclock.judging.fitness import Window
+from shotclock.judging.performance import Figure
+from shotclock.reading.health import Details, Gate
 from shotclock_ui.drawing import Drawing, Scale
 
 SHAPES = {"fit": "circle", "watch": "triangle", "unfit": "cross", "unknown": "ring"}

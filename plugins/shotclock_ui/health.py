@@ -24,7 +24,7 @@ from shotclock_ui import activity
 from shotclock_ui.headers import REPORT_POLICY, headers
 
 if TYPE_CHECKING:
-    from shotclock.steps.health import Projects
+    from shotclock.reading.health import Projects
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def _readable(projects: list[str], user: GetUserDep, session: SessionDep) -> set
 @lru_cache(maxsize=1)
 def _projects() -> "Projects":
     """What all requests share. MLflow takes seconds to import, so this is the first to do so, beside the server's start."""
-    from shotclock.steps import health
+    from shotclock.reading import health
 
     return health.Projects()
 
@@ -79,9 +79,9 @@ def warm_up() -> None:
 
 
 def _warm_up() -> None:
-    from shotclock import registry
+    from shotclock.store import database
 
-    if registry.is_there():
+    if database.is_there():
         _projects().overview()
     else:
         log.info("no MLflow store yet: nothing to read for the Model health page")
@@ -102,7 +102,7 @@ def overview(user: GetUserDep, session: SessionDep) -> HTMLResponse:
 @router.get("/{project}")
 def project(project: Readable, session: SessionDep) -> HTMLResponse:
     """One project."""
-    from shotclock.steps import health
+    from shotclock.reading import health
     from shotclock_ui import health_pages
 
     live = activity.of(session, [project])[project]
@@ -112,12 +112,12 @@ def project(project: Readable, session: SessionDep) -> HTMLResponse:
 @router.get("/{project}/report/{run_id}")
 def report(project: Readable, run_id: str) -> HTMLResponse:
     """The drift report of one window, as MLflow holds it."""
-    from shotclock import registry
+    from shotclock.store import artifacts, queries
 
-    if not _RUN.fullmatch(run_id) or registry.kind(run_id, project) != "drift":
+    if not _RUN.fullmatch(run_id) or queries.kind(run_id, project) != "drift":
         raise HTTPException(404, "This project has no such drift report.")
     try:
-        return HTMLResponse(registry.text(run_id, "drift_report.html"), headers=headers(REPORT_POLICY))
+        return HTMLResponse(artifacts.text(run_id, "drift_report.html"), headers=headers(REPORT_POLICY))
     except StoreError as error:
         raise HTTPException(404, "The report of this window is no longer in MLflow.") from error
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from shotclock.fitness import LEVELS
-from shotclock.steps.health import Details, Overview, Summary
+from shotclock.judging.fitness import LEVELS
+from shotclock.reading.health import Details, Overview, Summary
 from shotclock_ui import charts
 from shotclock_ui.activity import Live
 from shotclock_ui.links import api_address, dag_run_address, health_address, mlflow_address, window_report_address

@@ -13,19 +13,20 @@ from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import launcher.stack
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from yaml import safe_dump, safe_load
 
-import launcher.stack
-from launcher.api import Api
-from launcher.browser import FLAGS
-from launcher.browser import chromium as chromium_path
-from launcher.environment import airflow_environment
-from launcher.layout import Layout
-from launcher.readiness import wait_for_airflow, wait_for_dags
-from launcher.stack import running
-from shotclock import config, flows, registry
+from shotclock import config, flows
+from shotclock.store import database, verify
+from shotclock_launcher.api import Api
+from shotclock_launcher.browser import FLAGS
+from shotclock_launcher.browser import chromium as chromium_path
+from shotclock_launcher.environment import airflow_environment
+from shotclock_launcher.layout import Layout
+from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
+from shotclock_launcher.stack import running
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "approving"
@@ -59,8 +60,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Pa
         patch.setenv("SHOTCLOCK_HOME", str(folder))
         patch.setenv("SHOTCLOCK_PROJECTS", "projects")
         config.project.cache_clear()
-        registry.prepare_store()
-        patch.setattr(registry.Verifier, "verify", lambda *_: 0.0)  # seconds, and told in other tests
+        database.prepare_store()
+        patch.setattr(verify.Verifier, "verify", lambda *_: 0.0)  # seconds, and told in other tests
         flows.train(PROJECT, "first")
         flows.score(PROJECT, "first")
         yield folder

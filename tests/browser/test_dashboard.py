@@ -13,10 +13,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from yaml import safe_dump, safe_load
 
-from launcher.layout import Layout
-from launcher.services import dashboard_service
-from shotclock import config, flows, registry
-from shotclock.steps import demonstration
+from shotclock import config, flows
+from shotclock.reading import demonstration
+from shotclock.store import database, verify
+from shotclock_launcher.layout import Layout
+from shotclock_launcher.services import dashboard_service
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "shooting"
@@ -42,8 +43,8 @@ def store(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: P
         patch.setenv("SHOTCLOCK_PROJECTS", "projects")
         patch.setenv("SHOTCLOCK_DASHBOARD_PORT", str(_free_port()))
         config.project.cache_clear()
-        registry.prepare_store()
-        patch.setattr(registry.Verifier, "verify", lambda *_: 0.0)  # seconds, and told in other tests
+        database.prepare_store()
+        patch.setattr(verify.Verifier, "verify", lambda *_: 0.0)  # seconds, and told in other tests
         flows.train(PROJECT, "t1")
         flows.score(PROJECT, "s1")
         flows.retrain(PROJECT, "r1", reason="so that there are two versions")

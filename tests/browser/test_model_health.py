@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from shotclock import history
-from shotclock.triggers import Decided
+from shotclock.judging.alerts import Decided
+from shotclock.store import history
 
 Browse = Callable[..., Page]
 

@@ -5,8 +5,10 @@ import pyarrow.parquet as pq
 import pytest
 from yaml import safe_dump, safe_load
 
-from shotclock import config, registry, storage
+from shotclock import config
 from shotclock.config import settings
+from shotclock.files import storage
+from shotclock.store import queries
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def test_a_large_file_is_one_mapped_task_for_each_partition_and_publish_says_wha
 def test_a_partition_that_fails_leaves_what_was_published_and_its_second_try_finishes_the_run(
     folder, run, prod_path, monkeypatch
 ):
-    from shotclock import scoring
+    from shotclock.models import scoring
 
     arrivals, whole = folder("alerted"), scoring.score_partition
     path = settings().projects / "shots.yaml"
@@ -117,4 +119,4 @@ def test_labels_that_come_later_have_the_window_judged_again(folder, run, prod_p
     assert after.events()["shots/degradation_alert"]["champion"] == "1"
     summary = after.xcom("performance_check", "summary")
     assert "where labels have come it is off by +0.0" in summary
-    assert registry.newest("shots", "performance")[0].data.metrics["estimate_log_loss_error"] > 0
+    assert queries.newest("shots", "performance")[0].data.metrics["estimate_log_loss_error"] > 0

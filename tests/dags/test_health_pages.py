@@ -6,12 +6,12 @@ from html.parser import HTMLParser
 
 import pytest
 
-from shotclock import fitness
 from shotclock.config import Feature
-from shotclock.fitness import Check, Fitness, Window
-from shotclock.performance import Figure
-from shotclock.steps.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
-from shotclock.triggers import Alert, Decided
+from shotclock.judging import fitness
+from shotclock.judging.alerts import Alert, Decided
+from shotclock.judging.fitness import Check, Fitness, Window
+from shotclock.judging.performance import Figure
+from shotclock.reading.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
 
 EVIL = "<script>alert(1)</script>\"' onload=alert(2) {{ 7 * 7 }}"
 NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)

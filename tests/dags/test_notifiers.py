@@ -40,7 +40,7 @@ def notify(projects, monkeypatch, _airflow):
 @pytest.fixture
 def send(notify):
     """Deliver one message of the project, as a callback of Airflow does."""
-    from shotclock.messages import Message
+    from shotclock.words.messages import Message
     from shotclock_airflow import channels
 
     return lambda: channels.deliver("kobe_shots", Message("shots: <alert>", "skill & figures\nrun: 1", "warning"))
@@ -187,12 +187,12 @@ def test_sensors_that_do_not_fire_are_silent(at, run, told):
 
 
 def test_a_guard_that_has_stopped_is_told_once_although_three_sensors_and_two_runs_find_it_so(at, run, told):
-    from shotclock import registry
-    from shotclock.runs import Run
+    from shotclock.store import tracking
+    from shotclock.store.run import Run
 
     at("alerted")
     for number in range(3):
-        with registry.tracked(
+        with tracking.tracked(
             Run("shots", "retraining", f"k{number}"), "decision", "Decision", kind="decision"
         ) as kept:
             kept.record(tags={"decision": "keep", "reason": "no gain", "after": "1", "flow": "retraining"})

@@ -23,7 +23,7 @@ def others(states, *but):
 
 def published(folder):
     """What readers find: where the links of the project point, and the version in service."""
-    from shotclock import registry
+    from shotclock.store import registry
 
     links = {link.name: str(link.readlink()) for link in sorted((folder / "data/shots").glob("*")) if link.is_symlink()}
     champion = registry.champion("shots")
@@ -31,7 +31,7 @@ def published(folder):
 
 
 def digests(folder):
-    from shotclock import storage
+    from shotclock.files import storage
 
     files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return {str(path.relative_to(folder)): storage.digest(path) for path in files}
@@ -97,7 +97,7 @@ def test_without_a_champion_inference_fails_and_says_what_to_trigger(at, run, ca
 
 
 def test_monitoring_raises_each_alert_with_reason_figures_window_and_champion(at, run):
-    from shotclock import history
+    from shotclock.store import history
 
     at("trained")
     scored = run("inference")
@@ -138,18 +138,18 @@ def age(kind, days):
     """Make the runs of this kind in the store older."""
     from mlflow.store.tracking.dbmodels.models import SqlRun
 
-    from shotclock import registry
+    from shotclock.store import queries
 
     with store()._tracking_client.store.ManagedSessionMaker(read_only=False) as session:
-        for found in registry.newest("shots", kind, most=100):
+        for found in queries.newest("shots", kind, most=100):
             session.get(SqlRun, found.info.run_id).start_time -= int(timedelta(days=days).total_seconds() * 1000)
 
 
 def forget(kind):
     """Delete the runs of this kind from the store."""
-    from shotclock import registry
+    from shotclock.store import queries
 
-    for found in registry.newest("shots", kind, most=100):
+    for found in queries.newest("shots", kind, most=100):
         store().delete_run(found.info.run_id)
 
 

@@ -37,7 +37,7 @@ def deferred(sensor):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_condition_that_holds_succeeds_at_once_and_says_why_and_writes_nothing(at, sensor, kind):
-    from shotclock import history
+    from shotclock.store import history
 
     at("alerted")
     before = history.alerts("shots")
@@ -137,7 +137,7 @@ with DAG("somebody.watch"):
 def test_in_somebody_elses_dag_an_alert_with_an_outlet_is_written_down_and_carried(at, run, bag, tmp_path):
     from airflow.dag_processing.dagbag import sync_bag_to_db
 
-    from shotclock import history
+    from shotclock.store import history
 
     at("alerted")
     (tmp_path / "watch.py").write_text(DAG_OF_SOMEBODY_ELSE, "utf-8")

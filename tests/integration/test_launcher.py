@@ -15,13 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from launcher import processes
-from launcher.api import Api
-from launcher.demo import chain
-from launcher.errors import LaunchError
-from launcher.layout import Layout
-from launcher.readiness import wait_for_dags
-from launcher.stack import Stack, running
+from shotclock_launcher import processes
+from shotclock_launcher.api import Api
+from shotclock_launcher.demo import chain
+from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.layout import Layout
+from shotclock_launcher.readiness import wait_for_dags
+from shotclock_launcher.stack import Stack, running
 
 DAGS = """
     from airflow.sdk import DAG, Asset, get_current_context, task
@@ -120,12 +120,12 @@ def _default_sigint() -> None:
 
 
 class Launched:
-    """`python -m launcher …` as a process, and what it has printed so far."""
+    """`python -m shotclock_launcher …` as a process, and what it has printed so far."""
 
     def __init__(self, environment: dict[str, str], dags: Path, output: Path, *arguments: str) -> None:
         self._output = output
         with output.open("wb") as file:
-            command = [sys.executable, "-m", "launcher", *arguments, "--dags", str(dags)]
+            command = [sys.executable, "-m", "shotclock_launcher", *arguments, "--dags", str(dags)]
             self.process = subprocess.Popen(
                 command,
                 env=environment,
@@ -245,7 +245,9 @@ def test_kill_9_of_the_launcher_or_of_its_guardian_too_leaves_nothing(launch, la
     assert re.search(r"user admin, password \S{12,}", launched.text)
     assert f"endpoint  http://127.0.0.1:{layout.serving_port}" in launched.text
     orphans = stack_of(layout)
-    guardian = next(p for p in psutil.Process(launched.process.pid).children() if "launcher.guardian" in p.cmdline())
+    guardian = next(
+        p for p in psutil.Process(launched.process.pid).children() if "shotclock_launcher.guardian" in p.cmdline()
+    )
     guardian.kill()
     launched.process.kill()
     launched.process.wait()

@@ -23,13 +23,15 @@ import pytest
 from mlflow import MlflowClient
 from yaml import safe_dump, safe_load
 
-from launcher.api import Api
-from launcher.layout import Layout
-from launcher.readiness import wait_for_airflow, wait_for_dags
-from launcher.stack import Stack, running
-from shotclock import config, flows, history, registry, triggers
-from shotclock.runs import Run
+from shotclock import config, flows
+from shotclock.judging import alerts as triggers
 from shotclock.steps import monitoring
+from shotclock.store import database, history, queries, registry, verify
+from shotclock.store.run import Run
+from shotclock_launcher.api import Api
+from shotclock_launcher.layout import Layout
+from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
+from shotclock_launcher.stack import Stack, running
 
 ROOT = Path(__file__).parents[2]
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
@@ -191,9 +193,9 @@ def _write_projects(folder: Path) -> None:
 
 def _prepare() -> None:
     """A first champion for each small project, by plain calls; `late` was checked too, but its one decision is old."""
-    registry.prepare_store()
+    database.prepare_store()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry.Verifier, "verify", lambda *_: 0.0)  # seconds each, and told in other tests
+        patch.setattr(verify.Verifier, "verify", lambda *_: 0.0)  # seconds each, and told in other tests
         for name in PREPARED:
             flows.train(name, "first")
             flows.score(name, "first")
@@ -207,7 +209,7 @@ def _age_decisions(project: str, days: float) -> None:
 
     store = _store()._tracking_client.store
     with store.ManagedSessionMaker(read_only=False) as session:
-        for found in registry.newest(project, "decision", most=10):
+        for found in queries.newest(project, "decision", most=10):
             session.get(SqlRun, found.info.run_id).start_time -= int(timedelta(days=days).total_seconds() * 1000)
 
 
@@ -296,7 +298,7 @@ def test_one_trigger_of_training_leads_by_itself_through_the_whole_loop_to_rest(
     started = [run["run_type"] for run in rested.runs("kobe_shots.retraining").values()]
     assert started in (["scheduled", "asset_triggered"], ["scheduled", "asset_triggered", "asset_triggered"])
 
-    scored = registry.newest("kobe_shots", "application", most=10)
+    scored = queries.newest("kobe_shots", "application", most=10)
     assert [(history.tag(run, "champion"), run.data.metrics["rows_scored"]) for run in scored] == [
         ("2", 6426),
         ("1", 6426),
@@ -342,7 +344,7 @@ def test_a_rollback_puts_the_first_champion_back_and_the_loop_does_not_undo_it(r
     rested.wait("scoring anew", lambda: len(rested.runs("kobe_shots.monitoring")) == 3)
     rested.rest("kobe_shots")
     assert (champion("kobe_shots"), registry.by_alias("kobe_shots", "previous").number) == ("1", "2")
-    newest = registry.newest("kobe_shots", "application")[0]
+    newest = queries.newest("kobe_shots", "application")[0]
     assert history.tag(newest, "champion") == "1"
     looked = list(rested.runs("kobe_shots.monitoring"))[-1]
     states = rested.states("kobe_shots.monitoring", looked)
@@ -428,7 +430,7 @@ def test_in_approval_mode_a_person_rejects_and_later_approves_and_is_named(airfl
     assert second.reason.startswith("approved by admin; gain over the champion ")
     by = [history.tag(_store().get_run(done.id), "by") for done in (first, second)]
     assert by == ["admin", "admin"]
-    assert history.tag(registry.newest("approving", "application")[0], "champion") == "2"
+    assert history.tag(queries.newest("approving", "application")[0], "champion") == "2"
 
 
 def _waiting(airflow: Airflow) -> list[str]:

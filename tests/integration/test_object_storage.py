@@ -10,12 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 from yaml import safe_dump, safe_load
 
-from launcher.demo import chain
-from launcher.layout import Layout
-from launcher.stack import running
-from shotclock import config, dataset, flows, history, registry, storage
+from shotclock import config, flows
 from shotclock.config import settings
-from shotclock.steps import inference, pruning
+from shotclock.files import dataset, storage
+from shotclock.projects import prune
+from shotclock.steps import inference
+from shotclock.store import database, history, registry
+from shotclock_launcher.demo import chain
+from shotclock_launcher.layout import Layout
+from shotclock_launcher.stack import running
 
 PAGES = ("model_card.html", "decision.html")  # they name MLflow's runs and the hour, which each loop has of its own
 LOOP = (("train", "t1"), ("score", "s1"), ("check", "m1"), ("retrain", "r1"), ("score", "s2"), ("check", "m2"))
@@ -80,7 +83,7 @@ def _settle(home: Path, patch: pytest.MonkeyPatch, environment: dict[str, str], 
 
 def _loop(home: Path, patch: pytest.MonkeyPatch, addresses: dict[str, str]) -> dict:
     _settle(home, patch, addresses)
-    registry.prepare_store()
+    database.prepare_store()
     told: list[tuple] = []
     for flow, run in LOOP:
         options = {"by": "alert"} if flow == "retrain" else {}
@@ -152,7 +155,7 @@ def test_old_runs_go_from_the_store_and_the_loop_goes_on(ways):
     before, old = _left(), settings().data / "shots" / "runs" / "inference" / "s1"
     size = storage.size(old / "resultado_pipeline.parquet")
     later = datetime.now(UTC) + timedelta(days=3650)
-    done = pruning.prune("shots", older_than_days=0, keep=0, remove=True, now=later)
+    done = prune.prune("shots", older_than_days=0, keep=0, remove=True, now=later)
     assert [(run["flow"], run["run"]) for run in done["runs"]] == [("inference", "s1")]
     assert done["bytes"] == size > 0
     assert storage.weight(old) == 0

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from shotclock import registry
 from shotclock.config import settings
+from shotclock.store import registry
 
 SHOT = {"lat": 34.0, "lon": -118.2, "minutes_remaining": 3, "period": 1, "playoffs": 0, "shot_distance": 24}
 BODY = json.dumps({"dataframe_records": [SHOT]})
@@ -89,7 +89,7 @@ def endpoint(at, started):
     """`make serve` on the project `shots` with two versions, of which the second is the champion."""
     at("rested")
     port = free_port()
-    server = started([sys.executable, "-m", "launcher", "serve"], port, SHOTCLOCK_SERVING_PORT=str(port))
+    server = started([sys.executable, "-m", "shotclock_launcher", "serve"], port, SHOTCLOCK_SERVING_PORT=str(port))
     server.wait_until(lambda: server.ask("/ping")[0] == 200)
     return server
 
@@ -162,7 +162,7 @@ def stored(number):
 
 
 def test_a_port_in_use_is_reported_by_name(endpoint):
-    command = [sys.executable, "-m", "launcher", "serve"]
+    command = [sys.executable, "-m", "shotclock_launcher", "serve"]
     environment = {**os.environ, "SHOTCLOCK_SERVING_PORT": str(endpoint.port)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=LIMIT, check=False)
     assert done.returncode == 1

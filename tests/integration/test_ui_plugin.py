@@ -16,9 +16,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from shotclock import objects, registry
 from shotclock.config import settings
-from shotclock.runs import Run
+from shotclock.files import objects
+from shotclock.store import database, tracking
+from shotclock.store.run import Run
 
 ROOT = Path(__file__).parents[2]
 DAG_ID = "sample.training"
@@ -214,10 +215,10 @@ def _check(home: Path) -> dict[str, str]:
         for name in ("MLFLOW_TRACKING_URI", "SHOTCLOCK_ARTIFACTS", "SHOTCLOCK_DATA"):
             patch.delenv(name, raising=False)
         patch.setenv("SHOTCLOCK_HOME", str(home))
-        registry.prepare_store()
+        database.prepare_store()
         for kind in ("drift", "performance"):
             told = {"verdict": "ok", "reason": EVIL, "window": "w", "champion": "1", "batches": "b.parquet"}
-            with registry.tracked(Run("sample", "monitoring", "m1"), kind, kind, kind=kind) as run:
+            with tracking.tracked(Run("sample", "monitoring", "m1"), kind, kind, kind=kind) as run:
                 run.record(metrics={"drift_share": 0.0}, tags=told | {"report": report})
                 run.artifact(report)
             made[kind] = run.id

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from deployment.keys import complete
+from shotclock_deployment.keys import complete
 
 sys.path.append(str(Path(__file__).parent))  # for compose, engine and loop beside this file
 

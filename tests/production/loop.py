@@ -11,10 +11,14 @@ import boto3
 from engine import PATIENCE, Engine, eventually
 from mlflow import MlflowClient
 
-from launcher.api import Api, ApiError
-from launcher.credentials import Login
-from launcher.follow import Follower
-from shotclock import config, history, registry, triggers
+from shotclock import config
+from shotclock.config import settings
+from shotclock.judging import alerts as triggers
+from shotclock.store import history, registry
+from shotclock.store.client import experiment_id
+from shotclock_launcher.api import Api, ApiError
+from shotclock_launcher.credentials import Login
+from shotclock_launcher.follow import Follower
 
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 ACTIVE = ("queued", "running")
@@ -138,8 +142,8 @@ class Loop:
         alerts, decisions = history.alerts(project), history.decisions(project)
         answers = Counter(alert for done in decisions for alert in done.answers)
         champion = registry.champion(project).number
-        experiment = registry.experiment_id(project)
-        mlflow = MlflowClient(registry.settings().tracking_uri)
+        experiment = experiment_id(project)
+        mlflow = MlflowClient(settings().tracking_uri)
         runs = mlflow.search_runs([experiment], max_results=1000)
         keys = Counter(run.data.tags["shotclock.key"] for run in runs if "shotclock.key" in run.data.tags)
         return Outcome(

@@ -11,7 +11,7 @@ import yaml
 from compose import ROOT, TEXT, Image, RefusedError
 from dotenv import dotenv_values
 
-from deployment import keys
+from shotclock_deployment import keys
 
 SERVICES = yaml.safe_load(TEXT)["services"]
 LASTING = [name for name in SERVICES if name != "init"]

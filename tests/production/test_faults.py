@@ -66,7 +66,11 @@ def test_a_service_with_a_mistake_in_it_is_not_healthy_in_twice_the_time_that_it
     ("old", "new", "said"),
     [
         ("AWS_ACCESS_KEY_ID: ${S3_ACCESS_KEY:?", "AWS_ACCESS_KEY_ID: ${S3_SECRET_KEY:?", "403"),
-        ("python -m deployment.initialise", "python -m deployment.initialize", "No module named deployment.initialize"),
+        (
+            "python -m shotclock_deployment.initialise",
+            "python -m shotclock_deployment.initialize",
+            "No module named shotclock_deployment.initialize",
+        ),
     ],
     ids=["variable", "command"],
 )

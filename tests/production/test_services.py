@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from loop import Loop, Outcome, kill
 
-from deployment import keys
-from launcher.api import ApiError
-from shotclock import history, registry
+from shotclock.store import history, queries, registry
+from shotclock_deployment import keys
+from shotclock_launcher.api import ApiError
 
 ALERTS = [("degradation", "1"), ("drift", "1"), ("new_records", "1")]
 
@@ -146,7 +146,7 @@ def test_of_two_rollbacks_started_in_the_same_second_the_second_does_not_undo_th
     runs = [stack.trigger("shaken.rollback", reason=reason) for reason in ("complaints", "the same complaints")]
     assert set(stack.rest(follower).values()) == {"success"}
     assert [registry.by_alias("shaken", alias).number for alias in (registry.CHAMPION, registry.PREVIOUS)] == before
-    done, (skipped,) = history.decisions("shaken")[0], registry.newest("shaken", "decision", tags={"decision": "skip"})
+    done, (skipped,) = history.decisions("shaken")[0], queries.newest("shaken", "decision", tags={"decision": "skip"})
     assert {done.run, skipped.data.tags["airflow.run_id"]} == set(runs)
     assert f"(rollback `{done.run}`: {done.reason}): nothing was rolled back" in history.tag(skipped, "reason")
 

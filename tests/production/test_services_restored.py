@@ -8,7 +8,7 @@ import pytest
 from compose import TEXT
 from loop import Loop, Outcome
 
-BACKUP = ("python", "-m", "deployment.backup")
+BACKUP = ("python", "-m", "shotclock_deployment.backup")
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,12 @@ import sys
 import pytest
 from mlflow import MlflowClient
 
-from shotclock import registry, storage, verify
 from shotclock.config import settings
+from shotclock.files import storage
+from shotclock.store import registry, verify
+from shotclock.store.client import experiment_id
 
-_Verifier = registry.Verifier  # the fixture `at` replaces it
+_Verifier = verify.Verifier  # the fixture `at` replaces it
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def mlflow_runs():
     """`mlflow_runs()`: the name and status of each MLflow run of the project that is not deleted."""
 
     def look():
-        found = MlflowClient(settings().tracking_uri).search_runs([registry.experiment_id("shots")])
+        found = MlflowClient(settings().tracking_uri).search_runs([experiment_id("shots")])
         return sorted((run.data.tags["shotclock.key"], run.info.run_name, run.info.status) for run in found)
 
     return look
@@ -63,7 +65,7 @@ class _Here:
     returncode = 0
 
     def __init__(self, command, **_):
-        assert command == [sys.executable, "-m", "shotclock.verify"]
+        assert command == [sys.executable, "-m", "shotclock.store.verify"]
 
     def communicate(self, asked=None):
         sys.stdin = io.StringIO(asked)
@@ -78,5 +80,5 @@ def load_back_here(at, monkeypatch):
     """Registered models are loaded back and compared, in this process."""
     monkeypatch.setitem(sys.modules, "pycaret", None)
     monkeypatch.setattr(sys, "stdin", None)
-    monkeypatch.setattr(registry, "Verifier", _Verifier)
-    monkeypatch.setattr(registry.subprocess, "Popen", _Here)
+    monkeypatch.setattr(verify, "Verifier", _Verifier)
+    monkeypatch.setattr(verify.subprocess, "Popen", _Here)

@@ -111,6 +111,6 @@ def test_every_page_can_be_found_from_the_start_page(page: Path) -> None:
 
 
 def test_each_dag_and_task_says_what_its_failure_means():
-    sections = (ROOT / "dags" / "tasks.md").read_text("utf-8").split("\n## ")[1:]
+    sections = (ROOT / "dags" / "shotclock_dags" / "tasks.md").read_text("utf-8").split("\n## ")[1:]
     assert sections
     assert [section.partition("\n")[0] for section in sections if "**If it fails**" not in section] == []

@@ -3,10 +3,12 @@
 import pandas as pd
 import pytest
 
-from shotclock import flows, history, registry, triggers
+from shotclock import flows
 from shotclock.config import settings
 from shotclock.errors import ContractError, ShotclockError, SourceError
-from shotclock.triggers import KINDS
+from shotclock.judging import alerts
+from shotclock.judging.alerts import KINDS
+from shotclock.store import history, registry
 
 NAME = "given.parquet"
 
@@ -146,7 +148,7 @@ def test_one_trigger_leads_to_alerts_one_promotion_and_rest(at):
         ("training", "promote", "1"),
     ]
     assert sorted(alert.kind for alert in history.alerts("shots")) == sorted(KINDS)
-    assert triggers.unanswered(history.alerts("shots"), history.decisions("shots"), "2") == []
+    assert alerts.unanswered(history.alerts("shots"), history.decisions("shots"), "2") == []
 
 
 def test_at_rest_another_look_at_the_same_rows_raises_nothing(at):

@@ -99,9 +99,9 @@ def at_work_on(project: str, as_json: bool, *, needs_store: bool = True) -> Iter
     with at_work(as_json):
         config.project(project)
         if needs_store:
-            from shotclock import registry
+            from shotclock.store import database
 
-            registry.prepare_store()
+            database.prepare_store()
         yield
 
 

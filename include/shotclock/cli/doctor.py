@@ -12,7 +12,7 @@ def doctor(as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
     with at_work(as_json):
-        from shotclock.doctor import examine
+        from shotclock.projects.doctor import examine
 
         found = examine()
     if as_json:

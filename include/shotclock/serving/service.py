@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from shotclock import registry
 from shotclock.config import project_names
 from shotclock.errors import StoreError
-from shotclock.predictor import without_names
+from shotclock.models.predictor import without_names
 from shotclock.serving import protocol
+from shotclock.store import database, registry
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,7 @@ class Service:
         if new:
             self._served = self._served | {name: Served(name) for name in new}
         try:
-            if registry.is_there():
+            if database.is_there():
                 for served in self.all():
                     served.look()
             self._note(None)

@@ -6,11 +6,13 @@ from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from shotclock import contract, dataset, registry, scoring, storage
 from shotclock.config import project
-from shotclock.runs import Run
-from shotclock.steps import text
-from shotclock.steps.intake import folder_of
+from shotclock.files import dataset, storage
+from shotclock.models import scoring
+from shotclock.rows import contract
+from shotclock.store import registry, tracking
+from shotclock.store.run import Run, folder_of
+from shotclock.words import summaries
 
 RESULT, QUARANTINE = "resultado_pipeline.parquet", "quarantine.parquet"
 
@@ -67,7 +69,7 @@ def _score_partition(run: Run, batch: dict[str, Any], tell: scoring.Tell) -> dic
     )
     sha256 = storage.digest(outputs[0] / name) if done.scored else ""
     written = {"scored": asdict(done), "part": asdict(dataset.Part(name, done.scored, sha256))}
-    summary = text.scored(done.scored, done.quarantined, done.reasons, champion.number, done.mean_probability)
+    summary = summaries.scored(done.scored, done.quarantined, done.reasons, champion.number, done.mean_probability)
     return {**batch, **written, "summary": f"Rows {part.start:,} to {part.start + part.rows:,}: {summary}"}
 
 
@@ -93,12 +95,12 @@ def _commit(run: Run, parts: list[dict[str, Any]]) -> dict[str, Any]:
     return _told(batch, done, champion, target, record)
 
 
-def _application(run: Run, batch: dict[str, Any]) -> AbstractContextManager[registry.Tracked]:
-    return registry.tracked(run, f"score/{batch['number']}", "PipelineAplicacao", kind="application")
+def _application(run: Run, batch: dict[str, Any]) -> AbstractContextManager[tracking.Tracked]:
+    return tracking.tracked(run, f"score/{batch['number']}", "PipelineAplicacao", kind="application")
 
 
 def _note(
-    record: registry.Tracked,
+    record: tracking.Tracked,
     batch: dict[str, Any],
     done: scoring.Scored,
     champion: registry.Version,
@@ -130,7 +132,7 @@ def _told(
     done: scoring.Scored,
     champion: registry.Version,
     target: storage.Address,
-    record: registry.Tracked,
+    record: tracking.Tracked,
 ) -> dict[str, Any]:
     return {
         "predictions": str(target),
@@ -138,7 +140,9 @@ def _told(
         "rows": done.scored,
         "version": champion.number,
         "mlflow_run_id": record.id,
-        "summary": text.scored(done.scored, done.quarantined, done.reasons, champion.number, done.mean_probability),
+        "summary": summaries.scored(
+            done.scored, done.quarantined, done.reasons, champion.number, done.mean_probability
+        ),
     }
 
 

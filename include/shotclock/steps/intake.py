@@ -5,17 +5,17 @@ import hashlib
 import logging
 from typing import Any
 
-from shotclock import contract, history, ledger, registry, scoring, sources, storage
 from shotclock.config import Columns, Project, Role, project, settings
-from shotclock.runs import Run
+from shotclock.files import storage
+from shotclock.models import scoring
+from shotclock.rows import contract
+from shotclock.sources import find
+from shotclock.store import history, ledger, queries, registry
+from shotclock.store.run import Run, folder_of
 
 log = logging.getLogger(__name__)
 
 _MOST_SCORINGS = 1000  # how far back a window that is scored again may reach
-
-
-def folder_of(run: Run) -> storage.Address:
-    return storage.run_folder(settings().data, run.project, run.flow, run.id)
 
 
 def ingest(run: Run, role: Role, path: str | None = None) -> dict[str, Any]:
@@ -24,7 +24,7 @@ def ingest(run: Run, role: Role, path: str | None = None) -> dict[str, Any]:
     Raises:
         SourceError: it is missing, truncated, or not the file that the project expects.
     """
-    source = _given(path) if path else sources.find(project(run.project), role, settings())
+    source = _given(path) if path else find.find(project(run.project), role, settings())
     with storage.open_parquet(source.path) as file:
         rows = file.metadata.num_rows
     label = "**SYNTHETIC SAMPLE, not real data**" if source.synthetic else "real data"
@@ -64,7 +64,7 @@ def _window_again(name: str, champion: registry.Version) -> list[ledger.Batch]:
 
     A batch that nobody has scored yet is left to the run that took it in.
     """
-    scorings = registry.newest(name, "application", most=_MOST_SCORINGS)
+    scorings = queries.newest(name, "application", most=_MOST_SCORINGS)
     scored = {history.tag(found, "batch") for found in scorings}
     by_champion = {
         history.tag(found, "batch") for found in scorings if history.tag(found, "champion") == champion.number
@@ -79,12 +79,12 @@ def _window_again(name: str, champion: registry.Version) -> list[ledger.Batch]:
     return [batch for batch in reversed(kept) if str(batch.number) not in by_champion]
 
 
-def _given(path: str) -> sources.Source:
+def _given(path: str) -> find.Source:
     """The file that someone named by hand: relative to the raw folder, or a whole address."""
     file = storage.at(path, settings().data / "raw")
     with storage.open_parquet(file):
         pass
-    return sources.Source(file, storage.digest(file), sources.is_synthetic(file), "named")
+    return find.Source(file, storage.digest(file), find.is_synthetic(file), "named")
 
 
 def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:

@@ -6,14 +6,16 @@ from typing import Any
 
 from croniter import croniter
 
-from shotclock import history, prepare, registry, storage, triggers
 from shotclock.config import RECALIBRATED, RetrainingRules, project
-from shotclock.runs import Run
-from shotclock.steps import text
-from shotclock.steps.intake import folder_of
-from shotclock.steps.monitoring import newest_window, recent_rows
+from shotclock.files import storage
+from shotclock.judging import alerts as triggers
+from shotclock.judging.alerts import Alert
+from shotclock.rows import splits
 from shotclock.steps.training import algorithms
-from shotclock.triggers import Alert
+from shotclock.store import history, registry, tracking
+from shotclock.store.run import Run, folder_of
+from shotclock.store.window import newest_window, recent_rows
+from shotclock.words import summaries
 
 
 def decide(run: Run, by: str = "manual", reason: str | None = None) -> dict[str, Any]:
@@ -32,11 +34,11 @@ def decide(run: Run, by: str = "manual", reason: str | None = None) -> dict[str,
     named = [_named(alert) for alert in open_alerts]
     told = {"by": by, "why": why, "alerts": named}
     name = f"Retraining: {'skip' if stop else 'goes on'}"
-    with registry.tracked(run, "decide", name, kind="decision" if stop else "retraining") as record:
+    with tracking.tracked(run, "decide", name, kind="decision" if stop else "retraining") as record:
         tags = {"by": by, "why": why, "answers": ",".join(alert.id for alert in open_alerts), "flow": run.flow}
         number = champion.number if champion else ""
         record.record(tags={**tags, "decision": "skip", "reason": stop, "after": number} if stop else tags)
-    summary = text.retraining(why, stop, named)
+    summary = summaries.retraining(why, stop, named)
     result = {**told, "answers": [alert.id for alert in open_alerts], "mlflow_run_id": record.id, "summary": summary}
     return {**result, "skip": f"{stop}. It was started because: {why}"} if stop else result
 
@@ -106,15 +108,15 @@ def collect(run: Run, plan: dict[str, Any]) -> dict[str, Any]:
     rules = project(run.project)
     scored = newest_window(run.project, registry.require_champion(run.project))
     rows, batches = recent_rows(run.project)
-    needed = prepare.rows_for_holdout(rules.gate.min_rows, rules.retraining)
-    lacking = prepare.lacking(rows[rules.columns.target], needed)
+    needed = splits.rows_for_holdout(rules.gate.min_rows, rules.retraining)
+    lacking = splits.lacking(rows[rules.columns.target], needed)
     if lacking:
         reason = f"column '{rules.columns.target}' of window `{scored['window']}`: {lacking}"
-        with registry.tracked(run, "collect", "Retraining: skip", kind="decision") as record:
+        with tracking.tracked(run, "collect", "Retraining: skip", kind="decision") as record:
             told = {"decision": "skip", "reason": reason, "window": scored["window"], "after": scored["champion"]}
             record.record(tags={**told, "by": plan["by"], "why": plan["why"], "flow": run.flow})
         return {"skip": reason, "summary": f"**Skipped**: {reason}"}
-    recent = prepare.filter_labelled(rows, rules.columns)
+    recent = splits.filter_labelled(rows, rules.columns)
     path = folder_of(run) / "recent.parquet"
     storage.write_table(recent, path)
     return {
@@ -134,15 +136,15 @@ def split_recent(run: Run, collected: dict[str, Any]) -> dict[str, Any]:
     rules, folder = project(run.project), folder_of(run)
     recent = storage.read_table(storage.at(collected["recent"]))
     shares = rules.retraining.train_share, rules.retraining.validation_share
-    parts = dict(zip(("train", "validation", "test"), prepare.split_by_time(recent, *shares), strict=True))
+    parts = dict(zip(("train", "validation", "test"), splits.split_by_time(recent, *shares), strict=True))
     champion = registry.require_champion(run.project)
     older = storage.read_table(storage.at(champion.tags["shotclock.rows_path"]), rules.columns.all)
-    parts["all"] = prepare.joined(older, parts["train"], rules.columns)
+    parts["all"] = splits.joined(older, parts["train"], rules.columns)
     paths = {name: folder / f"{_FILES[name]}.parquet" for name in parts}
     for name, part in parts.items():
         storage.write_table(part, paths[name])
     rows = {name: part.num_rows for name, part in parts.items()}
-    with registry.tracked(run, "prepare", "PreparacaoDados", kind="preparation") as record:
+    with tracking.tracked(run, "prepare", "PreparacaoDados", kind="preparation") as record:
         record.record(
             params={"window": collected["window"], **rules.retraining.model_dump(), "older_rows_of": champion.uri},
             metrics={f"rows_{name}": count for name, count in rows.items()} | {"rows_recent": recent.num_rows},
@@ -161,7 +163,7 @@ def split_recent(run: Run, collected: dict[str, Any]) -> dict[str, Any]:
         "synthetic": collected["synthetic"],
         "sha256": storage.digest(storage.at(collected["recent"])),
         "mlflow_run_id": record.id,
-        "summary": text.table(("part", "rows"), [(_FILES[name], f"{count:,}") for name, count in rows.items()]),
+        "summary": summaries.table(("part", "rows"), [(_FILES[name], f"{count:,}") for name, count in rows.items()]),
     }
 
 
@@ -171,7 +173,7 @@ _FILES = {"train": "recent_train", "validation": "recent_validation", "test": "r
 def candidates(run: Run, plan: dict[str, Any], names: list[str] | None = None) -> list[dict[str, str]]:
     """Each algorithm twice, on older and recent rows and on recent rows alone, and the recalibrated champion."""
     chosen = algorithms(run.project, names)
-    registry.open_run(run, "training", "Treinamento", kind="training")
+    tracking.open_run(run, "training", "Treinamento", kind="training")
     twice = [
         {"name": f"{algorithm}.{label}", "algorithm": algorithm, "rows": rows}
         for algorithm in chosen

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from shotclock import history, registry, triggers
 from shotclock.errors import ConfigError, StoreError
-from shotclock.runs import Run
+from shotclock.judging import alerts
+from shotclock.store import history, registry, tracking
+from shotclock.store.run import Run
 
 
 def rollback(run: Run, reason: str | None, version: int | None = None, by: str = "manual") -> dict[str, Any]:
@@ -21,8 +22,8 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
     """
     if not (reason or "").strip():
         raise ConfigError("reason: found nothing, expected a sentence: why is this version taken out of service?")
-    with registry.tracked(run, "rollback", "Decision: rollback", kind="decision") as record:
-        chosen = registry.tags(record)
+    with tracking.tracked(run, "rollback", "Decision: rollback", kind="decision") as record:
+        chosen = tracking.tags(record)
         meanwhile = None if version or chosen else history.replaced_since(run.project, run.asked)
         if meanwhile:
             return _skipped(run, record, meanwhile, by)
@@ -34,7 +35,7 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
     return {**told, "summary": f"`{target.uri}` is the champion again instead of v{chosen['before']}: {reason}"}
 
 
-def _skipped(run: Run, record: registry.Tracked, meanwhile: triggers.Decided, by: str) -> dict[str, Any]:
+def _skipped(run: Run, record: tracking.Tracked, meanwhile: alerts.Decided, by: str) -> dict[str, Any]:
     stop = (
         f"v{meanwhile.champion} has come into service since this rollback was asked for ({meanwhile.flow} "
         f"`{meanwhile.run}`: {meanwhile.reason}): nothing was rolled back; to go back from there, name a version"

@@ -4,11 +4,13 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from shotclock import history, registry, storage, triggers
 from shotclock.config import project, settings
 from shotclock.errors import StoreError
-from shotclock.runs import Run
-from shotclock.triggers import Finding, Kind, Signal
+from shotclock.files import storage
+from shotclock.judging import alerts
+from shotclock.judging.alerts import Finding, Kind, Signal
+from shotclock.store import history, queries, registry, tracking
+from shotclock.store.run import Run
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ def sense(run: Run, kind: Kind) -> dict[str, Any]:
         log.log(logging.WARNING if signal.stopped else logging.INFO, "%s, %s: %s", run.project, kind, signal.reason)
         stopped = {"stopped": True, "news": _is_news(run, kind, told)} if signal.stopped else {}
         return {**told, **stopped, "fires": False, "skip": signal.reason}
-    with registry.tracked(run, f"alert/{kind}", f"Alert: {kind}", kind="alert") as record:
+    with tracking.tracked(run, f"alert/{kind}", f"Alert: {kind}", kind="alert") as record:
         record.record(
             metrics={key: value for key, value in finding.verdict.figures.items() if isinstance(value, int | float)},
             tags=told,
@@ -51,9 +53,9 @@ def _is_news(run: Run, kind: Kind, told: dict[str, Any]) -> bool:
     step = f"stopped/{kind}"
     about = {"window": told["window"], "champion": told["champion"]}
     with storage.locked(settings().data / run.project / ".stopped.lock"):
-        said = registry.newest(run.project, "stopped", tags=about)
+        said = queries.newest(run.project, "stopped", tags=about)
         if not said:
-            with registry.tracked(run, step, f"Stopped: {kind}", kind="stopped") as record:
+            with tracking.tracked(run, step, f"Stopped: {kind}", kind="stopped") as record:
                 record.record(tags=told)
     return not said or history.tag(said[0], "key") == run.key(step)
 
@@ -67,7 +69,7 @@ def judged(name: str, kind: Kind) -> tuple[Finding, Signal]:
         raise StoreError(f"project '{name}': no window of champion v{champion.number} was checked yet")
     new_rows = int(newest[0].verdict.figures.get("rows_new", 0))
     finding = _finding(name, kind, newest[0], new_rows)
-    signal = triggers.guard(
+    signal = alerts.guard(
         finding,
         decided,
         new_rows=new_rows,
@@ -83,9 +85,9 @@ def _finding(name: str, kind: Kind, newest: Finding, new_rows: int) -> Finding:
     if kind == "degradation":
         return newest
     if kind == "new_records":
-        verdict = triggers.new_records_finding(new_rows, rules.retraining)
+        verdict = alerts.new_records_finding(new_rows, rules.retraining)
         return Finding(kind, newest.window, newest.champion, verdict)
     windows = history.findings(name, "drift", newest.champion, rules.drift.of_windows)
     if not windows:
         raise StoreError(f"project '{name}': the drift of champion v{newest.champion}'s windows was not checked yet")
-    return Finding(kind, windows[0].window, newest.champion, triggers.drift_finding(windows, rules.drift))
+    return Finding(kind, windows[0].window, newest.champion, alerts.drift_finding(windows, rules.drift))

@@ -11,22 +11,24 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from shotclock import candidates as training
-from shotclock import charts, contract, history, performance, prepare, registry, storage, windows
-from shotclock import gate as gates
-from shotclock.candidates.recalibration import recalibrate
 from shotclock.config import ALGORITHMS, RECALIBRATED, Project, project
 from shotclock.errors import ConfigError
-from shotclock.history import REFERENCE
-from shotclock.runs import Run
-from shotclock.steps import cards, text
-from shotclock.steps.intake import folder_of
-from shotclock.storage import Address
-from shotclock.triggers import Decided
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.judging import gate as gates
+from shotclock.judging import performance
+from shotclock.judging.alerts import Decided
+from shotclock.models import candidates as training
+from shotclock.models.candidates.recalibration import recalibrate
+from shotclock.rows import contract, labelling, splits
+from shotclock.store import artifacts, history, queries, registry, tracking, verify
+from shotclock.store.client import experiment_id
+from shotclock.store.history import REFERENCE, TRAINING_IDS
+from shotclock.store.run import Run, folder_of
+from shotclock.words import summaries
+from shotclock.words.cards import contents, curves
 
 log = logging.getLogger(__name__)
-
-TRAINING_IDS = "training_ids.parquet"
 
 
 def filter_rows(run: Run, source: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def filter_rows(run: Run, source: dict[str, Any]) -> dict[str, Any]:
     rules, target = project(run.project), folder_of(run) / "data_filtered.parquet"
     rows = storage.read_table(storage.at(source["valid"]))
     contract.require_both_classes(rows[rules.columns.target], rules.columns.target, source["path"])
-    filtered = prepare.filter_labelled(rows, rules.columns)
+    filtered = splits.filter_labelled(rows, rules.columns)
     storage.write_table(filtered, target)
     positive = float(np.mean(filtered[rules.columns.target].to_numpy()))
     return {
@@ -50,13 +52,13 @@ def split(run: Run, filtered: dict[str, Any], seed: int | None = None) -> dict[s
     rules, folder = project(run.project), folder_of(run)
     seed = rules.split.seed if seed is None else seed
     table = storage.read_table(storage.at(filtered["path"]))
-    parts = prepare.split(table, rules.columns.target, test_share=rules.split.test_share, seed=seed)
+    parts = splits.split(table, rules.columns.target, test_share=rules.split.test_share, seed=seed)
     paths = folder / "base_train.parquet", folder / "base_test.parquet"
     for part, path in zip(parts, paths, strict=True):
         storage.write_table(part, path)
     train, test = (part.num_rows for part in parts)
     source = filtered["source"]
-    with registry.tracked(run, "prepare", "PreparacaoDados", kind="preparation") as record:
+    with tracking.tracked(run, "prepare", "PreparacaoDados", kind="preparation") as record:
         record.record(
             params={"test_share": rules.split.test_share, "seed": seed, "features": ", ".join(rules.columns.features)},
             metrics={
@@ -87,7 +89,7 @@ def split(run: Run, filtered: dict[str, Any], seed: int | None = None) -> dict[s
 def candidates(run: Run, names: list[str] | None = None) -> list[dict[str, str]]:
     """Which algorithms compete, and on which rows each is trained; opens the MLflow run `Treinamento` above their runs."""
     chosen = algorithms(run.project, names)
-    registry.open_run(run, "training", "Treinamento", kind="training")
+    tracking.open_run(run, "training", "Treinamento", kind="training")
     return [{"name": algorithm, "algorithm": algorithm, "rows": "train"} for algorithm in chosen]
 
 
@@ -112,10 +114,10 @@ def train(run: Run, candidate: dict[str, str], data: dict[str, Any], seed: int |
     rules = project(run.project)
     seed = rules.training.seed if seed is None else seed
     rows = _frame(data[candidate["rows"]])
-    parent = registry.find_run(run, "training").id
+    parent = tracking.find_run(run, "training").id
     name, path = candidate["name"], storage.at(data[candidate["rows"]])
     try:
-        with registry.tracked(run, f"train/{name}", name, kind="candidate", parent=parent) as record:
+        with tracking.tracked(run, f"train/{name}", name, kind="candidate", parent=parent) as record:
             trained = _fit(run, candidate["algorithm"], rows, seed)
             score = _score(trained, rules, data)
             model = folder_of(run) / "candidates" / f"{name}.pickle"
@@ -138,7 +140,7 @@ def train(run: Run, candidate: dict[str, str], data: dict[str, Any], seed: int |
             record.json(trained.search, "search.json")
             record.dataset("train", path, storage.digest(path), "training")
     except BaseException:
-        registry.close_run(parent, "FAILED")
+        tracking.close_run(parent, "FAILED")
         raise
     return {
         "name": name,
@@ -149,7 +151,7 @@ def train(run: Run, candidate: dict[str, str], data: dict[str, Any], seed: int |
         "params": {key: str(value) for key, value in trained.params.items()},
         "seed": seed,
         "mlflow_run_id": record.id,
-        "summary": text.candidate(name, trained.cv, score, trained.params, len(trained.search)),
+        "summary": summaries.candidate(name, trained.cv, score, trained.params, len(trained.search)),
     }
 
 
@@ -187,13 +189,13 @@ def select(run: Run, trained: Iterable[dict[str, Any]]) -> dict[str, Any]:
     winner, final = by_name[selection.winner], folder_of(run) / "modelo_final.pickle"
     with storage.replacing(final) as partial:
         partial.write_bytes(storage.read(storage.at(winner["model"])))
-    record = registry.find_run(run, "training")
+    record = tracking.find_run(run, "training")
     record.record(
         params={"winner": selection.winner},
         metrics={winner["score"]["metric"]: winner["score"]["log_loss"]},
         tags={"reason": selection.reason},
     )
-    registry.close_run(record.id)
+    tracking.close_run(record.id)
     return {
         "winner": selection.winner,
         "reason": selection.reason,
@@ -206,7 +208,7 @@ def select(run: Run, trained: Iterable[dict[str, Any]]) -> dict[str, Any]:
         },
         "params": winner["params"],
         "seed": winner["seed"],
-        "summary": text.selection(selection.winner, selection.reason, list(by_name.values())),
+        "summary": summaries.selection(selection.winner, selection.reason, list(by_name.values())),
     }
 
 
@@ -236,7 +238,7 @@ def gate(run: Run, selection: dict[str, Any], data: dict[str, Any]) -> dict[str,
         "regime": regime,
         **decision.to_dict(),
     }
-    with registry.tracked(run, "gate", "Gate", kind="gate") as record:
+    with tracking.tracked(run, "gate", "Gate", kind="gate") as record:
         record.record(
             params={"champion": outcome["champion"], "challenger": outcome["challenger"], **rules.gate.model_dump()},
             metrics=decision.metrics(),
@@ -255,7 +257,7 @@ def gate(run: Run, selection: dict[str, Any], data: dict[str, Any]) -> dict[str,
         "measured": measured[selection["winner"]].to_dict(),
         "scores": str(scores),
         "mlflow_run_id": record.id,
-        "summary": text.gate(outcome, figures),
+        "summary": summaries.gate(outcome, figures),
     }
 
 
@@ -264,7 +266,7 @@ def _opponent(run: Run, selection: dict[str, Any]) -> registry.Version | None:
     champion = registry.champion(run.project)
     if champion is None or champion.run_id != selection["mlflow_run_id"]:
         return champion
-    before = registry.tags(registry.find_run(run, "decision")).get("before")
+    before = tracking.tags(tracking.find_run(run, "decision")).get("before")
     return registry.version(run.project, before) if before else None
 
 
@@ -277,9 +279,9 @@ def _judged_on(run: Run, champion: registry.Version | None, data: dict[str, Any]
     if "recent" in data:
         return storage.at(data["test"]), "production"
     wanted = {"after": champion.number, "reference": "True"} if champion else {}
-    decided = registry.newest(run.project, "decision", tags=wanted) if champion else []
+    decided = queries.newest(run.project, "decision", tags=wanted) if champion else []
     if decided and history.tag(decided[0], "regime") == "production":
-        return registry.artifact(decided[0].info.run_id, REFERENCE), "production"
+        return artifacts.artifact(decided[0].info.run_id, REFERENCE), "production"
     return storage.at(data["test"]), "training"
 
 
@@ -298,10 +300,10 @@ def _measure(
 ) -> performance.Performance:
     """One candidate's figures on the holdout, also written to its run with its curves."""
     measured = performance.measure(labels, probability, resamples=200, seed=project(run.project).gate.seed)
-    record = registry.Tracked(candidate["mlflow_run_id"], registry.experiment_id(run.project))
+    record = tracking.Tracked(candidate["mlflow_run_id"], experiment_id(run.project))
     record.record(metrics={f"holdout_{name}": figure.value for name, figure in measured.figures.items()})
     if measured.gap is None:
-        record.figure(charts.curves(labels, probability), "holdout_curves.png")
+        record.figure(curves.curves(labels, probability), "holdout_curves.png")
     return measured
 
 
@@ -342,7 +344,7 @@ def promote(
     promoted = decision["outcome"] == "promote" and answer["approved"] and not undone
     before = undone.champion if undone else decision["champion"] or ""
     outcome = "promote" if promoted else "keep"
-    with registry.tracked(run, "decision", f"Decision: {outcome}", kind="decision") as record:
+    with tracking.tracked(run, "decision", f"Decision: {outcome}", kind="decision") as record:
         version = _install(run, selection, decision, data) if promoted else None
         after = version.number if version else before
         reference = _reference(run, decision, data, version)
@@ -362,10 +364,10 @@ def promote(
             "reference": bool(reference),
             "flow": run.flow,
         }
-        record.artifact(cards.decision_page(run, selection, decision, data, tags))
+        record.artifact(contents.decision_page(run, selection, decision, data, tags))
         if version is not None:
-            card = cards.model_card(run, selection, decision, data, version, reference)
-            registry.Tracked(version.run_id, record.experiment).artifact(card)
+            card = contents.model_card(run, selection, decision, data, version, reference)
+            tracking.Tracked(version.run_id, record.experiment).artifact(card)
         record.record(metrics={"labelled_rows": data["rows"]["test"]}, tags=tags)
         if version is not None:
             registry.promote(version, expected=decision["champion"])
@@ -374,7 +376,7 @@ def promote(
     result = {"decision": outcome, "reason": reason, "mlflow_run_id": record.id}
     if version is None:
         return {**result, "champion": after, "skip": f"the champion stays: {reason}", "summary": f"**keep**: {reason}"}
-    return {**result, "version": version.number, "summary": text.promotion(version.uri, decision)}
+    return {**result, "version": version.number, "summary": summaries.promotion(version.uri, decision)}
 
 
 def _rolled_back(run: Run, decision: dict[str, Any], answer: dict[str, Any]) -> Decided | None:
@@ -394,7 +396,7 @@ def _stands(rollback: Decided) -> str:
 
 def _install(run: Run, selection: dict[str, Any], decision: dict[str, Any], data: dict[str, Any]) -> registry.Version:
     """Register the challenger, and load it back in a fresh process, which gets ready meanwhile."""
-    with registry.Verifier() as verifier:
+    with verify.Verifier() as verifier:
         version = _register(run, selection, decision, data)
         verifier.verify(version, storage.at(decision["scores"]))
     return version
@@ -405,7 +407,7 @@ def _register(run: Run, selection: dict[str, Any], decision: dict[str, Any], dat
     rules, folder = project(run.project), folder_of(run)
     trained_on = folder / TRAINING_IDS
     storage.write_table(_training_ids(run, selection, decision, data), trained_on)
-    candidate = registry.Tracked(selection["mlflow_run_id"], registry.experiment_id(run.project))
+    candidate = tracking.Tracked(selection["mlflow_run_id"], experiment_id(run.project))
     for path in (trained_on, storage.at(selection["model"])):
         candidate.artifact(path)
     scores = storage.at(decision["scores"])
@@ -422,7 +424,7 @@ def _register(run: Run, selection: dict[str, Any], decision: dict[str, Any], dat
         ),  # all the rows there were, whichever of them this model learnt from
         "model_sha256": storage.digest(storage.at(selection["model"])),
         "synthetic": data["synthetic"],
-        "model_card": f"runs:/{selection['mlflow_run_id']}/{cards.MODEL_CARD}",
+        "model_card": f"runs:/{selection['mlflow_run_id']}/{contents.MODEL_CARD}",
     }
     model = _read_pickle(storage.at(selection["model"]))
     return registry.register(run, selection["mlflow_run_id"], model, example, tags=tags)
@@ -437,7 +439,7 @@ def _training_ids(run: Run, selection: dict[str, Any], decision: dict[str, Any],
     paths = [storage.at(data[key]) for key in (selection["rows"], "validation") if key in data]
     if selection["winner"] == RECALIBRATED:
         paths.append(registry.version(run.project, decision["champion"]).artifact(TRAINING_IDS))
-    return windows.first_of_each(pa.concat_tables([storage.read_table(path, [column]) for path in paths]), column)
+    return labelling.first_of_each(pa.concat_tables([storage.read_table(path, [column]) for path in paths]), column)
 
 
 def _reference(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shotclock.doctor import Finding
+from shotclock.projects.doctor import Finding
 
 SOUND = Finding("Python", "ok", "3.11.7")
 POOR = Finding("data", "warning", "1.0 GB free", "make room")
@@ -14,7 +14,7 @@ BROKEN = Finding("port 8080", "broken", "in use by [python]", "end it")
 @pytest.fixture
 def ill(monkeypatch):
     """`ill(findings)`: what the doctor finds."""
-    return lambda *findings: monkeypatch.setattr("shotclock.doctor.examine", lambda: list(findings))
+    return lambda *findings: monkeypatch.setattr("shotclock.projects.doctor.examine", lambda: list(findings))
 
 
 def test_each_finding_is_a_line_and_each_remedy_another(shotclock, ill):

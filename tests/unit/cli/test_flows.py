@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from shotclock import registry
 from shotclock.cli import progress
+from shotclock.store import registry
 
 
 def test_train_score_and_check_say_a_line_for_each_step(at, shotclock):

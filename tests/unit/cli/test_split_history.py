@@ -5,8 +5,9 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from shotclock import config, storage
+from shotclock import config
 from shotclock.config import settings
+from shotclock.files import storage
 
 
 def cut(folder):
@@ -97,12 +98,12 @@ def test_rows_without_a_time_are_refused_and_leave_no_file(at, shotclock, prod, 
 
 
 def test_a_large_file_is_cut_in_pieces_into_the_same_rows(at, shotclock, monkeypatch):
-    from shotclock.steps import splitting
+    from shotclock.projects import split_history
 
     folder = at("empty") / "data" / "raw"
     shotclock("split-history", "shots", "--into", "whole")
-    monkeypatch.setattr(splitting, "_HELD", 500)
-    monkeypatch.setattr(splitting, "_ROWS", 100)
+    monkeypatch.setattr(split_history, "_HELD", 500)
+    monkeypatch.setattr(split_history, "_ROWS", 100)
     shotclock("split-history", "shots", "--into", "pieces")
     for path in sorted((folder / "whole").iterdir()):
         assert pq.read_table(folder / "pieces" / path.name).equals(pq.read_table(path))

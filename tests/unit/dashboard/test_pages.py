@@ -8,9 +8,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from yaml import safe_dump, safe_load
 
-from shotclock import config, registry
+from shotclock import config
 from shotclock.config import settings
-from shotclock.steps import demonstration
+from shotclock.reading import demonstration
+from shotclock.store import queries
 
 APP = Path(__file__).parents[3] / "dashboard" / "app.py"
 PAGES = ("quality", "data", "retrainings", "trial")
@@ -25,7 +26,7 @@ def open_page(at):
             at(stage)
         st.cache_resource.clear()  # the stages take the same address one after the other
         app = AppTest.from_file(APP, default_timeout=60).run()
-        return ran(app if page == "quality" else app.switch_page(f"views/{page}.py").run())
+        return ran(app if page == "quality" else app.switch_page(f"shotclock_dashboard/views/{page}.py").run())
 
     yield opened
     st.cache_resource.clear()
@@ -48,7 +49,7 @@ def said(app: AppTest) -> str:
 
 def all_pages(app: AppTest) -> list[str]:
     """What each page says, one after the other as a reader goes through them."""
-    return [said(ran(app.switch_page(f"views/{page}.py").run())) for page in PAGES]
+    return [said(ran(app.switch_page(f"shotclock_dashboard/views/{page}.py").run())) for page in PAGES]
 
 
 def test_before_the_first_training_every_page_says_that_no_model_is_in_service(open_page):
@@ -80,7 +81,7 @@ def test_an_unfit_model_is_called_so_with_a_sign_besides_its_colour(open_page):
 
 def test_quality_shows_the_newest_windows_figures_with_their_intervals(open_page):
     app = open_page("rested", "quality")
-    newest = registry.newest("shots", "performance")[0].data.metrics
+    newest = queries.newest("shots", "performance")[0].data.metrics
     for metric, name in zip(app.metric, ("log_loss_skill", "log_loss", "accuracy", "f1"), strict=True):
         assert metric.value == f"{newest[name]:.4f}"
         assert metric.delta == f"interval [{newest[f'{name}_low']:.4f}, {newest[f'{name}_high']:.4f}]"
@@ -214,7 +215,7 @@ def test_with_several_projects_one_is_chosen_and_the_address_keeps_it(at, open_p
     ran(app.selectbox[0].select("others").run())
     assert app.query_params["project"] in ("others", ["others"])
     assert "No model is in service yet" in said(app)
-    ran(app.switch_page("views/trial.py").run())
+    ran(app.switch_page("shotclock_dashboard/views/trial.py").run())
     assert "shotclock train others" in said(app)
 
 

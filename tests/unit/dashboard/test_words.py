@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shotclock.fitness import LEVELS
-from shotclock.performance import Figure
+from shotclock.judging.fitness import LEVELS
+from shotclock.judging.performance import Figure
 from shotclock_dashboard import words
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

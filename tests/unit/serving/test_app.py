@@ -11,11 +11,11 @@ from mlflow import MlflowClient
 from mlflow.pyfunc import load_model, scoring_server
 from starlette.testclient import TestClient
 
-from shotclock import registry
 from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.serving import app as endpoint
 from shotclock.serving import service as serving
+from shotclock.store import registry
 
 FEATURES = ["lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance"]
 SHOT = {"lat": 34.0, "lon": -118.2, "minutes_remaining": 3, "period": 1, "playoffs": 0, "shot_distance": 24}

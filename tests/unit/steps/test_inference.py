@@ -5,11 +5,12 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
-from shotclock import flows, registry
+from shotclock import flows
 from shotclock.config import settings
 from shotclock.errors import ContractError, StoreError
-from shotclock.runs import Run
 from shotclock.steps import inference
+from shotclock.store import queries, registry, tracking
+from shotclock.store.run import Run
 
 S1 = Run("shots", "inference", "s1")
 FEATURES = ["lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance"]
@@ -44,7 +45,7 @@ def test_a_new_champion_scores_the_same_rows_again(at):
 
 def test_scoring_is_the_mlflow_run_that_people_know(at):
     at("alerted")
-    (run,) = registry.newest("shots", "application")
+    (run,) = queries.newest("shots", "application")
     assert run.info.run_name == "PipelineAplicacao"
     assert run.data.params["model_version"] == "1"
     assert {name: run.data.metrics[name] for name in ("rows", "rows_scored", "rows_quarantined")} == {
@@ -68,7 +69,7 @@ def test_a_try_that_meets_a_new_champion_goes_on_with_it(at, mlflow_runs):
     flows.score("shots", "s1")  # the first try scored with version 1
     assert set(result()["model_version"].to_pylist()) == {"2"}
     assert mlflow_runs() == runs
-    assert {run.data.params["model_version"] for run in registry.newest("shots", "application", most=9)} == {"2"}
+    assert {run.data.params["model_version"] for run in queries.newest("shots", "application", most=9)} == {"2"}
 
 
 def test_bad_rows_are_set_aside_and_the_rest_is_scored(at, prod, put):
@@ -115,5 +116,5 @@ def test_synthetic_rows_are_marked_in_mlflow(at, prod, put):
         "synthetic": True,
     }
     inference.score(S1, batch)
-    found = MlflowClient(settings().tracking_uri).get_run(registry.find_run(S1, "score/1").id)
+    found = MlflowClient(settings().tracking_uri).get_run(tracking.find_run(S1, "score/1").id)
     assert found.data.tags["shotclock.synthetic"] == "True"

@@ -8,12 +8,15 @@ import pyarrow.parquet as pq
 import pytest
 from yaml import safe_dump, safe_load
 
-from shotclock import config, flows, history, ledger, storage, synthetic
+from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.errors import ContractError, SourceError
-from shotclock.runs import Run
+from shotclock.files import storage
+from shotclock.files.storage import write_table
+from shotclock.sources import synthetic
 from shotclock.steps import intake
-from shotclock.storage import write_table
+from shotclock.store import history, ledger
+from shotclock.store.run import Run
 
 RUN = Run("shots", "training", "t1")
 

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
-from shotclock import flows, registry
+from shotclock import flows
 from shotclock.config import settings
 from shotclock.errors import StoreError
-from shotclock.runs import Run
+from shotclock.judging.alerts import KINDS
 from shotclock.steps import monitoring, sensing
-from shotclock.triggers import KINDS
+from shotclock.store import queries
+from shotclock.store.run import Run
 
 M1 = Run("shots", "monitoring", "m1")
 
@@ -29,7 +30,7 @@ def fired():
 
 def test_production_drifts_in_5_of_6_columns_and_playoffs_is_not_among_them(at):
     folder = at("alerted")
-    (run,) = registry.newest("shots", "drift")
+    (run,) = queries.newest("shots", "drift")
     assert run.data.tags["shotclock.verdict"] == "alert"
     assert run.data.tags["shotclock.reason"].startswith("5 of 6 columns drifted (lat 2.0")
     assert run.data.metrics["drift_share"] == pytest.approx(5 / 6)
@@ -39,7 +40,7 @@ def test_production_drifts_in_5_of_6_columns_and_playoffs_is_not_among_them(at):
 
 def test_the_tree_is_worse_than_the_base_rate_while_its_log_loss_has_fallen(at):
     at("alerted")
-    (run,) = registry.newest("shots", "performance")
+    (run,) = queries.newest("shots", "performance")
     found = run.data.metrics
     assert found["log_loss_skill_high"] < 0
     assert found["log_loss"] < 0.66 < found["estimate_log_loss"]
@@ -152,7 +153,7 @@ def test_a_window_that_reaches_back_says_which_batches_it_holds(at, prod, put):
     at("trained")
     flows.score("shots", "s1", path=put(prod.head(800), "one.parquet"))
     drifted, _ = checked(put(prod.tail(800), "two.parquet"), 2)
-    (run,) = registry.newest("shots", "drift")
+    (run,) = queries.newest("shots", "drift")
     assert run.data.tags["shotclock.batches"] == "two.parquet, one.parquet"
     assert run.data.metrics["drift_rows_current"] == 1_600
     assert drifted["verdict"] == "alert"

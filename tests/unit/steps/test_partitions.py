@@ -7,11 +7,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from shotclock import config, dataset, flows, registry, storage
+from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.errors import ContractError
-from shotclock.runs import Run
+from shotclock.files import dataset, storage
 from shotclock.steps import inference, intake, monitoring
+from shotclock.store import queries
+from shotclock.store import window as window_
+from shotclock.store.run import Run
 
 S1, M1 = Run("shots", "inference", "s1"), Run("shots", "monitoring", "m1")
 LABELS = ["shot_id", "shot_made_flag"]
@@ -77,7 +80,7 @@ def test_a_large_file_is_scored_by_partitions_with_the_rows_of_one_file(at, chan
     assert [table.equals(other) for table, other in zip(tables, cut, strict=True)] == [True, True]
     assert sorted(cut[1]["reason"].to_pylist()) == [*["lat: above 36"] * 3, *["shot_id: repeated"] * 2]
 
-    parted, one = registry.newest("shots", "application", most=9)
+    parted, one = queries.newest("shots", "application", most=9)
     assert parted.data.metrics == pytest.approx(one.data.metrics, rel=1e-12)
     assert parted.data.params == one.data.params | {"partitions": "4"}
     assert parted.data.tags["shotclock.sha256.predictions"] == dataset.digest(folder() / "resultado_pipeline.parquet")
@@ -180,9 +183,9 @@ def judged(number):
     """Both verdicts with all their figures, and what a retraining would see as recent rows."""
     run = Run("shots", "monitoring", f"m{number}")
     drifted, performed = monitoring.drift_check(run), monitoring.performance_check(run)
-    figures = [registry.newest("shots", kind)[0].data.metrics for kind in ("drift", "performance")]
+    figures = [queries.newest("shots", kind)[0].data.metrics for kind in ("drift", "performance")]
     said = [(found["verdict"], found["reason"]) for found in (drifted, performed)]
-    return said, figures, monitoring.recent_rows("shots")[0].to_pydict()
+    return said, figures, window_.recent_rows("shots")[0].to_pydict()
 
 
 @pytest.mark.parametrize("max_rows", [2000])
@@ -201,7 +204,7 @@ def test_verdicts_are_those_on_the_whole_file_however_it_is_cut(at, change, raw,
 def performance(number):
     run = Run("shots", "monitoring", f"m{number}")
     found = monitoring.performance_check(run)
-    return (found["verdict"], found["reason"]), registry.newest("shots", "performance")[0].data.metrics
+    return (found["verdict"], found["reason"]), queries.newest("shots", "performance")[0].data.metrics
 
 
 def test_a_window_above_the_sample_is_measured_on_all_its_labelled_rows(at, change, raw):
@@ -218,7 +221,7 @@ def test_a_window_above_the_sample_is_measured_on_all_its_labelled_rows(at, chan
 
 @pytest.mark.parametrize("at_once", [500, 4_000_000])
 def test_labels_that_come_later_are_joined_and_the_latest_counts(at, change, raw, monkeypatch, at_once):
-    monkeypatch.setattr(monitoring, "_LABELS_AT_ONCE", at_once)
+    monkeypatch.setattr(window_, "_LABELS_AT_ONCE", at_once)
     at("trained")
     change(drift={"max_rows": 2000}, scoring={"partition_rows": 3000}, data={"labels": "late"})
     flows.score("shots", "s1", path=put(raw))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shotclock import flows, history, registry
+from shotclock import flows
+from shotclock.store import history, registry
 
 
 @pytest.mark.parametrize("again", ["again", "and_again"])
@@ -16,7 +17,7 @@ def test_training_again_on_the_training_file_does_not_replace_the_adapted_champi
 
 
 def test_the_rows_of_the_training_file_stay_with_a_champion_that_learnt_from_recent_rows_alone(at):
-    from shotclock.storage import read_table
+    from shotclock.files.storage import read_table
 
     folder = at("rested")
     champion = registry.require_champion("shots")

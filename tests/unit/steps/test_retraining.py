@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shotclock import flows, history, registry
+from shotclock import flows
 from shotclock.config import RetrainingRules
-from shotclock.runs import Run
+from shotclock.judging.alerts import KINDS
 from shotclock.steps import retraining
-from shotclock.triggers import KINDS
+from shotclock.store import history, queries, tracking
+from shotclock.store.run import Run
 
 R9 = Run("shots", "retraining", "r9")
 
@@ -21,7 +22,7 @@ def decided(by, reason=None):
 
 
 def skips():
-    return registry.newest("shots", "decision", tags={"decision": "skip"}, most=9)
+    return queries.newest("shots", "decision", tags={"decision": "skip"}, most=9)
 
 
 # Whether it goes on
@@ -65,7 +66,7 @@ def test_a_person_may_always_start_one_and_the_reason_is_kept(at):
     plan = decided("manual", "the hoop was moved")
     assert "skip" not in plan
     assert plan["why"] == "the hoop was moved"
-    assert registry.newest("shots", "retraining")[0].data.tags["shotclock.why"] == "the hoop was moved"
+    assert queries.newest("shots", "retraining")[0].data.tags["shotclock.why"] == "the hoop was moved"
 
 
 def test_the_schedule_waits_until_the_last_decision_is_a_period_old(at):
@@ -82,7 +83,7 @@ def test_the_schedule_waits_for_labels(at, monkeypatch):
 def test_the_schedule_goes_on_when_labels_have_come(at, monkeypatch):
     at("alerted")
     for alert in history.alerts("shots"):
-        registry.close_run(alert.id, "FAILED")
+        tracking.close_run(alert.id, "FAILED")
     monkeypatch.setattr(retraining, "schedule_period", lambda rules: timedelta(0))
     plan = decided("scheduled")
     assert "skip" not in plan and plan["alerts"] == []
@@ -97,7 +98,7 @@ def test_the_schedule_answers_alerts_whose_events_were_lost(at):
 
 def test_a_champion_whose_decision_is_not_on_record_is_no_obstacle_to_the_schedule(at):
     at("trained")
-    registry.close_run(history.decisions("shots")[0].id, "FAILED")
+    tracking.close_run(history.decisions("shots")[0].id, "FAILED")
     assert decided("scheduled")["skip"].startswith("no labelled row has come")
 
 
@@ -178,8 +179,8 @@ def test_rows_that_could_not_decide_anything_end_the_retraining_as_skipped(at, p
 
 def test_a_synthetic_window_is_marked_in_what_comes_of_it(at):
     at("alerted")
-    with registry.tracked(Run("shots", "inference", "s1"), "score/1", "PipelineAplicacao", kind="application") as run:
+    with tracking.tracked(Run("shots", "inference", "s1"), "score/1", "PipelineAplicacao", kind="application") as run:
         run.record(tags={"synthetic": True})
     data = retraining.split_recent(R9, retraining.collect(R9, decided("alert")))
     assert data["synthetic"] is True
-    assert registry.newest("shots", "preparation")[0].data.tags["shotclock.synthetic"] == "True"
+    assert queries.newest("shots", "preparation")[0].data.tags["shotclock.synthetic"] == "True"

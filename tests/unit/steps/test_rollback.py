@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shotclock import history, registry
 from shotclock.errors import ConfigError, StoreError
-from shotclock.runs import Run
 from shotclock.steps.rollback import rollback
+from shotclock.store import history, queries, registry
+from shotclock.store.run import Run
 
 
 def asked(run_id, at=None):
@@ -23,7 +23,7 @@ def outcomes():
 
 
 def skips():
-    return registry.newest("shots", "decision", tags={"decision": "skip"}, most=9)
+    return queries.newest("shots", "decision", tags={"decision": "skip"}, most=9)
 
 
 def test_the_previous_version_goes_back_and_the_champion_becomes_the_previous_one(at):

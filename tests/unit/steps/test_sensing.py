@@ -5,11 +5,11 @@ import logging
 
 import pytest
 
-from shotclock import history, registry
 from shotclock.errors import StoreError
-from shotclock.runs import Run
+from shotclock.judging.alerts import KINDS
 from shotclock.steps import monitoring, sensing, training
-from shotclock.triggers import KINDS
+from shotclock.store import history, tracking
+from shotclock.store.run import Run
 
 M1 = Run("shots", "monitoring", "m1")
 
@@ -18,7 +18,7 @@ def decide(number, outcome="keep", **tags):
     """A decision of a retraining about the window at hand."""
     window = history.findings("shots", "drift", "1", 1)[0].window
     given = {"decision": outcome, "reason": "gain too small", "after": "1", "flow": "retraining", "window": window}
-    with registry.tracked(Run("shots", "retraining", f"k{number}"), "decision", "Decision", kind="decision") as run:
+    with tracking.tracked(Run("shots", "retraining", f"k{number}"), "decision", "Decision", kind="decision") as run:
         run.record(tags=given | tags)
 
 
@@ -80,7 +80,7 @@ def test_after_keep_the_same_window_is_silent_when_it_is_judged_again(at):
 def test_an_alert_about_a_window_that_was_kept_is_answered(at):
     at("alerted")
     decide(1)
-    with registry.tracked(Run("shots", "monitoring", "m2"), "performance", "Performance", kind="performance") as run:
+    with tracking.tracked(Run("shots", "monitoring", "m2"), "performance", "Performance", kind="performance") as run:
         window = history.findings("shots", "drift", "1", 1)[0].window
         tags = {"window": window, "champion": "1", "verdict": "alert", "reason": "skill below 0"}
         run.record(metrics={"rows_new": 0, "rows": 5412}, tags=tags)
@@ -108,7 +108,7 @@ def test_a_window_that_was_not_checked_cannot_be_judged(at, kind):
 
 def test_drift_that_was_not_checked_is_named(at):
     at("trained")
-    with registry.tracked(M1, "performance", "Performance", kind="performance") as run:
+    with tracking.tracked(M1, "performance", "Performance", kind="performance") as run:
         run.record(metrics={"rows_new": 0}, tags={"window": "w", "champion": "1", "verdict": "ok", "reason": "fine"})
     with pytest.raises(StoreError, match="the drift of champion v1's windows was not checked yet"):
         sensing.sense(M1, "drift")

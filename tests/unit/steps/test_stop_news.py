@@ -2,10 +2,10 @@
 
 import pytest
 
-from shotclock import history, registry
-from shotclock.runs import Run
+from shotclock.judging.alerts import KINDS
 from shotclock.steps import sensing
-from shotclock.triggers import KINDS
+from shotclock.store import history, queries, tracking
+from shotclock.store.run import Run
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def stopped(at):
     """Three retrainings in a row have found nothing better."""
     at("alerted")
     for number in range(3):
-        with registry.tracked(Run("shots", "retraining", f"k{number}"), "decision", "Decision", kind="decision") as run:
+        with tracking.tracked(Run("shots", "retraining", f"k{number}"), "decision", "Decision", kind="decision") as run:
             run.record(tags={"decision": "keep", "reason": "no gain", "after": "1", "flow": "retraining"})
 
 
@@ -24,7 +24,7 @@ def news(run_id, *kinds):
 def test_the_first_of_three_sensors_tells_and_the_next_monitoring_is_silent(stopped):
     assert news("m2") == [True, False, False]
     assert news("m3") == [False, False, False]
-    (said,) = registry.newest("shots", "stopped", most=9)
+    (said,) = queries.newest("shots", "stopped", most=9)
     assert history.tag(said, "reason").startswith("STOPPED: the last 3 retrainings")
 
 
@@ -35,7 +35,7 @@ def test_the_same_task_tried_again_tells_again(stopped):
 
 def test_another_window_is_told_of_anew(stopped):
     assert news("m2", "degradation") == [True]
-    with registry.tracked(Run("shots", "monitoring", "m3"), "performance", "Performance", kind="performance") as run:
+    with tracking.tracked(Run("shots", "monitoring", "m3"), "performance", "Performance", kind="performance") as run:
         run.record(tags={"window": "w2", "champion": "1", "verdict": "alert", "reason": "skill below 0"})
     assert news("m3", "degradation") == [True]
 

@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
-from shotclock import history, registry, storage
 from shotclock.config import RECALIBRATED, settings
 from shotclock.errors import ConfigError, ConflictError, ContractError, StoreError
-from shotclock.runs import Run
+from shotclock.files import storage
 from shotclock.steps import training
+from shotclock.store import artifacts, history, queries, registry, tracking
+from shotclock.store.client import experiment_id
+from shotclock.store.run import Run
 
 RUN = Run("shots", "training", "t1")
 R1 = Run("shots", "retraining", "r1")
@@ -68,10 +70,10 @@ def test_the_pickle_is_the_model_that_was_registered(at):
 
 def test_mlflow_has_the_runs_that_people_know_with_a_child_for_each_candidate(at):
     at("trained")
-    (parent,) = registry.newest("shots", "training")
-    names = {run.info.run_name for run in registry.children(parent.info.run_id, parent.info.experiment_id)}
+    (parent,) = queries.newest("shots", "training")
+    names = {run.info.run_name for run in queries.children(parent.info.run_id, parent.info.experiment_id)}
     assert (parent.info.run_name, names) == ("Treinamento", {"decision_tree", "logistic_regression"})
-    (prepared,) = registry.newest("shots", "preparation")
+    (prepared,) = queries.newest("shots", "preparation")
     assert prepared.info.run_name == "PreparacaoDados"
     counts = {"raw": 24_271, "quarantined": 0, "filtered": 20_285, "train": 16_228, "test": 4_057}
     assert prepared.data.metrics == {f"rows_{name}": count for name, count in counts.items()}
@@ -80,9 +82,9 @@ def test_mlflow_has_the_runs_that_people_know_with_a_child_for_each_candidate(at
 
 def test_each_candidate_has_its_figures_and_the_tree_wins_by_log_loss(at):
     at("trained")
-    (parent,) = registry.newest("shots", "training")
+    (parent,) = queries.newest("shots", "training")
     found = {
-        run.info.run_name: run.data.metrics for run in registry.children(parent.info.run_id, parent.info.experiment_id)
+        run.info.run_name: run.data.metrics for run in queries.children(parent.info.run_id, parent.info.experiment_id)
     }
     assert parent.data.params["winner"] == "decision_tree"
     assert found["decision_tree"]["cv_log_loss"] < found["logistic_regression"]["cv_log_loss"]
@@ -152,7 +154,7 @@ def test_the_gate_can_be_asked_again_after_another_champion_came(at):
     registry.promote(other, expected="1")
     found = training.gate(R1, given["selection"], given["data"])
     assert found["champion"] == other.number
-    assert [run.data.params["champion"] for run in registry.newest("shots", "gate", most=9)] == [other.number, "None"]
+    assert [run.data.params["champion"] for run in queries.newest("shots", "gate", most=9)] == [other.number, "None"]
 
 
 def versions_made(count):
@@ -215,7 +217,7 @@ def test_a_champion_that_came_after_the_gate_measured_stays(at, promote_r1, publ
 def rolled_back(at):
     """The retraining `r1` at its gate, after a rollback to version 1 that came while it was at work."""
     given, run = gated(at("gated")), Run("shots", "retraining", "r1", asked=datetime.now(UTC))
-    with registry.tracked(Run("shots", "rollback", "b1"), "rollback", "rollback", kind="decision") as record:
+    with tracking.tracked(Run("shots", "rollback", "b1"), "rollback", "rollback", kind="decision") as record:
         record.record(
             tags={"decision": "rollback", "before": "0", "after": "1", "reason": "complaints", "flow": "rollback"}
         )
@@ -262,7 +264,7 @@ def test_a_model_that_gives_the_same_scores_is_promoted(at, load_back_here):
 def test_the_next_windows_are_measured_against_the_rows_that_the_decision_was_about(at):
     at("rested")
     newest = history.decisions("shots")[0]
-    reference = pd.read_parquet(registry.artifact(newest.id, "reference.parquet"))
+    reference = pd.read_parquet(artifacts.artifact(newest.id, "reference.parquet"))
     recent = pd.read_parquet(settings().data / "shots" / "champion" / "recent.parquet")
     pd.testing.assert_frame_equal(reference.drop(columns="probability"), recent)
     model = registry.require_champion("shots").load()
@@ -335,7 +337,7 @@ def test_a_promotion_killed_anywhere_is_finished_by_its_second_try(at, promote_r
     assert promote_r1()["version"] == "2"
     assert (registry.champion("shots").number, registry.by_alias("shots", "previous").number) == ("2", "1")
     assert versions() == 2
-    assert len(store().search_logged_models([registry.experiment_id("shots")])) == 2
+    assert len(store().search_logged_models([experiment_id("shots")])) == 2
     assert [(done.flow, done.champion) for done in history.decisions("shots")] == [
         ("retraining", "2"),
         ("training", "1"),
@@ -346,7 +348,7 @@ def test_a_promotion_killed_anywhere_is_finished_by_its_second_try(at, promote_r
 
 @pytest.mark.parametrize(
     ("target", "name"),
-    [(storage, "digest"), (registry.Tracked, "record"), (registry.Tracked, "dataset"), (registry, "close_run")],
+    [(storage, "digest"), (tracking.Tracked, "record"), (tracking.Tracked, "dataset"), (tracking, "close_run")],
 )
 def test_a_candidate_killed_anywhere_is_trained_again_to_the_same_bytes(
     at, monkeypatch, target, name, mlflow_runs, files

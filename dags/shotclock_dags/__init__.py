@@ -1,0 +1,1 @@
+"""What the DAG files share: steps as tasks, the assets that link the flows, the competition of candidates."""

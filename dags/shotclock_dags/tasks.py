@@ -1,0 +1,130 @@
+"""How a step of the package becomes an Airflow task: `step(project, "training.split")(filtered=…)`."""
+
+import inspect
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Param, get_current_context, get_parsing_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from shotclock.config import ALGORITHMS, MODES, Project, usable_projects
+
+DOCS = {
+    name.strip(): text.strip()
+    for name, _, text in (
+        section.partition("\n")
+        for section in Path(__file__).with_name("tasks.md").read_text("utf-8").split("\n## ")[1:]
+    )
+}
+FOR_PEOPLE = ("summary", "report", "mlflow_run_id")
+START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
+PRIORITIES = {"rollback": 4, "inference": 3, "monitoring": 2, "retraining": 1, "training": 1}  # greater goes first
+
+
+def my_projects() -> list[Project]:
+    """The projects to make DAGs of. A file that cannot be used takes no other's DAGs away: see `broken_projects.py`.
+
+    In a task it is the one that the task belongs to, so that a hundred other projects cost it nothing.
+    """
+    mine = (get_parsing_context().dag_id or "*").partition(".")[0]
+    return usable_projects(mine)[0]
+
+
+def ranked(flow: str, options: dict[str, Any]) -> dict[str, Any]:
+    """A DAG's `options`, with the priority of its tasks: all projects' inference goes before anyone's training."""
+    priority = {"priority_weight": PRIORITIES[flow], "weight_rule": "absolute"}
+    return {**options, "default_args": {**options["default_args"], **priority}}
+
+
+def step(project: str, address: str, **options: Any) -> Any:
+    """A task that calls `shotclock.steps.<address>`, named and documented after it.
+
+    What the step returns goes on as the task's XCom, in which the UI finds a report's address and an MLflow run; the summary
+    for people is pushed beside it. A result with `skip` ends the task as skipped, with that reason, and as Airflow keeps
+    nothing that such a task returns, all that people look for is pushed then.
+    """
+    module, _, name = address.partition(".")
+    task_id = options.pop("task_id", name)
+
+    @task(task_id=task_id, doc_md=DOCS[task_id], **options)
+    def call(**arguments: Any) -> Any:
+        function = getattr(import_module(f"shotclock.steps.{module}"), name)
+        known = inspect.signature(function).parameters
+        context = get_current_context()
+        given = {key: _whole(value) for key, value in arguments.items() if key in known}
+        for mapped in given.keys() & {"candidate", "batch"}:
+            context[mapped] = given[mapped].get("shown", given[mapped]["name"])  # what map_index_template shows
+        if "by" in known:
+            given["by"] = _started_by(context)
+        if "reason" in known:
+            given["reason"] = context["params"]["reason"]  # a person's text: as a template, "[1]" would become a list
+        return _tell(context, function(_run(project, context), **given))
+
+    return call
+
+
+def _whole(value: Any) -> Any:
+    """What mapped tasks returned comes lazily; as a slice it is fetched in one request, and no end is logged as an error."""
+    return value[:] if isinstance(value, Sequence) else value
+
+
+def _run(project: str, context: Any) -> Any:
+    from shotclock.store.run import Run
+
+    dag_run = context["dag_run"]
+    events = context["triggering_asset_events"]
+    cause = ", ".join(sorted(asset.name for asset in events)) or str(dag_run.run_type)
+    # a schedule's point may be long past when its run starts
+    asked = dag_run.start_date if _started_by(context) == "scheduled" else dag_run.run_after
+    return Run(project, context["dag"].dag_id.removeprefix(f"{project}."), context["run_id"], cause, asked)
+
+
+def _started_by(context: Any) -> str:
+    kinds = {"scheduled": "scheduled", "asset_triggered": "alert"}
+    return kinds.get(str(context["dag_run"].run_type).rpartition(".")[2].lower(), "manual")
+
+
+def _tell(context: Any, result: Any) -> Any:
+    context["told"] = result  # for notifiers
+    if isinstance(result, list):
+        summaries = dict.fromkeys(item["summary"] for item in result if "summary" in item)
+        if summaries:
+            context["ti"].xcom_push(key="summary", value="\n\n".join(summaries))
+        return [{key: value for key, value in item.items() if key != "summary"} for item in result]
+    if not isinstance(result, dict):
+        return result
+    for key in FOR_PEOPLE if "skip" in result else ("summary",):  # each push is a request to the API server
+        if key in result:
+            context["ti"].xcom_push(key=key, value=result[key])
+    if "skip" in result:
+        raise AirflowSkipException(result["skip"])
+    for asset in context["outlets"]:
+        context["outlet_events"][asset].extra = {k: v for k, v in result.items() if k not in FOR_PEOPLE}
+    return {key: value for key, value in result.items() if key != "summary"}
+
+
+def path_param(file: str) -> Param:
+    """A typed form field for a data file."""
+    return Param(None, type=["null", "string"], title="Data file", description=f"under data/raw; empty means {file}")
+
+
+def candidates_param(project: Project) -> Param:
+    """A typed form field for the algorithms that compete."""
+    return Param(
+        list(project.training.candidates),
+        type="array",
+        title="Candidates",
+        items={"type": "string", "enum": list(ALGORITHMS)},
+        minItems=1,
+        uniqueItems=True,
+        examples=list(ALGORITHMS),
+    )
+
+
+def mode_param(project: Project) -> Param:
+    """A typed form field for what a better challenger leads to."""
+    text = "on: promote; dry_run: only say what would happen; approval: a person approves in the UI"
+    return Param(project.gate.mode, enum=list(MODES), title="Mode of the gate", description=text)

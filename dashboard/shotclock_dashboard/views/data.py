@@ -1,0 +1,109 @@
+"""The current window against the champion's reference: features, predictions, labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from shotclock.errors import StoreError
+from shotclock.judging.distributions import Distribution
+from shotclock.judging.fitness import Window
+from shotclock.reading.distributions import PREDICTION
+from shotclock.reading.health import Details, Summary
+from shotclock_dashboard import charts, missing, standing, store, words
+
+_ABREAST = 3
+
+
+@st.fragment(run_every=store.EVERY)
+def show(name: str) -> None:
+    found = store.details(name)
+    champion = found.summary.champion
+    if champion is None:
+        missing.champion(name)
+        return
+    try:
+        compared = store.compared(name, champion)
+    except StoreError as error:  # nothing scored yet, or no reference: its own words say what to do
+        missing.reason(str(error))
+        return
+    _features(found, compared["columns"])
+    _labels(found, compared["columns"])
+
+
+def _features(found: Details, columns: Mapping[str, Distribution]) -> None:
+    summary = found.summary
+    st.subheader("Current window against the reference", anchor=False, help=words.HELP["reference"])
+    st.caption(_about(summary, columns[PREDICTION]))
+    shown = [*summary.rules.columns.features, PREDICTION]
+    for start in range(0, len(shown), _ABREAST):
+        for place, column in zip(st.columns(_ABREAST), shown[start : start + _ABREAST], strict=False):
+            with place.container(border=True, height="stretch"):
+                _column(found, column, columns[column])
+
+
+def _about(summary: Summary, found: Distribution) -> str:
+    newest = summary.newest
+    window = (
+        f"window {words.span(newest.batches)}, checked {words.when(newest.at)}" if newest else "window not checked yet"
+    )
+    rows = f"{found.rows_current:,} rows; reference of v{summary.champion}: {found.rows_reference:,} rows"
+    return words.plain(f"Bars: {window}, {rows}. The stepped line is the reference.")
+
+
+def _column(found: Details, column: str, shape: Distribution) -> None:
+    """One column: what was found, both shapes, and its score in the windows so far."""
+    title = "predicted probability" if column == PREDICTION else column
+    st.markdown(f"**{words.plain(title)}**", help=words.HELP["drift"])
+    threshold = found.summary.thresholds[column]
+    st.markdown(_verdict(found.summary.newest, column, threshold))
+    st.caption(words.plain(_means(shape)))
+    key = f"{found.summary.name}/{column}"
+    st.plotly_chart(charts.distribution(shape), config=charts.CONFIG, key=key, alt=f"how {title} spreads on both sides")
+    own = [window for window in found.windows if column in window.scores]
+    if len(own) > 1:
+        st.caption("Drift score of each window, and its threshold (dashed)")
+        over_time = charts.scores_over_time(own, column, threshold)
+        st.plotly_chart(over_time, config=charts.CONFIG, key=f"{key}/scores", alt=f"drift of {title} by window")
+
+
+def _verdict(window: Window | None, column: str, threshold: float) -> str:
+    score = window.scores.get(column) if window else None
+    if score is None:
+        return ":gray-badge[:material/help: not judged]"
+    told = f"score {score:.3f}, threshold {threshold:g}"
+    if score >= threshold:
+        return f":red-badge[:material/cancel: drifted] {words.plain(told)}"
+    return f":green-badge[:material/check_circle: stable] {words.plain(told)}"
+
+
+def _means(shape: Distribution) -> str:
+    now, then = ("–" if value is None else f"{value:.5g}" for value in (shape.mean_current, shape.mean_reference))
+    return f"mean {now} now, {then} in the reference"
+
+
+def _labels(found: Details, columns: Mapping[str, Distribution]) -> None:
+    target = found.summary.rules.columns.target
+    st.subheader("Label drift", anchor=False, help=words.HELP["label"])
+    first, second = st.columns([1, 2])
+    with first.container(border=True, height="stretch"):
+        _column(found, target, columns[target])
+    with second.container(border=True, height="stretch"):
+        st.markdown("**How often the target was 1**", help=words.HELP["label"])
+        st.caption(_label_rows(found.windows))
+        figure = charts.labels_over_time(found.windows)
+        st.plotly_chart(
+            figure, config=charts.CONFIG, key=f"{found.summary.name}/labels", alt="positive share of each window"
+        )
+
+
+def _label_rows(windows: Sequence[Window]) -> str:
+    newest: Any = windows[-1] if windows else None
+    if newest is None or not newest.judged_rows:
+        return "No label has come yet."
+    return words.plain(
+        f"With 95 % interval, of the rows that the champion was not trained on; last: {words.about(newest)}"
+    )
+
+
+show(standing.chosen())

@@ -1,0 +1,120 @@
+"""What caused each retraining, what came of it, and how its candidates compare."""
+
+import streamlit as st
+
+from shotclock.judging.alerts import Alert, Decided
+from shotclock.reading.health import Competition, Details
+from shotclock_dashboard import charts, missing, standing, store, words
+
+_OUTCOMES = {
+    "promote": ":green-badge[:material/upgrade: promoted]",
+    "keep": ":gray-badge[:material/do_not_disturb_on: champion kept]",
+    "rollback": ":orange-badge[:material/undo: rolled back]",
+}
+
+
+@st.fragment(run_every=store.EVERY)
+def show(name: str) -> None:
+    found = store.details(name)
+    if not found.decisions:
+        missing.champion(name)
+        return
+    _open_alerts(found)
+    _comparison(found)
+    st.subheader("What caused each retraining", anchor=False)
+    for done in found.decisions:
+        _decision(found, done)
+
+
+def _open_alerts(found: Details) -> None:
+    for alert in found.summary.open_alerts:
+        st.warning(
+            f"**Open alert, {words.plain(_kind(alert))}**: {words.plain(alert.reason)}", icon=":material/notifications:"
+        )
+
+
+def _comparison(found: Details) -> None:
+    """The candidates of one training, by default the newest, and what every gate measured."""
+    shown = {one.run_id: one for one in found.competitions if one.candidates}
+    first, second = st.columns([3, 2])
+    with first.container(border=True, height="stretch"):
+        st.subheader("Candidates", anchor=False, help=words.HELP["candidate"])
+        if shown:
+            chosen = st.selectbox("Training", list(shown), format_func=lambda run: _title(shown[run]))
+            _candidates(found.summary.name, shown[chosen])
+        else:
+            st.write("No training has reached its gate yet.")
+    with second.container(border=True, height="stretch"):
+        st.subheader("The gate", anchor=False, help=words.HELP["gain"])
+        st.caption(
+            "Challenger's gain with its interval, newest on top. ★ promoted, ○ champion kept. Right of the line is better."
+        )
+        figure = charts.gates(found.competitions)
+        st.plotly_chart(figure, config=charts.CONFIG, key=f"{found.summary.name}/gates", alt="gain of each challenger")
+
+
+def _title(one: Competition) -> str:
+    return f"{one.dag_id.rpartition('.')[2]} of {words.when(one.at)}: {one.decision.outcome if one.decision else 'undecided'}"
+
+
+def _candidates(name: str, one: Competition) -> None:
+    st.caption(charts.candidate_marks(one.candidates))
+    figure = charts.candidates(one.candidates)
+    st.plotly_chart(figure, config=charts.CONFIG, key=f"{name}/candidates", alt="log loss of each candidate")
+    holdout = f"{one.gate.rows:,} holdout rows" if one.gate else "the holdout"
+    st.caption(f"★ met the champion at the gate. The table shows the figures on {holdout}.")
+    st.dataframe(
+        [
+            {
+                "candidate": f"{candidate.name} ★" if candidate.won else candidate.name,
+                **{title: _rounded(candidate.holdout.get(metric)) for metric, title in words.NAMES.items()},
+            }
+            for candidate in one.candidates
+        ],
+        hide_index=True,
+    )
+
+
+def _rounded(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _decision(found: Details, done: Decided) -> None:
+    competition = next((one for one in found.competitions if one.decision and one.decision.id == done.id), None)
+    with st.container(border=True):
+        st.markdown(
+            f"**{words.plain(words.when(done.at))}** · {words.plain(done.flow)} · {_OUTCOMES.get(done.outcome, done.outcome)} "
+            f"· {words.plain(f'v{done.champion}')} in service afterwards"
+        )
+        answered = [alert for alert in found.alerts if alert.id in done.answers]
+        st.markdown(f"**Caused by** {words.plain(_cause(done, competition, answered))}")
+        for kind, alerts in _by_kind(answered).items():
+            earlier = f" (and {len(alerts) - 1} before it)" if len(alerts) > 1 else ""
+            st.markdown(f"- answered: **{words.plain(kind)}**{earlier}: {words.plain(alerts[0].reason)}")
+        st.markdown(f"**Reason** {words.plain(done.reason)}")
+        st.caption(words.plain(f"Decided by {done.by}. MLflow run {done.id}"))
+
+
+def _cause(done: Decided, competition: Competition | None, answered: list[Alert]) -> str:
+    """What started the run. Alerts are told one by one below it, so here they are only named."""
+    if competition is None or not competition.why:
+        return "a person's order" if done.flow == "rollback" else f"a run of {done.flow}"
+    why = competition.why.partition(" (open alerts: ")[0]
+    if any(why.startswith(f"{alert.kind}: ") for alert in answered):
+        return f"{'an alert' if len(answered) == 1 else 'alerts'}: {', '.join(_by_kind(answered))}"
+    return why
+
+
+def _by_kind(alerts: list[Alert]) -> dict[str, list[Alert]]:
+    """The alerts of each kind, newest first."""
+    found: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        found.setdefault(_kind(alert), []).append(alert)
+    return found
+
+
+def _kind(alert: Alert) -> str:
+    return alert.kind.replace("_", " ")
+
+
+show(standing.chosen())

@@ -1,0 +1,1 @@
+"""Addresses, storage, parquet data sets, publishing."""

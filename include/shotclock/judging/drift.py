@@ -1,0 +1,353 @@
+"""Has the data moved away from what the champion was judged on? The one module that knows Evidently.
+
+Each column has one pinned test (`Feature.drift`, `Feature.drift_threshold`). Left to itself, Evidently changes the test
+with the reference's size and takes numbers with few values for categories: verdicts would then depend on how many rows
+came, and not on what they hold.
+
+`wasserstein` is the first Wasserstein distance divided by the reference's standard deviation; `jensenshannon` is the
+Jensen-Shannon distance (natural logarithm, square root taken). Both are distances: at or above the threshold is drift.
+"""
+
+import logging
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from shotclock.config import DriftMethod, DriftRules, Feature
+from shotclock.errors import ContractError
+from shotclock.judging.verdict import Status, Verdict
+
+log = logging.getLogger(__name__)
+
+PREDICTION = Feature(type="number", drift="wasserstein", drift_threshold=0.1)
+LABEL = Feature(type="integer", allowed=(0, 1), drift="jensenshannon", drift_threshold=0.1)
+
+_RANDOM_ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
+_BROKEN = "is the feed broken?"
+_HEADINGS = ("Column", "Kind", "Method", "Score", "Threshold", "Result")
+_OFFLINE = (  # what the page may load: nothing but itself
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    "font-src data:; img-src data: blob:; base-uri 'none'; form-action 'none'"
+)
+
+
+@dataclass(frozen=True)
+class ColumnDrift:
+    """One column's distance between the windows, or the reason (`gap`) why there is none."""
+
+    column: str
+    method: DriftMethod
+    threshold: float
+    score: float | None = None
+    gap: str | None = None
+    broken: bool = False
+    """Whether it stands still where the reference moves: a broken feed rather than drift."""
+
+    @property
+    def drifted(self) -> bool:
+        return self.score is not None and self.score >= self.threshold
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"drifted": self.drifted}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that were compared, and rows that the window holds."""
+
+    used: int
+    there: int
+
+    def __str__(self) -> str:
+        return f"{self.used}" if self.used == self.there else f"a seeded sample of {self.used} of {self.there}"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Feature drift, prediction drift and label drift, apart from each other, and the verdict on the features."""
+
+    verdict: Verdict
+    current: Rows
+    reference: Rows
+    columns: tuple[ColumnDrift, ...] = ()
+    """The features, in the project's order."""
+    share: float | None = None
+    """Of the features, how many drifted; None unless every one could be judged."""
+    prediction: ColumnDrift | None = None
+    label: ColumnDrift | None = None
+    html: str = field(default="", repr=False)
+    """The report: one page that loads nothing from outside."""
+
+    @property
+    def broken(self) -> list[str]:
+        """The features whose feed looks broken."""
+        return [column.column for column in self.columns if column.broken]
+
+    def metrics(self) -> dict[str, float]:
+        """Flat and finite, for a metric store: `drift_share`, `drift_score_<column>`, rows."""
+        judged = [column for column in (*self.columns, self.prediction, self.label) if column]
+        flat = {f"drift_score_{c.column}": c.score for c in judged if c.score is not None}
+        flat |= {"drift_rows_current": float(self.current.used), "drift_rows_reference": float(self.reference.used)}
+        return flat if self.share is None else flat | {"drift_share": self.share}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the page."""
+        return {
+            "verdict": self.verdict.to_dict(),
+            "share": self.share,
+            "columns": [column.to_dict() for column in self.columns],
+            "prediction": self.prediction.to_dict() if self.prediction else None,
+            "label": self.label.to_dict() if self.label else None,
+            "rows": {"current": asdict(self.current), "reference": asdict(self.reference)},
+        }
+
+
+def draw(rows: int, at_most: int, seed: int) -> NDArray[np.int64]:
+    """Row numbers of a seeded sample, in ascending order: all of them when there are not more than `at_most`.
+
+    Memory goes with the sample and not with `rows`, so a reader that streams can pick its rows before it reads them.
+    """
+    if rows <= at_most:
+        return np.arange(rows, dtype=np.int64)
+    return np.sort(np.random.default_rng(seed).choice(rows, at_most, replace=False, shuffle=False))
+
+
+def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by name)
+    current: DataFrame,
+    reference: DataFrame,
+    columns: Mapping[str, Feature],
+    rules: DriftRules,
+    *,
+    prediction: str | None = None,
+    target: str | None = None,
+    current_rows: int | None = None,
+    reference_rows: int | None = None,
+) -> Drift:
+    """Compare two windows column by column.
+
+    `alert`: the share of drifted features reaches `rules.share`. `warning`: some feature, the predictions or the labels
+    drifted, but not enough features. `insufficient data`: a side holds fewer than `rules.min_rows` rows, or a feature
+    cannot be judged: too few values, constant now but not in the reference (a broken feed rather than drift), or
+    constant in the reference (no scale to measure by). A column of categories may well be constant.
+
+    Args:
+        columns: the features, and how each is measured.
+        prediction: the column that holds the predicted probability, on both sides.
+        target: the column that holds the label, on both sides; rows without one are left out of label drift only.
+        current_rows: rows of the window, when the caller has drawn `current` from it already; the same for reference.
+
+    Raises:
+        ContractError: a column is missing, or holds something other than numbers.
+    """
+    measured = dict(columns)
+    measured |= {prediction: PREDICTION} if prediction else {}
+    measured |= {target: LABEL} if target else {}
+    now, now_rows = _sample(current, "current", list(measured), rules, current_rows)
+    then, then_rows = _sample(reference, "reference", list(measured), rules, reference_rows)
+    floor = min(rules.min_rows, rules.max_rows)
+    if min(now_rows.used, then_rows.used) < floor:
+        return _too_small(now_rows, then_rows, floor)
+    gaps = _gaps(now, then, measured, target, floor)
+    judged = {name: feature for name, feature in measured.items() if name not in gaps}
+    scores, page = _evidently(now, then, judged)
+    results = {name: _column(name, feature, scores.get(name), gaps.get(name)) for name, feature in measured.items()}
+    features = tuple(results[name] for name in columns)
+    predictions, labels = results[prediction] if prediction else None, results[target] if target else None
+    verdict = _verdict(features, predictions, labels, (now_rows, then_rows), rules)
+    found = Drift(verdict, now_rows, then_rows, features, _share(features), predictions, labels)
+    log.info("drift: %s: %s", found.verdict.status, found.verdict.reason)
+    return replace(found, html=_page(found, page))
+
+
+def _sample(
+    frame: DataFrame, side: str, columns: list[str], rules: DriftRules, there: int | None
+) -> tuple[DataFrame, Rows]:
+    """The columns as float64, of at most `max_rows` rows."""
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise ContractError(
+            f"column '{missing[0]}' is not in the {side} window; found {', '.join(map(str, frame.columns))}; "
+            "drift compares the same columns on both sides"
+        )
+    rows = draw(len(frame), rules.max_rows, rules.seed)
+    part = frame[columns] if len(rows) == len(frame) else frame[columns].iloc[rows]
+    numbers = DataFrame({name: _numbers(part[name], name, side) for name in columns})
+    return numbers, Rows(len(numbers), max(there or 0, len(frame)))
+
+
+def _numbers(values: "pd.Series[Any]", name: str, side: str) -> NDArray[np.float64]:
+    """The values as float64; what is missing or infinite becomes NaN."""
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind not in _NUMBERS:
+        raise ContractError(
+            f"column '{name}' of the {side} window holds {kind} ({values.dtype}), expected numbers; "
+            "check what was read, and its type in the project file"
+        )
+    found = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _gaps(
+    now: DataFrame, then: DataFrame, measured: Mapping[str, Feature], target: str | None, min_rows: int
+) -> dict[str, str]:
+    """Which columns cannot be judged, and why."""
+    gaps = {name: _gap(now[name], then[name], feature, min_rows) for name, feature in measured.items()}
+    if target and (now[target].nunique() == 1 or then[target].nunique() == 1):
+        gaps[target] = gaps[target] or "all labels of one window are the same"
+    return {name: gap for name, gap in gaps.items() if gap}
+
+
+def _gap(now: "pd.Series[float]", then: "pd.Series[float]", feature: Feature, min_rows: int) -> str | None:
+    """Why this column cannot be judged, if so."""
+    for side, values in (("current", now), ("reference", then)):
+        usable = int(values.count())
+        if usable < min_rows:
+            return f"{usable} values in the {side} window, {min_rows} are needed"
+    if feature.is_category:
+        return None
+    if then.min() == then.max():
+        constant = now.min() == now.max() == then.min()
+        return None if constant else f"constant ({then.min():g}) in the reference: no scale to measure by"
+    if now.min() == now.max():
+        return f"constant ({now.min():g}) in the current window, but not in the reference: {_BROKEN}"
+    return None
+
+
+def _evidently(now: DataFrame, then: DataFrame, judged: Mapping[str, Feature]) -> tuple[dict[str, float], str]:
+    """Each column's score, and Evidently's page about them.
+
+    Evidently's own count of drifted columns is left out: it measures everything a second time (at a million rows, a
+    third of the time and 100 MB). The share stands in our summary above the page.
+    """
+    if not judged:
+        return {}, ""
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.metrics import ValueDrift
+
+    categories = [name for name, feature in judged.items() if feature.is_category]
+    numbers = [name for name in judged if name not in categories]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
+    tests = [
+        ValueDrift(column=name, method=feature.drift, threshold=feature.drift_threshold)
+        for name, feature in judged.items()
+    ]
+    windows = [Dataset.from_pandas(_named(side[list(judged)], categories), definition) for side in (now, then)]
+    snapshot = Report(tests, include_tests=True).run(*windows)
+    scores = [float(metric["value"]) for metric in snapshot.dict()["metrics"]]
+    return dict(zip(judged, scores, strict=True)), snapshot.get_html_str(as_iframe=False)
+
+
+def _named(frame: DataFrame, categories: list[str]) -> DataFrame:
+    """Categories as text, so that 1 and 1.0 are one category and the report shows it as 1."""
+    text = {name: frame[name].map("{:g}".format, na_action="ignore").astype(object) for name in categories}
+    return frame.assign(**text)
+
+
+def _column(name: str, feature: Feature, score: float | None, gap: str | None) -> ColumnDrift:
+    if score is not None and not math.isfinite(score):
+        # Rounding can take the Jensen-Shannon divergence of equal windows below 0, and its root is then not a number.
+        score, gap = (0.0, None) if feature.drift == "jensenshannon" else (None, "too large to measure")
+    broken = gap is not None and gap.endswith(_BROKEN)
+    return ColumnDrift(name, feature.drift, feature.drift_threshold, score, gap, broken)
+
+
+def _share(features: tuple[ColumnDrift, ...]) -> float | None:
+    if any(column.score is None for column in features):
+        return None
+    return sum(column.drifted for column in features) / len(features)
+
+
+def _too_small(current: Rows, reference: Rows, floor: int) -> Drift:
+    reason = f"{current} current and {reference} reference rows, {floor} are needed on each side"
+    figures = {"rows": {"current": asdict(current), "reference": asdict(reference)}}
+    found = Drift(Verdict("insufficient data", reason, figures), current, reference)
+    return replace(found, html=_page(found, ""))
+
+
+def _verdict(
+    features: tuple[ColumnDrift, ...],
+    prediction: ColumnDrift | None,
+    label: ColumnDrift | None,
+    rows: tuple[Rows, Rows],
+    rules: DriftRules,
+) -> Verdict:
+    drifted, share = [column for column in features if column.drifted], _share(features)
+    named = f" ({', '.join(f'{c.column} {c.score:.3f}' for c in drifted)})" if drifted else ""
+    said = f"{len(drifted)} of {len(features)} columns drifted{named}"
+    others = [(kind, column) for kind, column in (("predictions", prediction), ("labels", label)) if column]
+    apart = [f"{kind} drifted ({column.score:.3f})" for kind, column in others if column.drifted]
+    apart += [f"{kind} not judged: {column.gap}" for kind, column in others if column.gap]
+    status: Status = "warning" if drifted or any(column.drifted for _, column in others) else "ok"
+    if share is None:
+        status, said = "insufficient data", "; ".join([*(f"{c.column}: {c.gap}" for c in features if c.gap), said])
+    elif share >= rules.share:
+        status, said = "alert", f"{said}: the share {share:.2f} reaches {rules.share:g}"
+    else:
+        said = f"{said}: the share {share:.2f} is below {rules.share:g}"
+    where = f"{rows[0]} current against {rows[1]} reference rows"
+    figures = {
+        "share": share,
+        "drifted": [column.column for column in drifted],
+        "scores": {column.column: column.score for column in features},
+        "prediction": prediction.score if prediction else None,
+        "label": label.score if label else None,
+        "rows": {"current": asdict(rows[0]), "reference": asdict(rows[1])},
+    }
+    return Verdict(status, "; ".join([said, *apart, where]), figures)
+
+
+def _page(found: Drift, report: str) -> str:
+    """Our verdict above Evidently's report, as one page that loads nothing and is the same for the same figures."""
+    page = _inert(report) if report else "<!DOCTYPE html><html lang='en'><head></head><body></body></html>"
+    head = f'<head>\n<meta charset="UTF-8">\n<meta http-equiv="Content-Security-Policy" content="{_OFFLINE}">'
+    return page.lstrip().replace("<head>", head, 1).replace("<body>", f"<body>\n{_summary(found)}", 1)
+
+
+def _inert(report: str) -> str:
+    """Keep the embedded data from ending its script, and its random ids from changing the page's bytes.
+
+    Evidently writes the data as two lines of JSON in the first script, without escaping `</script>`. In JSON `<` stands
+    only inside text, where `\u003c` means the same.
+    """
+    head, script, tail = report.partition("<script>\n")
+    dashboard, graphs, rest = tail.split("\n", 2)
+    ids: dict[str, str] = {}
+
+    def fixed(line: str) -> str:
+        return _RANDOM_ID.sub(lambda found: ids.setdefault(found[0], f"{len(ids):032x}"), line).replace("<", r"\u003c")
+
+    data = "\n".join([fixed(dashboard), fixed(graphs)])
+    root, root_fixed = next(iter(ids.items()))
+    return "".join([head, script, data, "\n", rest.replace(root, root_fixed)])
+
+
+def _summary(found: Drift) -> str:
+    verdict, cell = found.verdict, "border: 1px solid #ccc; padding: .3em .8em; text-align: left"
+    kinds = [("feature", column) for column in found.columns]
+    kinds += [(kind, c) for kind, c in (("prediction", found.prediction), ("label", found.label)) if c]
+    header = "".join(f'<th scope="col" style="{cell}">{name}</th>' for name in _HEADINGS)
+    rows = [[c.column, kind, c.method, _score(c), f"{c.threshold:g}", _result(c)] for kind, c in kinds]
+    lines = [header, *("".join(f'<td style="{cell}">{escape(text)}</td>' for text in row) for row in rows)]
+    table = "".join(f"<tr>{line}</tr>\n" for line in lines) if kinds else ""
+    return (
+        '<section style="font-family: sans-serif; margin: 2em">\n'
+        f"<h1>Drift: {escape(verdict.status)}</h1>\n<p>{escape(verdict.reason)}</p>\n"
+        f'<table style="border-collapse: collapse">\n{table}</table>\n</section>'
+    )
+
+
+def _score(column: ColumnDrift) -> str:
+    return "" if column.score is None else f"{column.score:.3f}"
+
+
+def _result(column: ColumnDrift) -> str:
+    return column.gap or ("drifted" if column.drifted else "not drifted")

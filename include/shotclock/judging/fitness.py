@@ -1,0 +1,210 @@
+"""Is the model fit for use, since when not, and what is being done about it? Three answers, from what happened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from shotclock.config import RetrainingRules
+from shotclock.judging import alerts
+from shotclock.judging.alerts import Alert, Decided, Finding, Kind
+from shotclock.judging.performance import Figure
+from shotclock.judging.verdict import Status, Verdict
+
+Level = Literal["fit", "watch", "unfit", "unknown"]
+LEVELS: tuple[Level, ...] = get_args(Level)
+Activity = Literal["approval", "retraining", "training", "rollback", "paused"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What the newest drift or performance check of a window concluded, and which runs did it."""
+
+    status: Status
+    reason: str
+    at: datetime
+    mlflow_run_id: str
+    dag_id: str
+    run_id: str
+    metrics: dict[str, float]
+    broken: str = ""
+    """The features that stood still: a broken feed rather than drift."""
+    has_report: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window as one champion's checks left it."""
+
+    id: str
+    champion: str
+    at: datetime
+    """When it was checked first, UTC."""
+    batches: tuple[str, ...]
+    """Oldest first."""
+    synthetic: bool
+    drift: Check | None = None
+    performance: Check | None = None
+
+    @property
+    def drift_share(self) -> float | None:
+        """Of the features, how many drifted, 0 to 1."""
+        return self.drift.metrics.get("drift_share") if self.drift else None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Drift score by column; the predictions are called `probability`, the labels as the project's target."""
+        found = self.drift.metrics if self.drift else {}
+        prefix = "drift_score_"
+        return {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
+
+    def figure(self, name: str) -> Figure | None:
+        """A performance figure (`log_loss_skill`, `log_loss`, `f1`, …) with its interval, or None if it was not measured."""
+        found = self.performance.metrics if self.performance else {}
+        if name not in found:
+            return None
+        value = found[name]
+        return Figure(value, found.get(f"{name}_low", value), found.get(f"{name}_high", value))
+
+    @property
+    def judged_rows(self) -> int:
+        """The labelled rows that the performance figures are about."""
+        return int(self.performance.metrics.get("rows", 0)) if self.performance else 0
+
+    @property
+    def new_rows(self) -> int:
+        """Labelled rows, at the time of the check, that neither the champion nor the last decision knew."""
+        return int(self.performance.metrics.get("rows_new", 0)) if self.performance else 0
+
+    @property
+    def level(self) -> Level:
+        """How fit the champion was in this window."""
+        drift = self.drift.status if self.drift else "insufficient data"
+        quality = self.performance.status if self.performance else "insufficient data"
+        if quality == "alert" or (self.drift and self.drift.broken):
+            return "unfit"
+        if quality == "insufficient data":
+            return "unknown"
+        return "watch" if quality == "warning" or drift == "alert" else "fit"
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """The three answers.
+
+    Attributes:
+        verdict: one sentence: fit or not, and why.
+        since: when the level began, UTC; None while there is nothing to tell.
+        from_start: whether it began with the champion's first window that is known.
+        doing: one sentence: what is being done about it.
+    """
+
+    level: Level
+    verdict: str
+    since: datetime | None
+    from_start: bool
+    doing: str
+
+
+def judge(  # noqa: PLR0913 (all that happened, by name)
+    windows: Sequence[Window],
+    *,
+    champion: str | None,
+    decisions: Sequence[Decided],
+    open_alerts: Sequence[Alert],
+    rules: RetrainingRules,
+    now: datetime,
+    next_retraining: datetime,
+    activity: Activity | None = None,
+) -> Fitness:
+    """Answer from the champion's own windows.
+
+    Args:
+        windows: the champion's, oldest first.
+        champion: the version in service, or None.
+        decisions: newest first, without skips.
+        activity: what the orchestrator is at, where it is known.
+    """
+    if champion is None:
+        return Fitness("unknown", "No model is in service yet", None, False, _without_champion(activity))
+    if not windows:
+        waits = _under_way(activity) or "Nothing yet: the next batch that it scores is checked"
+        return Fitness("unknown", f"v{champion} has not been judged yet", None, False, waits)
+    newest = windows[-1]
+    stretch = _stretch(windows)
+    doing = _doing(newest, decisions, open_alerts, rules, now, next_retraining, activity)
+    since = None if newest.level == "fit" else stretch[0].at
+    return Fitness(newest.level, _verdict(newest), since, len(stretch) == len(windows), doing)
+
+
+def _stretch(windows: Sequence[Window]) -> list[Window]:
+    """The newest windows in a row that have the same level, oldest first."""
+    found: list[Window] = []
+    for window in reversed(windows):
+        if window.level != windows[-1].level:
+            break
+        found.insert(0, window)
+    return found
+
+
+def _verdict(window: Window) -> str:
+    drift, quality = window.drift, window.performance
+    if drift and drift.broken:
+        return f"The feed looks broken: {drift.broken} stood still"
+    drifted = "its data has drifted" if drift and drift.status == "alert" else ""
+    if quality is None or quality.status == "insufficient data":
+        why = quality.reason if quality else "no performance check yet"
+        return f"Nobody can tell yet: {why}" + (f"; {drifted}" if drifted else "")
+    if quality.status == "ok" and drifted:
+        return f"Good where it can be measured, but {drifted}: {quality.reason}"
+    return quality.reason[:1].upper() + quality.reason[1:] + (f"; {drifted}" if drifted else "")
+
+
+def _doing(
+    newest: Window,
+    decisions: Sequence[Decided],
+    open_alerts: Sequence[Alert],
+    rules: RetrainingRules,
+    now: datetime,
+    next_retraining: datetime,
+    activity: Activity | None,
+) -> str:
+    waiting = " and ".join(sorted({alert.kind.replace("_", " ") for alert in open_alerts}))
+    if activity and activity != "paused":
+        return _under_way(activity)
+    if waiting and activity == "paused":
+        return f"Nothing: alerts ({waiting}) are open, but the retraining's DAG is paused"
+    if waiting:
+        return f"A retraining has to answer: {waiting}"
+    scheduled = f"the next scheduled retraining is on {next_retraining:%Y-%m-%d}"
+    finding = _alerting(newest)
+    if finding is None:
+        return f"Nothing is needed: {scheduled}" if newest.level == "fit" else f"No alert, so nothing now: {scheduled}"
+    broken = newest.drift.broken if newest.drift else ""
+    signal = alerts.guard(finding, decisions, new_rows=newest.new_rows, now=now, rules=rules, broken=broken)
+    if signal.fires:
+        return "The next monitoring raises an alert, and that starts a retraining"
+    return signal.reason.partition(". The finding: ")[0]
+
+
+def _alerting(window: Window) -> Finding | None:
+    """The finding that would start a retraining, quality first."""
+    checks: list[tuple[Kind, Check | None]] = [("degradation", window.performance), ("drift", window.drift)]
+    for kind, check in checks:
+        broken = kind == "drift" and check is not None and bool(check.broken)
+        if check and (check.status == "alert" or broken):
+            return Finding(kind, window.id, window.champion, Verdict("alert", check.reason))
+    return None
+
+
+def _under_way(activity: Activity | None) -> str:
+    return {
+        "approval": "A better model waits for a person's approval",
+        "retraining": "A retraining is under way",
+        "training": "A training is under way",
+        "rollback": "A rollback is under way",
+    }.get(activity or "", "")
+
+
+def _without_champion(activity: Activity | None) -> str:
+    return _under_way(activity) or "Nothing: trigger the training"

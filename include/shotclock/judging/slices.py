@@ -1,0 +1,115 @@
+"""A model's figures by slices of its rows: by a feature's values, or by bands of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from shotclock.config import Feature, Slice
+from shotclock.judging.performance import Figure, losses
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MIN_ROWS = 200
+"""Fewer rows in a slice tell nothing: the interval of its skill would be wider than what models differ by."""
+_BY_DEFAULT = 8  # an integer feature with at most so many values is cut by them, where the project names no slices
+_MOST = 12  # values of one feature; the rarest share a slice
+
+
+@dataclass(frozen=True)
+class SliceFigures:
+    """One slice. `gap` says why there are no figures.
+
+    Attributes:
+        observed, predicted: the share of the label 1, and the mean probability of it.
+        log_loss, skill: as in `performance`, with normal intervals.
+    """
+
+    label: str
+    rows: int
+    observed: float | None = None
+    predicted: float | None = None
+    log_loss: Figure | None = None
+    skill: Figure | None = None
+    gap: str | None = None
+
+
+def by_slice(
+    rows: pd.DataFrame,
+    labels: Floats,
+    probability: Floats,
+    slices: Mapping[str, Slice],
+    *,
+    confidence: float = 0.95,
+) -> dict[str, list[SliceFigures]]:
+    """The figures of each slice, by the slices' name, in the order of the values.
+
+    Args:
+        rows: features, shape (rows, features).
+        labels: 0 or 1, shape (rows,).
+        probability: of the label 1, shape (rows,).
+    """
+    return {
+        name: [
+            _figures(label, labels[mask], probability[mask], confidence) for label, mask in _cut(rows[cut.column], cut)
+        ]
+        for name, cut in slices.items()
+    }
+
+
+def default_slices(features: Mapping[str, Feature], rows: pd.DataFrame) -> dict[str, Slice]:
+    """By the values of each integer feature that has few of them in these rows."""
+    few = [name for name, feature in features.items() if feature.type == "integer"]
+    return {name: Slice(column=name) for name in few if 1 < rows[name].nunique() <= _BY_DEFAULT}
+
+
+def _cut(values: "pd.Series[Any]", cut: Slice) -> Iterator[tuple[str, Mask]]:
+    found = values.to_numpy(dtype=np.float64)
+    if cut.edges:
+        place = np.searchsorted(cut.edges, found, side="right")
+        for band, label in enumerate(_bands(cut.edges)):
+            yield label, place == band
+        return
+    counts = values.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
+    shown = counts.index if len(counts) <= _MOST else counts.index[: _MOST - 1]
+    for value in sorted(shown):
+        yield f"{value:g}", found == value
+    if len(shown) < len(counts):
+        yield f"{len(counts) - len(shown)} other values", ~np.isin(found, shown)
+
+
+def _bands(edges: tuple[float, ...]) -> list[str]:
+    between = [f"{low:g} to below {high:g}" for low, high in pairwise(edges)]
+    return [f"below {edges[0]:g}", *between, f"{edges[-1]:g} and more"]
+
+
+def _figures(label: str, y: Floats, p: Floats, confidence: float) -> SliceFigures:
+    rows = len(y)
+    if rows < MIN_ROWS:
+        return SliceFigures(label, rows, gap=f"too few rows for figures: {MIN_ROWS} are needed")
+    rate = float(y.mean())
+    if rate in (0.0, 1.0):
+        return SliceFigures(label, rows, gap=f"all labels are {int(rate)}: nothing to compare by")
+    lost = losses(y, p)
+    loss, entropy = float(lost.mean()), -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
+    influence = -(lost - loss) / entropy + loss / entropy**2 * np.log((1 - rate) / rate) * (y - rate)
+    z = NormalDist().inv_cdf((1 + confidence) / 2) / rows**0.5
+    return SliceFigures(
+        label,
+        rows,
+        rate,
+        float(p.mean()),
+        _interval(loss, z * float(lost.std())),
+        _interval(1 - loss / float(entropy), z * float(influence.std())),
+    )
+
+
+def _interval(value: float, half: float) -> Figure:
+    """Mean ± z standard errors. The skill's come by the delta method: it is a function of two means."""
+    return Figure(value, value - half, value + half)

@@ -1,0 +1,388 @@
+"""Streaming batch inference: one parquet file in, one with the model's probabilities out, in memory that stays flat.
+
+Reading, predicting and writing overlap in threads. Rows come out in the order in which they went in, and no value
+depends on the size of the batches or on which thread was faster.
+"""
+
+import math
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from shotclock.config import Columns
+from shotclock.errors import SourceError
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.models.predictor import Floats, Predictor, predictor
+from shotclock.rows import contract, repeats
+
+BATCH_ROWS = 131_072  # about 13 MB of rows on their way; also the row groups of the output
+ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
+READ_AHEAD = 2  # batches
+MOST_WORKERS = 8  # one writer cannot take more
+VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
+REPEATED = "row"
+Batches = Generator[pa.RecordBatch, None, None]
+Tell = Callable[[int], None]
+_WHOLE = (pa.types.is_integer, pa.types.is_date, pa.types.is_timestamp)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What became of a file: `rows` = `scored` + `quarantined`; `reasons` counts the quarantined by broken rule.
+
+    `positive` counts the predictions of 1.
+    """
+
+    rows: int
+    scored: int
+    quarantined: int
+    reasons: dict[str, int]
+    mean_probability: float
+    positive: int
+
+
+def nobody(rows: int) -> None:
+    """Tells nobody how many rows are done."""
+
+
+def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
+    model: Any,
+    columns: Columns,
+    source: Address,
+    target: Address,
+    quarantine: Address,
+    *,
+    version: str,
+    max_bad_share: float,
+    threshold: float = 0.5,
+    batch_rows: int = BATCH_ROWS,
+    tell: Tell = nobody,
+) -> Scored:
+    """Score every row of `source` that keeps the contract, labelled or not.
+
+    `target` gets a row for each, in order: id, time, features, `probability` (of target = 1), `prediction` (1 where the
+    probability is at least `threshold`, else 0), `model_version`. Rows that break the contract go to `quarantine` with
+    the `reason`; without any, there is no such file. Both appear whole or not at all; the same call gives the same
+    bytes. Where a file is refused for its bad rows, these appear unless an earlier call has left a result.
+
+    An id may stand once in a file: its later rows are set aside, whatever the size of the batches.
+
+    Args:
+        model: a fitted scikit-learn estimator with `predict_proba`, fitted on a DataFrame of the project's features.
+        version: the model's, as it stands in every row.
+        max_bad_share: the largest share of rows, 0 to 1, that may break the contract.
+        batch_rows: rows that travel together.
+        tell: called after each batch with the number of rows that are done.
+
+    Raises:
+        SourceError: `source` is missing, truncated or damaged.
+        ContractError: it lacks a column, has no rows, too many of them break the contract, or none keeps it.
+        StoreError: the model was not made for these columns.
+    """
+    predict = predictor(model, list(columns.features), version)
+    rows = _check(source, columns)
+
+    def attempt(batches: Batches, repeated: repeats.Positions) -> Scored:
+        with ExitStack() as files:
+            output = _Output(files, target, quarantine, version, threshold)
+            _stream(predict, columns, batches, repeated, 0, output, tell)
+            done = output.summary()
+            aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
+            contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share, aside)
+            contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
+        return done
+
+    batches = partial(_batches, source, columns, batch_rows)
+    try:
+        done = attempt(_increasing(batches(), columns.id), np.empty(0, np.int64))
+    except _NotIncreasingError:  # mostly in the first batch: so little is lost, and where ids rise they are read once
+        done = attempt(batches(), repeats.positions(lambda: _ids(source, columns.id), rows))
+    if not done.quarantined:
+        storage.withdraw(quarantine)  # that of an earlier try
+    return done
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A part of a file that is scored by itself: `rows` rows from row number `start` on, in the row groups `groups`."""
+
+    number: int
+    of: int
+    start: int
+    rows: int
+    groups: tuple[int, ...]
+    file_rows: int
+
+
+def partitions(source: Address, at_most: int) -> list[Partition]:
+    """Cut a file into parts of whole row groups with at most `at_most` rows each; a larger row group is one by itself.
+
+    Raises:
+        SourceError: `source` is missing, truncated or damaged.
+    """
+    with storage.open_parquet(source) as file:
+        sizes = [file.metadata.row_group(number).num_rows for number in range(file.metadata.num_row_groups)]
+    cuts: list[list[int]] = []
+    for group, size in enumerate(sizes):
+        if not cuts or sum(sizes[number] for number in cuts[-1]) + size > at_most:
+            cuts.append([])
+        cuts[-1].append(group)
+    return [
+        Partition(number, len(cuts), sum(sizes[: groups[0]]), sum(sizes[g] for g in groups), tuple(groups), sum(sizes))
+        for number, groups in enumerate(cuts)
+    ]
+
+
+def repeated_rows(source: Address, columns: Columns) -> pa.Table:
+    """The numbers, ascending, of the rows whose id stood in an earlier row of the file: one column, `row`.
+
+    Every partition needs those of its own rows, and finding them takes the ids of the whole file: so it is done once.
+    """
+    rows = _check(source, columns)
+    return pa.table({REPEATED: repeats.positions(lambda: _ids(source, columns.id), rows)})
+
+
+def score_partition(  # noqa: PLR0913  (as `score_file`)
+    model: Any,
+    columns: Columns,
+    source: Address,
+    target: Address,
+    quarantine: Address,
+    *,
+    partition: Partition,
+    repeated: repeats.Positions,
+    version: str,
+    threshold: float = 0.5,
+    batch_rows: int = BATCH_ROWS,
+    tell: Tell = nobody,
+) -> Scored:
+    """Score one partition of `source` as `score_file` scores a whole file: the rows are the same, wherever it is cut.
+
+    How many rows may break the contract is a matter of the whole file: the caller judges it, by `merged`. A partition
+    without a good row leaves no `target`.
+
+    Args:
+        repeated: the row numbers of `repeated_rows`, those of this partition at least.
+        tell: as for `score_file`.
+
+    Raises:
+        SourceError: `source` is missing, damaged, or not the file that was cut.
+        ContractError: it lacks a column.
+        StoreError: the model was not made for these columns.
+    """
+    predict = predictor(model, list(columns.features), version)
+    rows = _check(source, columns)
+    if rows != partition.file_rows:
+        raise SourceError(
+            f"{source}: found {rows:,} rows, expected {partition.file_rows:,} as when it was cut: it was changed since; "
+            "clear the run from its first task on"
+        )
+    with ExitStack() as files:
+        output = _Output(files, target, quarantine, version, threshold)
+        batches = _batches(source, columns, batch_rows, partition.groups)
+        _stream(predict, columns, batches, repeated, partition.start, output, tell)
+        done = output.summary()
+    for path, count in ((target, done.scored), (quarantine, done.quarantined)):
+        if not count:
+            storage.withdraw(path)
+    return done
+
+
+def merged(parts: Sequence[Scored]) -> Scored:
+    """What became of a file whose partitions are `parts`."""
+    scored = sum(part.scored for part in parts)
+    reasons: Counter[str] = sum((Counter(part.reasons) for part in parts), Counter())
+    total = math.fsum(part.mean_probability * part.scored for part in parts if part.scored)
+    return Scored(
+        rows=sum(part.rows for part in parts),
+        scored=scored,
+        quarantined=sum(part.quarantined for part in parts),
+        reasons=contract.worst_first(reasons),
+        mean_probability=total / scored if scored else math.nan,
+        positive=sum(part.positive for part in parts),
+    )
+
+
+def _check(source: Address, columns: Columns) -> int:
+    """The number of rows, if there are any and the columns are what the project names."""
+    with storage.open_parquet(source) as file:
+        rows, schema = int(file.metadata.num_rows), file.schema_arrow
+    contract.check_schema(schema, columns, str(source), needs_target=False)
+    contract.refuse_empty(rows, str(source))
+    return rows
+
+
+def _batches(source: Address, columns: Columns, batch_rows: int, groups: Sequence[int] | None = None) -> Batches:
+    """The rows themselves: the columns that scoring needs, and no others."""
+    with storage.open_parquet(source) as file:
+        is_text = pa.types.is_string(file.schema_arrow.field(columns.time).type)
+    wanted = [columns.id, columns.time, *columns.features]
+    texts = [columns.time] if is_text else []
+    return storage.read_batches(source, wanted, batch_rows, dictionaries=texts, groups=groups)
+
+
+def _stream(
+    predict: Predictor,
+    columns: Columns,
+    batches: Batches,
+    repeated: repeats.Positions,
+    first: int,
+    output: "_Output",
+    tell: Tell,
+) -> None:
+    """Score the batches, the first of which begins at row number `first` of the file, and write them in their order."""
+
+    def score(start: int, batch: pa.RecordBatch) -> _Batch:
+        marked = repeats.mask(repeated, first + start, batch.num_rows)
+        examined = contract.examine(batch, columns, repeated=marked)
+        return _Batch(examined, predict(examined.good))
+
+    with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
+        for batch in scored:
+            output.write(batch)
+            tell(output.rows)
+
+
+class _NotIncreasingError(Exception):
+    """An id is not greater than the one before it, so it may stand twice."""
+
+
+def _increasing(batches: Batches, id_column: str) -> Batches:
+    """The batches themselves, as long as each id is greater than the one before it."""
+    with closing(batches):
+        before: pa.Array | None = None
+        for batch in batches:
+            own = contract.plain(batch[id_column])
+            ids = own if before is None else pa.concat_arrays([before, own])
+            if not contract.increasing(ids):
+                raise _NotIncreasingError
+            before = ids.drop_null()[-1:]
+            yield batch
+
+
+def _ids(source: Address, name: str) -> Iterator[pa.Array]:
+    for batch in storage.read_batches(source, [name], ID_ROWS):
+        yield contract.plain(batch[name])
+
+
+@dataclass(frozen=True)
+class _Batch:
+    examined: contract.Examination
+    probability: Floats
+
+
+def _in_order(score: Callable[[int, pa.RecordBatch], _Batch], batches: Batches) -> Generator[_Batch, None, None]:
+    """Read ahead in one thread, score in others, give the results in the order of the rows.
+
+    An error of any thread is raised here as itself, after all threads have ended.
+    """
+    workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+    with closing(batches), ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[_Batch]] = deque()
+        start = 0
+        for batch in _ahead(batches, reader):
+            waiting.append(pool.submit(score, start, batch))
+            start += batch.num_rows
+            if len(waiting) > workers + 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _ahead(batches: Iterator[pa.RecordBatch], reader: ThreadPoolExecutor) -> Iterator[pa.RecordBatch]:
+    reads = deque(reader.submit(next, batches, None) for _ in range(READ_AHEAD))
+    while (batch := reads.popleft().result()) is not None:
+        reads.append(reader.submit(next, batches, None))
+        yield batch
+
+
+class _Output:
+    """Writes scored batches and adds up what became of the rows.
+
+    They appear once `files` is left without error; the bad ones already with `set_aside`, for whoever has to mend the file
+    if it is refused.
+    """
+
+    def __init__(self, files: ExitStack, target: Address, quarantine: Address, version: str, threshold: float) -> None:
+        self._files = {"good": files, "bad": files.enter_context(ExitStack())}
+        self._paths = {"good": target, "bad": quarantine}
+        self._writers: dict[str, pq.ParquetWriter] = {}
+        self._version = version
+        self._threshold = threshold
+        self._rows: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._sums: list[float] = []
+        self._positive = 0
+
+    def write(self, batch: _Batch) -> None:
+        prediction = (batch.probability >= self._threshold).astype(np.int8)
+        good = batch.examined.good.append_column("probability", pa.array(batch.probability))
+        good = good.append_column("prediction", pa.array(prediction))
+        self._append("good", good.append_column("model_version", _constant(self._version, len(prediction))))
+        self._append("bad", batch.examined.bad)
+        self._reasons.update(batch.examined.reasons)
+        self._sums.append(float(batch.probability.sum()))
+        self._positive += int(prediction.sum())
+
+    @property
+    def rows(self) -> int:
+        return self._rows.total()
+
+    def summary(self) -> Scored:
+        scored, quarantined = self._rows["good"], self._rows["bad"]
+        return Scored(
+            rows=scored + quarantined,
+            scored=scored,
+            quarantined=quarantined,
+            reasons=contract.worst_first(self._reasons),
+            mean_probability=math.fsum(self._sums) / scored if scored else math.nan,
+            positive=self._positive,
+        )
+
+    def set_aside(self) -> str:
+        """Let the bad rows appear; gives their file."""
+        self._files["bad"].close()
+        return str(self._paths["bad"])
+
+    def _append(self, kind: str, rows: pa.RecordBatch) -> None:
+        if rows.num_rows == 0:
+            return
+        if kind not in self._writers:
+            partial = self._files[kind].enter_context(storage.replacing(self._paths[kind]))
+            self._writers[kind] = self._files[kind].enter_context(_writer(partial, rows.schema))
+        self._writers[kind].write_batch(rows)
+        self._rows[kind] += rows.num_rows
+
+
+def _constant(text: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([text]))
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer for speed: texts as dictionaries, whole numbers as differences, floats as they are.
+
+    Arrow's own schema is left out, so that the texts that travel as dictionaries are read back as plain texts.
+    """
+    texts = [f.name for f in schema if pa.types.is_dictionary(f.type) or f.name == contract.REASON]
+    whole = [f.name for f in schema if any(is_kind(f.type) for is_kind in _WHOLE)]
+    return pq.ParquetWriter(
+        path,
+        schema.remove_metadata(),
+        use_dictionary=texts,
+        column_encoding=dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
+        write_statistics=[schema.names[0]],  # the id, by which rows are looked up
+        write_batch_size=VALUES_AT_ONCE,
+        store_schema=False,
+    )

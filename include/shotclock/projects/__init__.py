@@ -1,0 +1,1 @@
+"""What is done to a project as a whole: made, looked after, cut into batches, pruned."""

@@ -1,0 +1,131 @@
+"""What a stranger's table may be: which column is which, and what a feature may hold. Tables in, guesses out.
+
+Each guess says why it was made, so that whoever knows the data can put it right.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from shotclock.config import Columns, Feature
+from shotclock.errors import ContractError
+from shotclock.projects.init import convert, features, roles
+from shotclock.rows import contract
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What is not to be guessed. `positive` goes with `target`, and `time_format` with `time`.
+
+    `features` are columns that stay features although there is a reason against it.
+    """
+
+    target: str | None = None
+    positive: str | None = None
+    id: str | None = None
+    time: str | None = None
+    time_format: str | None = None
+    exclude: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A project's columns with a reason for each; the table with these columns as the contract wants them.
+
+    Attributes:
+        table: the rows as they were, plus an id where there was none.
+        training: marks the rows to train on; the others are production.
+        why: the reason for each column that plays a role.
+        left_out: the reason for each column that does not.
+        warnings: what a person should look at, such as a feature that gives the target away.
+    """
+
+    table: pa.Table
+    training: Mask
+    columns: Columns
+    why: dict[str, str]
+    left_out: dict[str, str]
+    warnings: list[str] = field(default_factory=list)
+
+
+def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
+    """Guess what each column is.
+
+    Args:
+        split: marks the rows to train on; or their share, 0 to 1: then the older rows are cut off by time.
+
+    Raises:
+        ContractError: a column that was wished for is not there or cannot be what it should; or no target or time is found.
+    """
+    _check_names(table, wishes)
+    written = table
+    table, notes = convert.tidy(table)
+    target = _target(table, written, wishes)
+    taken = (target.name, *wishes.exclude)
+    time = roles.time(table, wishes.time, wishes.time_format, taken)
+    key = roles.identity(table, wishes.id, (*taken, time.name))
+    if wishes.positive is not None:
+        notes.pop(target.name, None)  # its values were taken as they are written
+    for role in (target, time, key):
+        table = roles.put(table, role)
+    training = roles.older(table[time.name], split) if isinstance(split, float) else split
+    labels = table[target.name]
+    rest = [name for name in table.column_names if name not in (target.name, time.name, key.name)]
+    used: dict[str, Feature] = {}
+    why = {role.name: _joined(role.why, notes.get(role.name)) for role in (key, time, target)}
+    left_out: dict[str, str] = {}
+    for name in rest:
+        reason = _by_name(name, wishes) or features.against(table[name], training)
+        if reason and (name not in wishes.features or not features.is_usable(table[name])):
+            left_out[name] = reason
+            continue
+        used[name], seen = features.describe(table[name])
+        why[name] = _joined(seen, notes.get(name))
+    if not used:
+        found = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise ContractError(f"found no column that can be a feature ({found}), expected at least one; see --feature")
+    columns = Columns(id=key.name, time=time.name, target=target.name, features=used)
+    odd = [told for name in used if (told := features.outlier(name, table[name]))]
+    leaks = [told for name in used if (told := features.leak(name, table[name], labels))]
+    return Guess(table, training, columns, why, left_out, [*key.warnings, *target.warnings, *odd, *leaks])
+
+
+def _target(table: pa.Table, written: pa.Table, wishes: Wishes) -> roles.Role:
+    if wishes.target is not None and wishes.positive is not None:
+        return roles.counted(written, wishes.target, wishes.positive)
+    return roles.target(table, wishes.target)
+
+
+def _by_name(name: str, wishes: Wishes) -> str:
+    """Why a column of this name is no feature; empty where the name does not matter."""
+    if name in wishes.exclude:
+        return "excluded by --exclude"
+    if name in (contract.REASON, *contract.OUTPUTS):
+        return "Shotclock writes a column of this name itself: rename yours"
+    return "the row numbers of pandas" if name.startswith("__index_level_") else ""
+
+
+def _joined(*parts: str | None) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def _check_names(table: pa.Table, wishes: Wishes) -> None:
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise ContractError(f"column '{twice[0]}' stands twice, expected once; rename one")
+    named = {
+        "--target": [wishes.target],
+        "--id": [wishes.id],
+        "--time": [wishes.time],
+        "--exclude": wishes.exclude,
+        "--feature": wishes.features,
+    }
+    for option, names in named.items():
+        for name in names:
+            if name is not None and name not in table.column_names:
+                raise ContractError(f"{option}: found '{name}', expected one of {', '.join(table.column_names)}")

@@ -1,0 +1,115 @@
+"""One prediction at a time: which inputs a model version takes, what it says to them, and how it does on the court."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pandas import DataFrame
+
+from shotclock.config import Feature, project
+from shotclock.errors import ConfigError
+from shotclock.files import storage
+from shotclock.judging import court
+from shotclock.judging.court import Cell
+from shotclock.store import registry
+from shotclock.store.history import TRAINING_IDS
+from shotclock.store.window import newest_window, reference_rows, window_rows
+
+ROLES = (registry.CHAMPION, registry.PREVIOUS)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a form: its type, the values that it may take, and the one to begin with."""
+
+    name: str
+    whole: bool
+    low: float
+    high: float
+    start: float
+    choices: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A registered version, loaded: what an endpoint that serves it answers."""
+
+    number: str
+    inputs: tuple[str, ...]
+    """The columns of its signature, in their order."""
+    model: Any
+
+    def probability(self, rows: Sequence[Mapping[str, float]]) -> list[float]:
+        """P(target = 1) of each row."""
+        frame = DataFrame(list(rows), columns=list(self.inputs), dtype=float)
+        found: list[float] = self.model.predict_proba(frame)[:, 1].tolist()
+        return found
+
+
+def roles(name: str) -> dict[str, str]:
+    """The version numbers of champion and previous, as far as there are any."""
+    found = {role: registry.by_alias(name, role) for role in ROLES}
+    return {role: version.number for role, version in found.items() if version}
+
+
+def load(name: str, number: str) -> Served:
+    """Version `number`, ready to be asked.
+
+    Raises:
+        StoreError: there is no such version.
+    """
+    version = registry.version(name, number)
+    return Served(number, version.inputs(), version.load())
+
+
+def inputs(name: str, served: Served) -> list[Input]:
+    """The inputs that a version's signature asks for. What the project file does not say about one, its reference does.
+
+    Raises:
+        StoreError: no decision left a reference for the version.
+    """
+    known, reference = project(name).columns.features, reference_rows(name, registry.version(name, served.number))
+    return [_input(column, known.get(column), reference[column].to_numpy(dtype=float)) for column in served.inputs]
+
+
+def _input(name: str, feature: Feature | None, seen: court.Floats) -> Input:
+    whole = feature.type == "integer" if feature else bool(np.array_equal(seen, np.trunc(seen)))
+    low = seen.min() if feature is None or feature.min is None else feature.min
+    high = seen.max() if feature is None or feature.max is None else feature.max
+    choices = tuple(map(float, feature.allowed)) if feature and feature.allowed else ()
+    start = float(np.clip(np.median(seen), low, high))
+    if choices:
+        start = min(choices, key=lambda choice: abs(choice - start))
+    return Input(name, whole, float(low), float(high), float(round(start)) if whole else start, choices)
+
+
+def court_map(name: str, number: str, *, size: float, min_rows: int) -> dict[str, Any]:
+    """What a version predicted and what came, by squares of the court.
+
+    Over the labelled rows of its newest window that it was not trained on.
+
+    Args:
+        size: of a square's side, in feet.
+        min_rows: squares with fewer labelled rows are left out.
+
+    Returns:
+        `cells`; `rows`, how many labelled rows there are; `shown`, how many of them lie in the cells; `window`.
+
+    Raises:
+        StoreError: the version has scored nothing yet.
+        ConfigError: the project has no court.
+    """
+    rules = project(name)
+    if rules.demonstration is None:
+        raise ConfigError(f"project '{name}' has no section 'demonstration': there is no court to draw a map of")
+    version, ids = registry.version(name, number), rules.columns.id
+    scored = newest_window(name, version)
+    rows = window_rows(rules, scored)[0].to_pandas()
+    trained_on = storage.read_table(version.artifact(TRAINING_IDS), [ids])[ids].to_numpy()
+    rows = rows[~np.isin(rows[ids], trained_on)]
+    label, probability = (rows[column].to_numpy(dtype=float) for column in (rules.columns.target, "probability"))
+    x, y = court.places(rules.demonstration.court, rows)
+    found: list[Cell] = court.cells(x, y, probability, label, size=size, min_rows=min_rows)
+    shown = sum(cell.rows for cell in found)
+    return {"cells": found, "rows": int((~np.isnan(label)).sum()), "shown": shown, "window": scored["window"]}

@@ -1,0 +1,1 @@
+"""What a row must be: its types, splits, labels, ids."""

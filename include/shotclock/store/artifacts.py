@@ -1,0 +1,62 @@
+"""Files that were stored with MLflow runs."""
+
+from pathlib import Path
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from shotclock.config import settings
+from shotclock.errors import StoreError
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.store.client import connect
+
+
+def artifact(run_id: str, name: str) -> Address:
+    """The address of a file that was stored with an MLflow run; of a copy, where only MLflow's server can reach it.
+
+    Raises:
+        StoreError: the run has no such file.
+    """
+    missing = f"MLflow run {run_id} has no '{name}'; train and promote again"
+    try:
+        folder = connect().get_run(run_id).info.artifact_uri
+        if folder.startswith("mlflow-artifacts:"):
+            return Path(connect().download_artifacts(run_id, name))
+    except (MlflowException, OSError) as error:
+        raise StoreError(missing) from error
+    found = storage.at(folder) / name
+    if not storage.is_file(found):
+        raise StoreError(missing)
+    return found
+
+
+def text(run_id: str, name: str) -> str:
+    """The content of a text file that was stored with an MLflow run.
+
+    Raises:
+        StoreError: the run has no such file.
+    """
+    mlflow.set_tracking_uri(settings().tracking_uri)
+    try:
+        content: str = mlflow.artifacts.load_text(f"runs:/{run_id}/{name}")
+    except (MlflowException, OSError) as error:
+        raise StoreError(f"MLflow run {run_id} has no '{name}'") from error
+    return content
+
+
+def weight(run_id: str) -> int:
+    """The bytes of the files that were stored with an MLflow run."""
+    client, waiting, total = connect(), [""], 0
+    while waiting:
+        for entry in client.list_artifacts(run_id, waiting.pop()):
+            total += entry.file_size or 0
+            waiting += [entry.path] if entry.is_dir else []
+    return total
+
+
+def remove(run_id: str) -> None:
+    """Delete an MLflow run and its files. MLflow keeps a deleted run's row until `mlflow gc`."""
+    get_artifact_repository(connect().get_run(run_id).info.artifact_uri).delete_artifacts()
+    connect().delete_run(run_id)

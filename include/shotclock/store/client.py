@@ -1,0 +1,56 @@
+"""MLflow's client, the names under which Shotclock keeps things there, and a project's experiment."""
+
+import os
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from shotclock.config import settings
+
+TAG = "shotclock."
+PARENT = "mlflow.parentRunId"
+NOT_THERE = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
+MOST_EXPERIMENTS = 1000
+
+
+def connect() -> MlflowClient:
+    mlflow.set_tracking_uri(settings().tracking_uri)
+    return MlflowClient(settings().tracking_uri)
+
+
+def experiment_id(project: str) -> str:
+    """The project's experiment, made if it is not there, also when two processes ask at once."""
+    return _experiment_id(settings().tracking_uri, project)
+
+
+@cache  # it never changes, and every question to the store needs it
+def _experiment_id(store: str, project: str) -> str:
+    client = MlflowClient(store)
+    found = client.get_experiment_by_name(project)
+    if found is None:
+        try:
+            client.create_experiment(project, artifact_location=_artifacts(project))
+        except MlflowException:  # somebody else has just made it
+            if client.get_experiment_by_name(project) is None:
+                raise
+        found = client.get_experiment_by_name(project)
+    return str(found.experiment_id)
+
+
+def _artifacts(project: str) -> str:
+    root = settings().artifacts
+    return f"{root}/{project}" if "://" in root else (Path(root) / project).as_uri()
+
+
+def experiments(projects: Iterable[str]) -> dict[str, str]:
+    """The ids of the projects' experiments, by name; a project that has none yet is left out."""
+    wanted = set(projects)
+    found = connect().search_experiments(max_results=MOST_EXPERIMENTS)
+    return {experiment.name: str(experiment.experiment_id) for experiment in found if experiment.name in wanted}

@@ -1,0 +1,86 @@
+"""Is the store there, and fit for use? Made, migrated, looked at."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import mlflow
+from mlflow.db import upgrade
+from mlflow.exceptions import MlflowException
+from mlflow.store.db.utils import _verify_schema as verify_schema
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from shotclock.config import settings
+from shotclock.files import storage
+from shotclock.store.client import connect
+
+_ANSWER_SECONDS = 5.0  # of a server that is only asked whether it is there
+
+
+def prepare_store() -> None:
+    """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task.
+
+    MLflow lets two processes make the tables of one SQLite file at once, and the slower one fails: so one waits here. A
+    server's store is the server's business.
+    """
+    uri = settings().tracking_uri
+    if uri.startswith("sqlite:///"):
+        path = Path(uri.removeprefix("sqlite:///"))
+        with storage.locked(path.with_suffix(".lock")):
+            _prepare_sqlite(path)
+            connect().search_experiments(max_results=1)
+        return
+    if not uri.startswith("http"):
+        upgrade.callback(uri)
+    connect().search_experiments(max_results=1)
+
+
+def _prepare_sqlite(path: Path) -> None:
+    """A write-ahead log: readers and the writer do not wait for each other, and a commit costs one fsync instead of three.
+
+    SQLite keeps this with the file, for whoever opens it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+
+
+def is_a_file() -> bool:
+    """Whether the store is a file of this machine, and there."""
+    uri = settings().tracking_uri
+    return uri.startswith("sqlite:") and Path(make_url(uri).database or "").is_file()
+
+
+def is_there() -> bool:
+    """Whether the store is there. One behind an address is taken to be; a missing file would be made by the first to ask."""
+    return is_a_file() or not settings().tracking_uri.startswith("sqlite:")
+
+
+def look_at_store() -> tuple[str, str]:
+    """How the store stands, and what is wrong with it: `missing`, `unreachable`, `outdated`, or nothing. It is only read."""
+    uri = settings().tracking_uri
+    if uri.startswith("http"):
+        return _look_at_server(uri)
+    if uri.startswith("sqlite:") and not Path(make_url(uri).database or "").is_file():
+        return "not made yet", "missing"
+    engine = create_engine(uri)
+    try:
+        verify_schema(engine)
+    except MlflowException as error:
+        return error.message.partition(" Take a backup")[0], "outdated"
+    except SQLAlchemyError as error:
+        return str(error).splitlines()[0], "unreachable"
+    finally:
+        engine.dispose()
+    return f"tables as MLflow {mlflow.__version__} wants them", ""
+
+
+def _look_at_server(uri: str) -> tuple[str, str]:
+    try:
+        answer = httpx.get(f"{uri.rstrip('/')}/version", timeout=_ANSWER_SECONDS)
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        return str(error).splitlines()[0] or type(error).__name__, "unreachable"
+    return f"a server, MLflow {answer.text}", ""

@@ -1,0 +1,293 @@
+"""The registry of models: versions, what they were stored as, and the aliases that say which one serves."""
+
+import hashlib
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import mlflow.artifacts
+import mlflow.sklearn
+import pandas as pd
+from mlflow.entities import LoggedModelStatus
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from mlflow.store.entities.paged_list import PagedList
+from sklearn.pipeline import Pipeline
+
+from shotclock.config import settings
+from shotclock.errors import ConflictError, StoreError
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.models.predictor import with_clean_trees
+from shotclock.store.artifacts import artifact
+from shotclock.store.client import MOST_EXPERIMENTS, NOT_THERE, TAG, connect, experiment_id
+from shotclock.store.run import Run
+from shotclock.store.tracking import close_run
+
+log = logging.getLogger(__name__)
+CHAMPION = "champion"
+PREVIOUS = "previous"
+TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is made of
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+)
+REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
+_STORED = TAG + "stored_sha256"  # a version's tag: the digest of the files that the model was stored as
+_EXAMPLE = "serving_input_example.json"
+_ADDED_LATER = {"registered_model_meta"}  # MLflow writes it beside a model whenever somebody downloads that
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered model version, and the MLflow run that trained it."""
+
+    project: str
+    number: str
+    run_id: str
+    tags: Mapping[str, str]
+
+    @property
+    def uri(self) -> str:
+        return f"models:/{self.project}/{self.number}"
+
+    @property
+    def digest(self) -> str | None:
+        """The sha256 of the files that the model was stored as; None for a version that was not registered by Shotclock."""
+        return self.tags.get(_STORED)
+
+    def load(self) -> Pipeline:
+        """The bare scikit-learn pipeline.
+
+        Raises:
+            StoreError: the stored files are missing, or are not those that were registered.
+        """
+        return load_model(self.uri, self.digest)
+
+    def example(self) -> bytes:
+        """The input example, as a request to MLflow's scoring server: JSON.
+
+        Raises:
+            StoreError: see `load`; or the model was stored without an example.
+        """
+        with _files(self.uri, self.digest) as folder:
+            if not (folder / _EXAMPLE).is_file():
+                raise StoreError(f"{self.uri}: stored without an input example to try it on; register it with one")
+            return (folder / _EXAMPLE).read_bytes()
+
+    def inputs(self) -> tuple[str, ...]:
+        """The columns that its signature asks for, in their order."""
+        mlflow.set_tracking_uri(settings().tracking_uri)
+        signature = mlflow.models.get_model_info(self.uri).signature
+        return tuple(map(str, signature.inputs.input_names()))
+
+    def artifact(self, name: str) -> Address:
+        """The address of a file that was stored with this version's training run."""
+        return artifact(self.run_id, name)
+
+
+def load_model(uri: str, digest: str | None, store: str | None = None) -> Pipeline:
+    """The bare scikit-learn pipeline behind a `models:/` address.
+
+    Args:
+        digest: of the files that were registered; None loads whatever is there.
+
+    Raises:
+        StoreError: the stored files are missing, or have another digest.
+    """
+    with _files(uri, digest, store) as folder:
+        return with_clean_trees(mlflow.sklearn.load_model(str(folder)))
+
+
+@contextmanager
+def _files(uri: str, digest: str | None, store: str | None = None) -> Iterator[Path]:
+    """A copy of a stored model's files, checked, for the length of a block: what was checked is what is read."""
+    with _copy(uri, store) as folder:
+        found = _digest(folder)
+        if digest is None:
+            log.warning("%s was registered without a digest: nobody can tell whether its files were changed", uri)
+        elif found != digest:
+            raise StoreError(
+                f"{uri}: the stored files have sha256 {found}, registered were {digest}: somebody changed them, so the "
+                "model is not loaded; restore them, or train and promote again"
+            )
+        yield folder
+
+
+@contextmanager
+def _copy(uri: str, store: str | None = None) -> Iterator[Path]:
+    mlflow.set_tracking_uri(store or settings().tracking_uri)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            copy = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
+        except (MlflowException, OSError) as error:
+            raise StoreError(f"{uri}: its files cannot be read from MLflow: {error}") from error
+        if not any(copy.iterdir()):
+            raise StoreError(f"{uri}: its files are gone from MLflow; restore them, or train and promote again")
+        yield copy
+
+
+def _digest(folder: Path) -> str:
+    """One sha256 of the names and bytes of all files of a stored model."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _ADDED_LATER)
+    listed = "".join(f"{storage.digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
+def _version(found: ModelVersion) -> Version:
+    return Version(found.name, str(found.version), str(found.run_id), dict(found.tags))
+
+
+def version(project: str, number: str) -> Version:
+    """Version `number` of the project's model.
+
+    Raises:
+        StoreError: there is no such version.
+    """
+    try:
+        return _version(connect().get_model_version(project, number))
+    except MlflowException as error:
+        raise StoreError(f"models:/{project}/{number}: no such version in MLflow ({error.message})") from error
+
+
+def by_alias(project: str, alias: str) -> Version | None:
+    """The version that carries `alias`, or None."""
+    try:
+        return _version(connect().get_model_version_by_alias(project, alias))
+    except MlflowException as error:
+        if error.error_code in NOT_THERE:
+            return None
+        raise
+
+
+def champion(project: str) -> Version | None:
+    """The version in service, or None before the first promotion."""
+    return by_alias(project, CHAMPION)
+
+
+def champions(projects: Iterable[str]) -> dict[str, str]:
+    """The number of each project's version in service; a project without one is left out."""
+    wanted = set(projects)
+    found = connect().search_registered_models(max_results=MOST_EXPERIMENTS)
+    return {
+        model.name: str(model.aliases[CHAMPION])
+        for model in found
+        if model.name in wanted and CHAMPION in model.aliases
+    }
+
+
+def require_champion(project: str) -> Version:
+    """The version in service.
+
+    Raises:
+        StoreError: nothing was promoted yet.
+    """
+    found = champion(project)
+    if found is None:
+        raise StoreError(f"project '{project}' has no champion yet; trigger {project}.training first")
+    return found
+
+
+def versions(project: str) -> list[Version]:
+    """Every registered version of the project's model that is not deleted, newest first."""
+    found = connect().search_model_versions(f"name = '{project}'", max_results=MOST_EXPERIMENTS)
+    return sorted(map(_version, found), key=lambda version: int(version.number), reverse=True)
+
+
+def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, *, tags: Mapping[str, Any]) -> Version:
+    """Register `model` under the MLflow run that trained it; a second call for the same run finds the first one's version.
+
+    Args:
+        run_id: the MLflow run that trained the model.
+        example: a few rows of features (rows x features), from which the signature is made. Whole numbers are declared
+            as doubles, so that a consumer's 3.0 is as good as 3.
+    """
+    example = example.astype(float)
+    client = connect()
+    found: PagedList[ModelVersion] = client.search_model_versions(f"name = '{run.project}' and run_id = '{run_id}'")
+    if found:
+        close_run(run_id)
+        return _version(found[0])
+    address, model_id = _stored(run, run_id) or _store(run_id, model, example)
+    try:
+        client.create_registered_model(run.project, tags={TAG + "project": run.project})
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    with _copy(address) as folder:
+        named = {TAG + name: str(value) for name, value in tags.items()} | {_STORED: _digest(folder)}
+    made = client.create_model_version(run.project, address, run_id, tags=named, model_id=model_id)
+    return _version(made)
+
+
+def _stored(run: Run, run_id: str) -> tuple[str, str] | None:
+    """Address and id of the model that an earlier try stored, before it could register it; what it left half is deleted."""
+    client, whole = connect(), None
+    for found in client.search_logged_models([experiment_id(run.project)], f"source_run_id = '{run_id}'"):
+        if found.status == LoggedModelStatus.READY:  # MLflow's own filter finds nothing by status
+            whole = found.model_uri, found.model_id
+        else:
+            client.delete_logged_model(found.model_id)
+    if whole:
+        close_run(run_id)  # storing opens it again, and a killed try has left it so
+    return whole
+
+
+def _store(run_id: str, model: Pipeline, example: pd.DataFrame) -> tuple[str, str]:
+    with mlflow.start_run(run_id=run_id):
+        info = mlflow.sklearn.log_model(
+            model,
+            name="model",
+            signature=infer_signature(example, model.predict_proba(example)),
+            input_example=example,
+            pip_requirements=_requirements(),
+            pyfunc_predict_fn="predict_proba",
+            skops_trusted_types=list(TRUSTED),
+        )
+    return info.model_uri, info.model_id
+
+
+def _requirements() -> list[str]:
+    """Exactly the packages that the bare pipeline needs, at the versions that trained it."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name)}" for name in REQUIREMENTS]
+
+
+def promote(version: Version, *, expected: str | None) -> None:
+    """Make `version` the champion if the champion is still version `expected` (None: if there is none yet).
+
+    Calling it again changes nothing after it succeeded, and finishes what a killed call began: `previous` moves first, so
+    whoever finds the new champion finds the old one too.
+
+    Raises:
+        ConflictError: another version became champion since the gate measured.
+    """
+    with _promotion(version.project):
+        client, current = connect(), champion(version.project)
+        if current is not None and current.number == version.number:
+            return
+        if (current.number if current else None) != expected:
+            raise ConflictError(
+                f"{version.project}: the gate measured against champion {expected or 'none'}, but now it is "
+                f"{current.number if current else 'none'}; nothing was promoted: run the training again"
+            )
+        if current is not None:
+            client.set_registered_model_alias(version.project, PREVIOUS, current.number)
+        client.set_registered_model_alias(version.project, CHAMPION, version.number)
+
+
+def _promotion(project: str) -> AbstractContextManager[None]:
+    """One promotion of a project at a time.
+
+    MLflow moves an alias without comparing it first, so two processes could both find the champion that they expect and
+    both move it. Everyone who promotes publishes to the same data folder, so a lock on a file there keeps them apart; the
+    kernel opens it when its holder dies.
+    """
+    return storage.locked(settings().data / project / ".promotion.lock")

@@ -1,0 +1,39 @@
+"""Which run of which flow is at work: the identity that folders, MLflow runs and messages carry."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from shotclock.config import settings
+from shotclock.files import storage
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one flow.
+
+    Attributes:
+        project: the project's name.
+        flow: `training`, `inference`, `monitoring` or `retraining`.
+        id: the orchestrator's id of the run; the same id means the same run, also when a task is tried again.
+        cause: why it runs: `manual`, `scheduled`, or the event that triggered it.
+        asked: when it was asked for, which may be long before its turn came; None where nobody can say.
+    """
+
+    project: str
+    flow: str
+    id: str
+    cause: str = "manual"
+    asked: datetime | None = None
+
+    def key(self, step: str) -> str:
+        """What names this run's `step` in the store, so that a second try finds what the first one left."""
+        return f"{self.project}/{self.flow}/{self.id}/{step}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def folder_of(run: Run) -> storage.Address:
+    """Where this run writes its files."""
+    return storage.run_folder(settings().data, run.project, run.flow, run.id)

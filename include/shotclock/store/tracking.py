@@ -1,0 +1,160 @@
+"""MLflow runs, as steps write them.
+
+A run is found by the key of the step that made it, so a task that is tried again goes on with its own run instead of making a
+second one.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+
+from shotclock.errors import StoreError
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.store.client import PARENT, TAG, connect, experiment_id
+from shotclock.store.queries import children
+from shotclock.store.run import Run
+
+log = logging.getLogger(__name__)
+_KEPT_TAGS = (
+    *(TAG + name for name in ("project", "kind", "key", "cause")),
+    "airflow.dag_id",
+    "airflow.run_id",
+    PARENT,
+)
+_DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
+
+
+@dataclass
+class Tracked:
+    """An open MLflow run. `id` changes when the run gives way to a new one: see `record`."""
+
+    id: str
+    experiment: str
+
+    def record(
+        self,
+        *,
+        params: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write parameters, metrics and tags (these get the prefix `shotclock.`) in one call.
+
+        MLflow never changes a parameter. Where an earlier try of the step wrote another value (another champion serves by
+        now, a rule in the project file was changed), that try's run gives way to a new one.
+        """
+        now = int(time.time() * 1000)
+        written = {name: str(value) for name, value in (params or {}).items()}
+        if written:
+            self._give_way(written)
+        connect().log_batch(
+            self.id,
+            metrics=[Metric(name, float(value), now, 0) for name, value in (metrics or {}).items()],
+            params=[Param(name, value) for name, value in written.items()],
+            tags=[RunTag(TAG + name, str(value)) for name, value in (tags or {}).items()],
+        )
+
+    def _give_way(self, params: Mapping[str, str]) -> None:
+        client = connect()
+        old = client.get_run(self.id)
+        if all(old.data.params.get(name, value) == value for name, value in params.items()):
+            return
+        tags = {name: value for name, value in old.data.tags.items() if name in _KEPT_TAGS}
+        new = client.create_run(self.experiment, tags=tags, run_name=old.info.run_name).info.run_id
+        for child in children(self.id, self.experiment):
+            client.set_tag(child.info.run_id, PARENT, new)
+        client.delete_run(self.id)
+        log.info("MLflow run %s has other parameters, from an earlier try; %s takes its place", self.id, new)
+        self.id = new
+
+    def series(self, name: str, values: Iterable[float]) -> None:
+        """Write one metric's values as steps 0, 1, 2, …"""
+        now = int(time.time() * 1000)
+        connect().log_batch(self.id, metrics=[Metric(name, float(v), now, step) for step, v in enumerate(values)])
+
+    def artifact(self, address: Address, folder: str | None = None) -> None:
+        with storage.local(address) as path:
+            connect().log_artifact(self.id, str(path), folder)
+
+    def text(self, content: str, name: str) -> None:
+        connect().log_text(self.id, content, name)
+
+    def json(self, content: Any, name: str) -> None:
+        connect().log_dict(self.id, content, name)
+
+    def figure(self, figure: Any, name: str) -> None:
+        """Write a matplotlib figure as PNG."""
+        connect().log_figure(self.id, figure, name)
+
+    def dataset(self, name: str, path: str | Address, digest: str, context: str) -> None:
+        """Say which data went in: name, address and sha256."""
+        data = Dataset(name=name, digest=digest[:_DIGEST_LENGTH], source_type="local", source=str(path))
+        inputs = DatasetInput(dataset=data, tags=[InputTag("mlflow.data.context", context)])
+        connect().log_inputs(self.id, [inputs])
+        self.record(tags={f"sha256.{name}": digest})
+
+
+def open_run(run: Run, step: str, name: str, *, kind: str, parent: str | None = None) -> Tracked:
+    """The MLflow run of `step`: the one that an earlier try left, or a new one."""
+    client, experiment = connect(), experiment_id(run.project)
+    tags = {
+        TAG + "project": run.project,
+        TAG + "kind": kind,
+        TAG + "key": run.key(step),
+        TAG + "cause": run.cause,
+        "airflow.dag_id": f"{run.project}.{run.flow}",
+        "airflow.run_id": run.id,
+        **({PARENT: parent} if parent else {}),
+    }
+    found = _by_key(run, step)
+    if found is None:
+        return Tracked(client.create_run(experiment, tags=tags, run_name=name).info.run_id, experiment)
+    client.update_run(found.info.run_id, status="RUNNING")
+    return Tracked(found.info.run_id, experiment)
+
+
+def close_run(run_id: str, status: str = "FINISHED") -> None:
+    connect().set_terminated(run_id, status=status)
+
+
+@contextmanager
+def tracked(run: Run, step: str, name: str, *, kind: str, parent: str | None = None) -> Iterator[Tracked]:
+    """An MLflow run for the length of a block: finished at its end, failed when the block raises."""
+    opened = open_run(run, step, name, kind=kind, parent=parent)
+    try:
+        yield opened
+    except BaseException:
+        close_run(opened.id, "FAILED")
+        raise
+    close_run(opened.id)
+
+
+def _by_key(run: Run, step: str) -> Any:
+    found = connect().search_runs(
+        [experiment_id(run.project)], filter_string=f"tags.`{TAG}key` = '{run.key(step)}'", max_results=1
+    )
+    return found[0] if found else None
+
+
+def tags(tracked_run: Tracked) -> dict[str, str]:
+    """`before` and `after` of a decision, where an earlier try has written them."""
+    found = connect().get_run(tracked_run.id).data.tags
+    return {name: found[TAG + name] for name in ("before", "after") if TAG + name in found}
+
+
+def find_run(run: Run, step: str) -> Tracked:
+    """The MLflow run that `step` of this run made.
+
+    Raises:
+        StoreError: there is none.
+    """
+    found = _by_key(run, step)
+    if found is None:
+        raise StoreError(f"MLflow has no run '{run.key(step)}'; the task '{step}' must have run before")
+    return Tracked(found.info.run_id, found.info.experiment_id)

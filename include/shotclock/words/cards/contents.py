@@ -1,0 +1,278 @@
+"""What the model card and the page of a decision tell, gathered from what the steps before have left."""
+
+import sys
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import version as installed
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+from shotclock.config import Project, project
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.judging import slices
+from shotclock.judging.performance import Figure, Performance
+from shotclock.store import registry
+from shotclock.store.run import Run, folder_of
+from shotclock.words import summaries
+from shotclock.words.cards import pages, plots
+
+MODEL_CARD = "model_card.html"
+DECISION = "decision.html"
+_PACKAGES = ("shotclock", "scikit-learn", "numpy", "pandas", "skops", "mlflow")
+_REGIMES = {"training": "rows of the training file", "production": "production rows"}
+_CHECK = """.venv/bin/python -c "
+from shotclock.files import storage
+from shotclock.store import artifacts, registry
+rows = storage.read_table(artifacts.artifact('{gate}', 'gate_scores.parquet')).to_pandas()
+model = registry.version('{project}', '{version}').load()
+print(abs(model.predict_proba(rows[list(model.feature_names_in_)])[:, 1] - rows['probability']).max())\""""
+
+
+def model_card(
+    run: Run,
+    selection: Mapping[str, Any],
+    decision: Mapping[str, Any],
+    data: Mapping[str, Any],
+    version: registry.Version,
+    reference: Address | None,
+) -> Address:
+    """Write the card of a version that is about to be promoted: `model_card.html`."""
+    rules, measured = project(run.project), Performance.from_dict(decision["measured"])
+    rows = storage.read_table(storage.at(decision["scores"])).to_pandas()
+    cut = _slices(rules, rows)
+    shown = [part.skill for parts in cut.values() for part in parts if part.skill]
+    told = _shared(run, selection, decision, data) | {
+        "version": version.number,
+        "algorithm": selection["winner"],
+        "before": decision["champion"],
+        "rows": measured.rows,
+        "positives": measured.positives,
+        "base_rate": measured.base_rate,
+        "figures": {name: measured.figures.get(name) for name in summaries.NAMES},
+        "gap": measured.gap,
+        "fitness": _fitness(measured.log_loss_skill, decision),
+        "data": _data(rules, selection, decision, data),
+        "training": _training(rules, selection),
+        "slices": cut,
+        "scale": plots.Scale.around(shown, 0.0, width=200) if shown else None,
+        "bins": plots.bins(*_scored(rules, rows)) if len(rows) else [],
+        "reference": _reference(rules, reference, decision),
+        "again": _again(run, rules, selection, decision, data, version),
+        "limits": _limits(rules, decision, cut),
+    }
+    return _write(pages.model_card(told), folder_of(run) / MODEL_CARD)
+
+
+def decision_page(
+    run: Run,
+    selection: Mapping[str, Any],
+    decision: Mapping[str, Any],
+    data: Mapping[str, Any],
+    tags: Mapping[str, Any],
+) -> Address:
+    """Write the page of a decision, promoted or kept: `decision.html`. `tags`: what the decision's MLflow run says."""
+    verdict = [
+        ("decided by", tags["by"]),
+        ("the gate said", decision["outcome"]),
+        ("champion before", f"v{tags['before']}" if tags["before"] else "none"),
+        ("champion after", f"v{tags['after']}" if tags["after"] else "none"),
+    ]
+    if decision["more_rows"]:
+        verdict.append(("about so many more rows would decide", f"{decision['more_rows']:,}"))
+    places = [
+        ("data", data["mlflow_run_id"]),
+        ("training", selection["training_run_id"]),
+        ("chosen candidate", selection["mlflow_run_id"]),
+        ("gate", decision["mlflow_run_id"]),
+    ]
+    told = _shared(run, selection, decision, data) | {
+        "outcome": tags["decision"],
+        "reason": tags["reason"],
+        "before": tags["before"],
+        "after": tags["after"],
+        "verdict": verdict,
+        "why": data.get("why", f"It was started by: {run.cause}"),
+        "alerts": data.get("alerts", []),
+        "places": [(f"MLflow run of the {name}", place) for name, place in places],
+    }
+    return _write(pages.decision(told), folder_of(run) / DECISION)
+
+
+def _write(page: str, path: Address) -> Address:
+    with storage.replacing(path) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return path
+
+
+def _shared(
+    run: Run, selection: Mapping[str, Any], decision: Mapping[str, Any], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    found = selection["candidates"]
+    metric = next(item["score"]["metric"] for item in found.values())
+    candidates = [
+        {
+            "name": name,
+            "won": name == selection["winner"],
+            "score": item["score"]["log_loss"],
+            "figures": decision["figures"][name],
+        }
+        for name, item in found.items()
+    ]
+    gain = decision["gain"]
+    return {
+        "project": run.project,
+        "title": project(run.project).title,
+        "flow": run.flow,
+        "run": run.id,
+        "synthetic": data["synthetic"],
+        "selection": selection["reason"],
+        "candidates": sorted(candidates, key=lambda row: float(row["score"])),
+        "chosen_by": "cross-validated log loss" if metric == "cv_log_loss" else "log loss on the validation slice",
+        "gate": {
+            "because": decision["because"],
+            "gain": Figure(**gain) if gain else None,
+            "against": decision["against"],
+            "confidence": decision["confidence"],
+            "min_gain": project(run.project).gate.min_gain,
+        },
+    }
+
+
+def _scored(rules: Project, rows: pd.DataFrame) -> tuple[Any, Any]:
+    return rows[rules.columns.target].to_numpy(np.float64), rows["probability"].to_numpy(np.float64)
+
+
+def _slices(rules: Project, rows: pd.DataFrame) -> dict[str, list[slices.SliceFigures]]:
+    chosen = rules.slices or slices.default_slices(rules.columns.features, rows)
+    return slices.by_slice(rows, *_scored(rules, rows), chosen, confidence=rules.gate.confidence)
+
+
+def _fitness(skill: Figure | None, decision: Mapping[str, Any]) -> str:
+    """The first question of a reader, in one or two sentences."""
+    on = f"On {decision['rows']:,} {_REGIMES[decision['regime']]} that it never saw"
+    better = f"The gate found it better than the {decision['against']}."
+    if skill is None:
+        return f"{on}, its skill could not be measured. {better}"
+    if skill.low > 0:
+        return f"Yes. {on}, it tells more than the base rate: log-loss skill {skill}. {better}"
+    if skill.high < 0:
+        return f"Only for want of a better one. {on}, the base rate alone predicts better: log-loss skill {skill}. {better}"
+    return f"Not proven. {on}, its log-loss skill {skill} cannot be told from 0: the base rate says about as much. {better}"
+
+
+def _data(
+    rules: Project, selection: Mapping[str, Any], decision: Mapping[str, Any], data: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    learnt, judged = storage.at(data[selection["rows"]]), storage.at(decision["scores"])
+    file = (
+        storage.at(data["file"]).name
+        if "file" in data
+        else f"labelled rows of the newest batches, up to window {data['window']}"
+    )
+    return [
+        ("from", file),
+        ("sha256", data["sha256"]),
+        ("label", f"{rules.columns.target}: 0 or 1"),
+        ("features", ", ".join(rules.columns.features)),
+        ("learnt from", _extent(rules, learnt)),
+        ("judged on", f"{_extent(rules, judged)}: {_REGIMES[decision['regime']]}"),
+    ]
+
+
+def _extent(rules: Project, path: Address) -> str:
+    """How many rows a file has, and their first and last day."""
+    days = storage.read_table(path, [rules.columns.time]).column(0)
+    ends = pc.min_max(days).as_py()
+    return f"{len(days):,} rows from {str(ends['min'])[:10]} to {str(ends['max'])[:10]}"
+
+
+def _training(rules: Project, selection: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("algorithm", selection["winner"]),
+        (
+            "searched by",
+            f"{rules.training.backend}, {rules.training.folds} folds, {rules.training.iterations} settings",
+        ),
+        *((name, value) for name, value in sorted(selection["params"].items())),
+        ("MLflow run", selection["mlflow_run_id"]),
+    ]
+
+
+def _reference(rules: Project, path: Address | None, decision: Mapping[str, Any]) -> list[tuple[str, str]]:
+    tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in rules.columns.features.items())
+    share, least = f"{rules.drift.share:.0%}", f"{rules.drift.min_rows:,}"
+    rows = [("alert", f"when {share} of the columns have drifted, in windows of {least} rows or more")]
+    if path is not None:
+        stored = ("reference", f"{_extent(rules, path)}: reference.parquet of this decision's MLflow run")
+        rows = [stored, ("sha256", storage.digest(path)), *rows]
+    return [*rows, ("drifted", tests)]
+
+
+def _again(
+    run: Run,
+    rules: Project,
+    selection: Mapping[str, Any],
+    decision: Mapping[str, Any],
+    data: Mapping[str, Any],
+    version: registry.Version,
+) -> dict[str, Any]:
+    seeds = {"search": selection["seed"], "gate": rules.gate.seed}
+    if "split_seed" in data:
+        command = f".venv/bin/shotclock train {run.project} --file {storage.at(data['file']).name}"
+        how = "The same file, project file and versions give the same model, whatever champion it meets at the gate:"
+        seeds = {"split": data["split_seed"], **seeds}
+    else:
+        command = f".venv/bin/shotclock retrain {run.project} --reason 'make v{version.number} again'"
+        how = (
+            f"With v{decision['champion']} as the champion and the batches up to window {data['window']} scored, the same "
+            "project file and versions give the same model:"
+        )
+    return {
+        "how": how,
+        "command": command,
+        "check": _CHECK.format(gate=decision["mlflow_run_id"], project=run.project, version=version.number),
+        "facts": [
+            ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
+            ("versions", _versions()),
+            ("sha256 of modelo_final.pickle", storage.digest(storage.at(selection["model"]))),
+            ("sha256 of the registered files", version.digest or "none"),
+        ],
+    }
+
+
+@lru_cache(maxsize=1)
+def _versions() -> str:
+    python = ".".join(map(str, sys.version_info[:3]))
+    return ", ".join([f"Python {python}", *(f"{name} {installed(name)}" for name in _PACKAGES)])
+
+
+def _limits(rules: Project, decision: Mapping[str, Any], cut: Mapping[str, list[slices.SliceFigures]]) -> list[str]:
+    """What a reader must not expect, from the figures themselves."""
+    parts = [(name, part) for name, found in cut.items() for part in found]
+    thin = [f"{name} {part.label}" for name, part in parts if part.gap and part.rows]
+    useless = [f"{name} {part.label}" for name, part in parts if part.skill and part.skill.low <= 0]
+    ranges = [f"{name} {_range(feature)}" for name, feature in rules.columns.features.items() if _range(feature)]
+    limits = [
+        f"The figures hold for rows like those that it was judged on: {_REGIMES[decision['regime']]}. Drift and quality of "
+        "each new window are checked, and an alert starts a retraining.",
+        "The gate's rows are used once for the decision and once for this page. The slices were not tested one by one: "
+        "of twenty intervals, about one misses.",
+    ]
+    if useless:
+        limits.append(f"No better than their own base rate, as far as these rows can tell: {', '.join(useless)}.")
+    if thin:
+        limits.append(f"Nothing is known of slices with too few rows or one label: {', '.join(thin)}.")
+    if ranges:
+        limits.append(f"Rows outside of these values are set aside when a batch is scored: {', '.join(ranges)}.")
+    return limits
+
+
+def _range(feature: Any) -> str:
+    if feature.allowed is not None:
+        return f"in {', '.join(map(str, feature.allowed))}"
+    ends = [f"{sign} {end:g}" for sign, end in (("≥", feature.min), ("≤", feature.max)) if end is not None]
+    return " and ".join(ends)

@@ -1,0 +1,44 @@
+"""The programs that make up a stack, each with its command."""
+
+import sys
+from dataclasses import dataclass
+
+from shotclock_launcher.layout import LOOPBACK, Layout
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str
+    command: tuple[str, ...]
+
+
+def airflow_services() -> list[Service]:
+    """Airflow's four parts. Logs are read from the shared folder, so nobody opens a port to serve them."""
+    return [
+        _airflow("api-server"),
+        _airflow("scheduler", "--skip-serve-logs"),
+        _airflow("dag-processor"),
+        _airflow("triggerer", "--skip-serve-logs"),
+    ]
+
+
+def mlflow_service(layout: Layout) -> Service:
+    """MLflow's UI on the same store that the tasks write to; one worker, and (see `environment`) no job runner."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(layout.mlflow_port)]
+    store = ["--backend-store-uri", layout.settings.tracking_uri, "--workers", "1"]
+    return Service("mlflow", (*command, *store, "--default-artifact-root", layout.settings.artifacts))
+
+
+def dashboard_service(layout: Layout) -> Service:
+    """The Streamlit dashboard. Without telemetry, prompts and file watchers: `dashboard/.streamlit` says so."""
+    command = [sys.executable, "-m", "streamlit", "run", str(layout.dashboard)]
+    return Service("dashboard", (*command, "--server.address", LOOPBACK, "--server.port", str(layout.dashboard_port)))
+
+
+def serving_service(layout: Layout) -> Service:
+    """The endpoint: each project's champion, exchanged while it answers."""
+    return Service("serving", (sys.executable, "-m", "shotclock.serving", "--port", str(layout.serving_port)))
+
+
+def _airflow(name: str, *options: str) -> Service:
+    return Service(name, (sys.executable, "-m", "airflow", name, *options))

@@ -1,0 +1,265 @@
+"""What a stranger's table may be: each guess, each override, and what is said of what cannot be."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from shotclock.errors import ContractError
+from shotclock.projects.init.guess import Wishes, guess
+from shotclock.rows import contract
+
+ROWS = 600
+
+
+@pytest.fixture
+def loans():
+    """A table as people have them: `loans(column=values)` puts more columns in, or others in place; None leaves one out."""
+    random = np.random.default_rng(1)
+    days = np.datetime64("2024-01-01") + np.arange(ROWS) // 2
+
+    def make(**changes):
+        income = random.normal(50_000, 9_000, ROWS).round(2)
+        known = {
+            "loan_id": np.arange(1000, 1000 + ROWS),
+            "granted": pa.array(days),
+            "income": income,
+            "children": random.integers(0, 5, ROWS),
+            "owns_home": np.where(random.random(ROWS) < 0.4, "yes", "no"),
+            "city": random.choice(["Rome", "Oslo", "Bern"], ROWS),
+            "repaid": random.random(ROWS) < 0.3 + 0.4 * (income > 50_000),
+        }
+        known |= changes
+        return pa.table({name: values for name, values in known.items() if values is not None})
+
+    return make
+
+
+def guessed(table, share=0.7, **wishes):
+    return guess(table, share, Wishes(**wishes))
+
+
+# Roles
+
+
+def test_target_time_id_and_features_are_found_and_each_says_why(loans):
+    found = guessed(loans())
+    assert (found.columns.id, found.columns.time, found.columns.target) == ("loan_id", "granted", "repaid")
+    assert list(found.columns.features) == ["income", "children", "owns_home"]
+    assert found.left_out == {"city": "text, 3 different ones: only numbers can be features"}
+    assert set(found.why) == set(found.columns.all)
+    assert (
+        found.why["repaid"]
+        == "has two outcomes; it is the last such column (owns_home too); true and false became 1 and 0"
+    )
+    assert found.why["owns_home"].endswith("no and yes became 0 and 1")
+
+
+def test_the_rows_keep_the_contract_that_was_guessed_for_them(loans):
+    found = guessed(loans())
+    contract.check_schema(found.table.schema, found.columns, "loans", needs_target=True)
+    assert contract.examine(found.table, found.columns).reasons == {}
+
+
+def test_each_guess_can_be_overridden(loans):
+    table = loans(decided=pa.array(["2024-05-05"] * ROWS), number=np.arange(ROWS))
+    found = guessed(table, target="owns_home", id="number", time="granted", exclude=("income",))
+    assert (found.columns.id, found.columns.target) == ("number", "owns_home")
+    assert found.left_out["income"] == "excluded by --exclude"
+    assert "repaid" in found.columns.features
+
+
+def test_a_guess_among_several_targets_is_said_to_be_one(loans):
+    assert any("'repaid' is a guess among owns_home, repaid" in told for told in guessed(loans()).warnings)
+    assert not any("guess among" in told for told in guessed(loans(), target="repaid").warnings)
+
+
+def test_a_column_called_target_goes_before_others_with_two_outcomes(loans):
+    found = guessed(loans(label=np.arange(ROWS) % 2, last=np.arange(ROWS) % 2))
+    assert found.columns.target == "label"
+
+
+@pytest.mark.parametrize(
+    ("values", "positive", "ones"),
+    [
+        (["good", "bad"] * 300, "bad", 300),
+        (["a", "b", "c"] * 200, "c", 200),
+        ([1, 2] * 300, None, 300),
+        ([1, 2] * 300, "1", 300),
+        ([-1, 1, None] * 200, None, 200),
+        (["Y", "n"] * 300, None, 300),
+        (["yes", "no", "no"] * 200, "no", 400),
+        ([True, False, False, None] * 150, "false", 300),
+    ],
+)
+def test_any_two_outcomes_become_0_and_1(loans, values, positive, ones):
+    found = guessed(loans(state=pa.array(values)), target="state", positive=positive)
+    target = found.table["state"]
+    assert set(target.drop_null().to_pylist()) == {0, 1}
+    assert target.to_pylist().count(1) == ones
+    assert target.null_count == values.count(None)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"target": "city"}, "column 'city': found .*, expected two outcomes to predict; say with --positive"),
+        ({"target": "income"}, "column 'income': found .*, …, expected two outcomes"),
+        ({"target": "city", "positive": "Paris"}, "--positive: found 'Paris', expected a value of 'city'"),
+        ({"target": "repayd"}, "--target: found 'repayd', expected one of loan_id, granted"),
+        ({"exclude": ("town",)}, "--exclude: found 'town', expected one of"),
+        ({"id": "children"}, "column 'children': found gaps, repeats"),
+        ({"id": "income"}, "column 'income': found gaps, repeats, or values that are neither whole numbers nor text"),
+        ({"time": "city"}, "column 'city': found .*, expected dates; say with --time-format"),
+        ({"time": "children"}, "column 'children': found .*, expected dates"),
+    ],
+)
+def test_what_was_wished_for_and_cannot_be_is_refused(loans, wishes, message):
+    with pytest.raises(ContractError, match=message):
+        guessed(loans(), **wishes)
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ({"repaid": None, "owns_home": None}, "target: found no column with the values 0 and 1"),
+        ({"granted": None}, "time: found no column of dates without gaps"),
+        ({"income": None, "children": None, "owns_home": None}, "found no column that can be a feature"),
+    ],
+)
+def test_a_table_that_lacks_a_role_is_refused_with_the_option_that_helps(loans, missing, message):
+    with pytest.raises(ContractError, match=message):
+        guessed(loans(**missing))
+
+
+def test_an_id_is_added_where_there_is_none_and_that_is_said(loans):
+    found = guessed(loans(loan_id=None))
+    assert found.columns.id == "row_id"
+    assert found.table["row_id"].to_pylist() == list(range(1, ROWS + 1))
+    assert any("'row_id' was added" in told for told in found.warnings)
+
+
+# Times
+
+
+@pytest.mark.parametrize(
+    ("written", "layout"),
+    [("%d/%m/%Y", None), ("%d.%m.%Y %H:%M", None), ("%Y/%m/%d", None), ("%d %b %Y", None), ("%d-%m-%y", "%d-%m-%y")],
+)
+def test_dates_that_are_written_another_way_become_timestamps(loans, written, layout):
+    days = [day.strftime(written) for day in loans()["granted"].to_pylist()]
+    found = guessed(loans(granted=pa.array(days)), time="granted" if layout else None, time_format=layout)
+    assert pa.types.is_timestamp(found.table.schema.field("granted").type)
+    assert [day.date() for day in found.table["granted"].to_pylist()] == loans()["granted"].to_pylist()
+
+
+def test_iso_text_stays_as_it_is(loans):
+    days = pa.array([f"{day}T10:00:00Z" for day in loans()["granted"].to_pylist()])
+    assert guessed(loans(granted=days)).table["granted"].to_pylist() == days.to_pylist()
+
+
+def test_where_day_and_month_cannot_be_told_apart_nothing_is_guessed(loans):
+    days = pa.array(["03/04/2024", "05/06/2024"] * 300)
+    with pytest.raises(ContractError, match="time: found no column of dates"):
+        guessed(loans(granted=days))
+    found = guessed(loans(granted=days), time="granted", time_format="%d/%m/%Y", share=0.5)
+    assert str(found.table["granted"][0]) == "2024-04-03 00:00:00"
+
+
+def test_a_date_that_is_not_written_as_was_said_is_shown(loans):
+    with pytest.raises(ContractError, match=r"--time-format: found 'Rome', expected text like %Y"):
+        guessed(loans(city=pa.array(["Rome"] * ROWS)), time="city", time_format="%Y")
+
+
+def test_rows_are_cut_by_time_and_rows_of_one_moment_stay_together(loans):
+    found = guessed(loans(), share=0.7)
+    times = found.table["granted"].to_numpy()
+    assert times[found.training].max() < times[~found.training].min()
+    assert found.training.sum() == ROWS * 0.7
+
+
+def test_rows_that_all_have_one_time_cannot_be_cut(loans):
+    with pytest.raises(ContractError, match="--split-by-time: found the same time 2024-05-05"):
+        guessed(loans(granted=pa.array(["2024-05-05"] * ROWS)))
+
+
+# Features
+
+
+def test_ranges_let_drift_pass_and_other_units_not(loans):
+    features = guessed(loans(children=np.arange(ROWS) % 5, depth=np.tile([-3.0, 0.5, 4.0], 200))).columns.features
+    assert (features["children"].type, features["children"].min, features["children"].max) == ("integer", 0, 8)
+    assert (features["depth"].type, features["depth"].min, features["depth"].max) == ("number", -10, 11)
+    assert features["owns_home"].allowed == (0, 1)
+    assert features["owns_home"].drift == "jensenshannon"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.ones(ROWS), "1.0 in every row"),
+        (pa.array([None] * ROWS, pa.float64()), "no value at all"),
+        (pa.array([None] * 60 + [1.0, 2.0] * 270), "no value in 10.0% of the rows, which would be set aside"),
+        (
+            np.arange(ROWS) * 1.0,
+            "100% of the production rows lie outside of what training has seen: it tells when, not what",
+        ),
+        (pa.array([[1]] * ROWS), "list<item: int64>: only numbers can be features"),
+    ],
+)
+def test_what_had_better_be_no_feature_is_left_out_with_the_reason(loans, values, reason):
+    assert guessed(loans(odd=values)).left_out["odd"] == reason
+
+
+def test_a_column_can_be_made_a_feature_against_the_guess_but_text_cannot(loans):
+    table = loans(month=np.arange(ROWS) // 60)
+    assert "month" in guessed(table).left_out
+    found = guessed(table, features=("month", "city"))
+    assert "month" in found.columns.features
+    assert "city" in found.left_out
+
+
+def test_a_few_nulls_and_nan_are_no_reason_and_are_counted(loans):
+    values = np.arange(ROWS) % 7 * 1.0
+    values[:12] = np.nan
+    found = guessed(loans(score=values))
+    assert found.why["score"] == "seen 0 to 6, 12 without"
+    assert contract.examine(found.table, found.columns).reasons == {"score: null": 12}
+
+
+def test_infinity_is_no_value(loans):
+    found = guessed(loans(ratio=np.where(np.arange(ROWS) == 7, np.inf, np.arange(ROWS) % 5)))
+    assert found.why["ratio"] == "seen 0 to 4, 1 without"
+
+
+def test_names_that_are_taken_and_the_row_numbers_of_pandas_are_left_out(loans):
+    numbers = np.arange(ROWS)[::-1] % 50
+    left_out = guessed(loans(probability=numbers, __index_level_0__=numbers)).left_out
+    assert left_out["probability"] == "Shotclock writes a column of this name itself: rename yours"
+    assert left_out["__index_level_0__"] == "the row numbers of pandas"
+
+
+def test_a_column_that_stands_twice_is_refused(loans):
+    with pytest.raises(ContractError, match="column 'city' stands twice"):
+        guessed(loans().append_column("city", pa.array(["Rome"] * ROWS)))
+
+
+def test_a_feature_that_gives_the_target_away_is_named(loans):
+    repaid = np.arange(ROWS) % 3 == 0
+    warnings = guessed(
+        loans(repaid=repaid, owns_home=None, days_late=np.where(repaid, 0, 9 + np.arange(ROWS) % 50))
+    ).warnings
+    assert any("'days_late' alone tells the target nearly or wholly (skill 1.00 of 1)" in told for told in warnings)
+    assert not any("income" in told for told in warnings)
+
+
+def test_a_leak_that_goes_up_and_down_is_found_too(loans):
+    code = np.arange(ROWS) % 5
+    warnings = guessed(loans(repaid=np.isin(code, (1, 3)), owns_home=None, code=code)).warnings
+    assert any("'code' alone tells the target" in told for told in warnings)
+
+
+def test_a_value_far_from_all_others_is_named(loans):
+    speed = np.arange(ROWS) % 30
+    speed[5] = 9999
+    warnings = guessed(loans(speed=speed)).warnings
+    assert any("'speed' goes from 0 to 9999, but 99 of 100 values lie between 0 and 29" in told for told in warnings)

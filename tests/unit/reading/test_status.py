@@ -1,0 +1,57 @@
+"""The project on one page of text."""
+
+from shotclock.reading import status
+from shotclock.store import tracking
+from shotclock.store.run import Run
+
+
+def test_a_project_at_rest_is_told_from_the_first_rows_to_the_last_check(at):
+    folder = at("rested")
+    told = status.summarise("shots")
+    for said in (
+        "raw 24,271",
+        "filtered 20,285",
+        "decision_tree",
+        "logistic_regression",
+        "PROMOTE, champion v1",
+        "6,426 rows, 6,426 scored by v1",
+        "5 of 6 columns drifted",
+        "ALERT        degradation",
+        "PROMOTE, champion v2",
+        "6,426 scored by v2",
+        "no new alert",
+        "champion: models:/shots/2, previous: v1",
+        "none: the loop is at rest",
+        str(folder / "data" / "shots" / "champion"),
+        "drift_report.html",
+    ):
+        assert said in told, said
+    places = [told.index(said) for said in ("1. training", "2. inference", "3. monitoring", "4. retraining")]
+    assert places == sorted(places)
+
+
+def test_open_alerts_are_named(at):
+    at("alerted")
+    told = status.summarise("shots")
+    assert all(
+        kind in told.split("open alerts: ")[1].splitlines()[0] for kind in ("drift", "degradation", "new_records")
+    )
+
+
+def test_a_project_without_a_past_says_so(at):
+    at("empty")
+    assert "no champion yet" in status.summarise("shots")
+
+
+def test_a_synthetic_sample_is_said_in_capitals(at):
+    at("alerted")
+    assert "SYNTHETIC" not in status.summarise("shots")
+    with tracking.tracked(Run("shots", "inference", "s1"), "score/1", "PipelineAplicacao", kind="application") as run:
+        run.record(tags={"synthetic": True})
+    assert "SYNTHETIC SAMPLE" in status.summarise("shots")
+
+
+def test_a_training_that_failed_halfway_does_not_hide_the_rest(at):
+    at("trained")
+    tracking.open_run(Run("shots", "training", "t2"), "training", "Treinamento", kind="training")
+    assert "PROMOTE, champion v1" in status.summarise("shots")
