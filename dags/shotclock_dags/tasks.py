@@ -3,12 +3,13 @@
 import inspect
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import Param, get_current_context, get_parsing_context, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from shotclock.config import ALGORITHMS, MODES, Project, usable_projects
 
@@ -20,6 +21,7 @@ DOCS = {
     )
 }
 FOR_PEOPLE = ("summary", "report", "mlflow_run_id")
+FROM_THE_RUN = ("by", "reason")  # arguments that a step takes from the run of the DAG, and that no task hands over
 START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
 PRIORITIES = {"rollback": 4, "inference": 3, "monitoring": 2, "retraining": 1, "training": 1}  # greater goes first
 
@@ -44,26 +46,41 @@ def step(project: str, address: str, **options: Any) -> Any:
 
     What the step returns goes on as the task's XCom, in which the UI finds a report's address and an MLflow run; the summary
     for people is pushed beside it. A result with `skip` ends the task as skipped, with that reason, and as Airflow keeps
-    nothing that such a task returns, all that people look for is pushed then.
+    nothing that such a task returns, all that people look for is pushed then. An error that no second try can mend ends the
+    task at once.
     """
     module, _, name = address.partition(".")
     task_id = options.pop("task_id", name)
 
     @task(task_id=task_id, doc_md=DOCS[task_id], **options)
     def call(**arguments: Any) -> Any:
+        from shotclock import handoff
+        from shotclock.errors import ShotclockError
+
         function = getattr(import_module(f"shotclock.steps.{module}"), name)
-        known = inspect.signature(function).parameters
         context = get_current_context()
-        given = {key: _whole(value) for key, value in arguments.items() if key in known}
-        for mapped in given.keys() & {"candidate", "batch"}:
-            context[mapped] = given[mapped].get("shown", given[mapped]["name"])  # what map_index_template shows
-        if "by" in known:
-            given["by"] = _started_by(context)
-        if "reason" in known:
-            given["reason"] = context["params"]["reason"]  # a person's text: as a template, "[1]" would become a list
-        return _tell(context, function(_run(project, context), **given))
+        given = {key: _whole(value) for key, value in arguments.items()} | _from_the_run(function, context)
+        try:
+            result = handoff.call(function, _run(project, context), given, seen=partial(_name_mapped, context))
+        except ShotclockError as error:
+            if error.may_pass:
+                raise
+            raise AirflowFailException(str(error)) from error
+        return _tell(context, result)
 
     return call
+
+
+def _from_the_run(function: Any, context: Any) -> dict[str, Any]:
+    """Who started the run, and a person's reason: a person's text as a template, "[1]", would become a list."""
+    found = {"by": _started_by(context), "reason": context["params"].get("reason")}
+    return {name: found[name] for name in FROM_THE_RUN if name in inspect.signature(function).parameters}
+
+
+def _name_mapped(context: Any, argument: str, value: Any) -> None:
+    """What `map_index_template` shows of a mapped task."""
+    if argument in ("candidate", "batch"):
+        context[argument] = value.shown
 
 
 def _whole(value: Any) -> Any:
@@ -88,22 +105,23 @@ def _started_by(context: Any) -> str:
 
 
 def _tell(context: Any, result: Any) -> Any:
+    from shotclock.handoff import Result, to_wire
+
     context["told"] = result  # for notifiers
+    wire = to_wire(result)
     if isinstance(result, list):
-        summaries = dict.fromkeys(item["summary"] for item in result if "summary" in item)
+        summaries = dict.fromkeys(item.summary for item in result if isinstance(item, Result) and item.summary)
         if summaries:
             context["ti"].xcom_push(key="summary", value="\n\n".join(summaries))
-        return [{key: value for key, value in item.items() if key != "summary"} for item in result]
-    if not isinstance(result, dict):
-        return result
-    for key in FOR_PEOPLE if "skip" in result else ("summary",):  # each push is a request to the API server
-        if key in result:
-            context["ti"].xcom_push(key=key, value=result[key])
-    if "skip" in result:
-        raise AirflowSkipException(result["skip"])
+        return [{key: value for key, value in item.items() if key != "summary"} for item in wire]
+    for key in FOR_PEOPLE if result.skip else ("summary",):  # each push is a request to the API server
+        if key in wire:
+            context["ti"].xcom_push(key=key, value=wire[key])
+    if result.skip:
+        raise AirflowSkipException(result.skip)
     for asset in context["outlets"]:
-        context["outlet_events"][asset].extra = {k: v for k, v in result.items() if k not in FOR_PEOPLE}
-    return {key: value for key, value in result.items() if key != "summary"}
+        context["outlet_events"][asset].extra = {k: v for k, v in wire.items() if k not in FOR_PEOPLE}
+    return {key: value for key, value in wire.items() if key != "summary"}
 
 
 def path_param(file: str) -> Param:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from shotclock.reading import demonstration, distributions, health, history
+from shotclock.reading.distributions import Compared
 
 EVERY = timedelta(seconds=10)  # how often a page looks whether something has happened: a few milliseconds each time
 _KEPT = 64
@@ -33,13 +34,13 @@ def _details(name: str, pulse: str) -> health.Details:
     return health.details(name)
 
 
-def compared(name: str, number: str) -> dict[str, Any]:
+def compared(name: str, number: str) -> Compared:
     """The newest window of a version against its reference; see `distributions.compare`."""
     return _compared(name, number, history.pulse(name))
 
 
 @_kept
-def _compared(name: str, number: str, pulse: str) -> dict[str, Any]:
+def _compared(name: str, number: str, pulse: str) -> Compared:
     return distributions.compare(name, number)
 
 

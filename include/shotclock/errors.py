@@ -1,8 +1,13 @@
-"""What can go wrong. Every message names the file, column or setting, what was found, what was expected, what to do."""
+"""What can go wrong. Every message names the file, column or setting, what was found, what was expected, what to do.
+
+`may_pass` says whether trying again can help: a store may be back in a moment, a wrong column stays wrong.
+"""
 
 
 class ShotclockError(Exception):
     """Base of every error that Shotclock raises on purpose."""
+
+    may_pass: bool = False
 
 
 class ConfigError(ShotclockError):
@@ -17,8 +22,14 @@ class ContractError(ShotclockError):
     """Data that is readable but breaks what the project promised about its rows or columns."""
 
 
+class HandoffError(ShotclockError):
+    """What one step handed to the next is not what that one asks for."""
+
+
 class StoreError(ShotclockError):
     """The MLflow store or an artefact in it is missing, or is not what was registered."""
+
+    may_pass = True
 
 
 class ConflictError(ShotclockError):

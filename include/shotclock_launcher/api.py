@@ -24,11 +24,7 @@ class ApiError(LaunchError):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
-
-    @property
-    def may_pass(self) -> bool:
-        """No answer, or a trouble of the server's own, such as a database that is busy."""
-        return self.status is None or self.status >= 500
+        self.may_pass = status is None or status >= 500  # no answer, or a trouble of the server's own: a busy database
 
 
 class Api:

@@ -60,9 +60,10 @@ def tell(layout: Layout, task: Task) -> None:
 
 
 def _print_summary(project: str) -> None:
-    from shotclock.reading.status import summarise
+    from shotclock.reading.status import status
+    from shotclock.reading.summary import summarise
 
-    show(f"\n{summarise(project)}\n")
+    show(f"\n{summarise(status(project))}\n")
 
 
 def _print_failures(outcome: Outcome) -> None:

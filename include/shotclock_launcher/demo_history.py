@@ -84,15 +84,14 @@ def _cut(name: str, home: Path) -> list[Path]:
 def _hand_in(stack: Stack, name: str, file: Path, place: int, patience: float) -> bool:
     """Put one file into the folder of batches, post its event, follow to the rest, print its line."""
     from shotclock.files import storage
-    from shotclock.reading import history
-    from shotclock.words import summaries
+    from shotclock.reading import history, lines
 
     if place == 0:
-        show("\n" + "\n".join(f"{'':>11}{line}" for line in summaries.batch_header().splitlines()))
+        show("\n" + "\n".join(f"{'':>11}{line}" for line in lines.batch_header().splitlines()))
     with storage.replacing(stack.layout.settings.data / "raw" / name / file.name) as partial:
         shutil.copyfile(file, partial)
     outcome = announce(stack, f"{name}/batch", {"file": file.name}, patience)
-    say(summaries.batch(history.batches(name)[-1]))
+    say(lines.batch(history.batches(name)[-1]))
     return outcome.good
 
 
@@ -118,8 +117,9 @@ def _asset(api: Api, name: str) -> int:
 
 
 def _print_end(name: str, home: Path, seasons: int, good: bool) -> None:
-    from shotclock.reading.status import summarise
+    from shotclock.reading.status import status
+    from shotclock.reading.summary import summarise
 
-    show(f"\n{summarise(name, most=3)}\n")
+    show(f"\n{summarise(status(name, stories=3))}\n")
     say(f"{seasons} batches; " + ("at rest" if good else "NOT every step succeeded: see above"))
     show(f"\nto look around: SHOTCLOCK_HOME={home} SHOTCLOCK_PROJECTS=projects make up\n{elapsed():.0f} s in all")

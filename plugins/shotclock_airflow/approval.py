@@ -28,17 +28,21 @@ class PromotionApproval(ApprovalOperator):
         self.decision = decision
 
     def execute(self, context: Any) -> dict[str, Any]:
-        if self.decision["outcome"] != "promote" or self.mode == "on":
-            return {"approved": True}
+        from shotclock.handoff import Approval, Gated, from_wire, to_wire
+
+        if not from_wire(Gated, self.decision).ruling.promoted or self.mode == "on":
+            return to_wire(Approval(approved=True))  # type: ignore[no-any-return]
         if self.mode == "dry_run":
-            return {"approved": False, "because": "dry run"}
+            return to_wire(Approval(approved=False, because="dry run"))  # type: ignore[no-any-return]
         return super().execute(context)  # type: ignore[no-any-return]  # it raises: the task waits for a person
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
+        from shotclock.handoff import Approval, to_wire
+
         answer = HITLOperator.execute_complete(self, context, event)
         approved = answer["chosen_options"] == [self.APPROVE]
         by = answer["responded_by_user"]
         name = by["name"] if by else "nobody in time"
         reason = (answer["params_input"].get(_REASON) or "").strip()
         because = f"{'approved' if approved else 'rejected'} by {name}" + (f" ({reason})" if reason else "")
-        return {"approved": approved, "by": name, "because": because}
+        return to_wire(Approval(approved, name, because))  # type: ignore[no-any-return]

@@ -11,14 +11,16 @@ tasks failed, and finds the error that each of them left as the XCom `error`.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from airflow.sdk import BaseNotifier
+from airflow.sdk.exceptions import AirflowFailException
 
 from shotclock.words import messages
 from shotclock_airflow import channels
 
+T = TypeVar("T")
 ERROR = "error"
 
 
@@ -40,7 +42,9 @@ def tell_decisions(project: str) -> dict[str, Any]:
 def leave_error(context: Any) -> None:
     """Called in the process of a task that has failed for good; one that was killed leaves nothing."""
     if context.get("exception"):
-        context["ti"].xcom_push(key=ERROR, value=messages.first_line(context["exception"]))
+        error = context["exception"]
+        own = error.__cause__ if isinstance(error, AirflowFailException) and error.__cause__ else error
+        context["ti"].xcom_push(key=ERROR, value=messages.first_line(own))
 
 
 class _Notifier(BaseNotifier):
@@ -66,10 +70,12 @@ class Alert(_Notifier):
     """A sensor fires; or its finding would, had the guard not stopped: that is said once for each window."""
 
     def message(self, context: Any) -> messages.Message | None:
-        told = context.get("told", {})
-        if told.get("fires"):
+        from shotclock.handoff import Sensed
+
+        told = context.get("told")
+        if isinstance(told, Sensed) and told.fires:
             return messages.alert(self.project, told, _where(context))
-        if told.get("news"):
+        if isinstance(told, Sensed) and told.news:
             return messages.stopped(self.project, told, _where(context))
         return None
 
@@ -78,18 +84,25 @@ class Decision(_Notifier):
     """Promote, keep and rollback; and *skip*, where a run ends before it has decided."""
 
     def message(self, context: Any) -> messages.Message | None:
-        told = context.get("told", {})
-        if "decision" not in told and "skip" not in told:
-            return None
-        gate, plan = (_left_by(context, task) for task in ("gate", "decide"))
-        return messages.decision(self.project, told, _where(context), gate, (plan or {}).get("why", ""))
+        from shotclock.handoff import Done, Gated, Plan, Result
+
+        told, plan = context.get("told"), _left_by(context, "decide", Plan)
+        why = plan.cause.why if plan else ""
+        if isinstance(told, Done):
+            gated = _left_by(context, "gate", Gated)
+            return messages.decision(self.project, told, _where(context), gated, why)
+        if isinstance(told, Result) and told.skip:
+            return messages.skipped(self.project, told.skip, _where(context), why)
+        return None
 
 
 class Approval(_Notifier):
     """A person is asked: for `PromotionApproval(notifiers=...)`."""
 
     def message(self, context: Any) -> messages.Message:
-        return messages.approval(self.project, context["task"].decision, _where(context))
+        from shotclock.handoff import Gated, from_wire
+
+        return messages.approval(self.project, from_wire(Gated, context["task"].decision), _where(context))
 
 
 class Failure(_Notifier):
@@ -109,8 +122,12 @@ def _where(context: Any) -> messages.Where:
     return messages.Where(dag, run, f"{base}/dags/{dag}/runs/{quote(run, safe='')}")
 
 
-def _left_by(context: Any, task: str) -> Any:
-    return context["ti"].xcom_pull(task_ids=task) if task in context["dag"].task_dict else None
+def _left_by(context: Any, task: str, kind: type[T]) -> T | None:
+    """What a task of this run has returned, if there is such a task and it has."""
+    from shotclock.handoff import from_wire
+
+    left = context["ti"].xcom_pull(task_ids=task) if task in context["dag"].task_dict else None
+    return from_wire(kind, left) if left else None
 
 
 def _places(context: Any) -> list[tuple[str, int]]:

@@ -22,6 +22,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from shotclock_airflow.triggers import AlertTrigger
 
 if TYPE_CHECKING:
+    from shotclock.handoff import Sensed
     from shotclock.judging.alerts import Kind
 
 
@@ -39,17 +40,18 @@ class _AlertSensor(BaseSensorOperator):
     def execute(self, context: Any, until: str | None = None) -> Any:
         """Look once; `until` is when a wait that goes on ends (ISO), by default `timeout` from now."""
         from shotclock.errors import StoreError
+        from shotclock.handoff import Sensed, to_wire
 
         try:
             told = self._told(context)
         except StoreError as error:  # nothing was promoted or checked yet: no finding asks for anything
-            told = {"fires": False, "reason": str(error)}
+            told = Sensed(trigger=self.kind, reason=str(error), window="", champion="", fires=False)
         context["told"] = told  # for notifiers
-        if told["fires"]:
-            return told
+        if told.fires:
+            return to_wire(told)
         if not self.wait:
-            raise AirflowSkipException(told["reason"])
-        self.log.info("waiting: %s", told["reason"])
+            raise AirflowSkipException(told.reason)
+        self.log.info("waiting: %s", told.reason)
         now = datetime.now(UTC)
         end = datetime.fromisoformat(until) if until else now + timedelta(seconds=self.timeout)
         self.defer(
@@ -64,19 +66,26 @@ class _AlertSensor(BaseSensorOperator):
         self.log.info("seen: %s", event["reason"])
         return self.execute(context, until)
 
-    def _told(self, context: Any) -> dict[str, Any]:
+    def _told(self, context: Any) -> "Sensed":
+        from shotclock.handoff import Sensed, to_wire
+        from shotclock.reading import findings
         from shotclock.steps import sensing
         from shotclock.store.run import Run
 
         if not self.outlets:
-            finding, signal = sensing.judged(self.project, self.kind)
-            about = {"trigger": self.kind, "window": finding.window, "champion": finding.champion}
-            figures = dict(finding.verdict.figures)
-            return {**about, "fires": signal.fires, "reason": signal.reason, "figures": figures}
+            finding, signal = findings.newest(self.project, self.kind)
+            return Sensed(
+                trigger=self.kind,
+                reason=signal.reason,
+                window=finding.window,
+                champion=finding.champion,
+                fires=signal.fires,
+                figures=dict(finding.verdict.figures),
+            )
         run = Run(self.project, context["dag"].dag_id.removeprefix(f"{self.project}."), context["run_id"], "sensor")
         told = sensing.sense(run, self.kind)
-        if told["fires"]:
-            carried = {key: value for key, value in told.items() if key != "summary"}
+        if told.fires:
+            carried = {key: value for key, value in to_wire(told).items() if key != "summary"}
             for asset in self.outlets:
                 context["outlet_events"][asset].extra = carried
         return told

@@ -35,10 +35,10 @@ class AlertTrigger(BaseTrigger):
 
     def _reason(self) -> str | None:
         from shotclock.errors import StoreError
-        from shotclock.steps import sensing
+        from shotclock.reading import findings
 
         try:
-            _, signal = sensing.judged(self.project, self.kind)
+            _, signal = findings.newest(self.project, self.kind)
         except StoreError as error:  # nothing was promoted or checked yet: that is what this waits for
             self.log.info("not yet: %s", error)
             return None

@@ -112,14 +112,15 @@ def project(project: Readable, session: SessionDep) -> HTMLResponse:
 @router.get("/{project}/report/{run_id}")
 def report(project: Readable, run_id: str) -> HTMLResponse:
     """The drift report of one window, as MLflow holds it."""
-    from shotclock.store import artifacts, queries
+    from shotclock.reading import health
 
-    if not _RUN.fullmatch(run_id) or queries.kind(run_id, project) != "drift":
-        raise HTTPException(404, "This project has no such drift report.")
     try:
-        return HTMLResponse(artifacts.text(run_id, "drift_report.html"), headers=headers(REPORT_POLICY))
+        page = health.drift_report(project, run_id) if _RUN.fullmatch(run_id) else None
     except StoreError as error:
         raise HTTPException(404, "The report of this window is no longer in MLflow.") from error
+    if page is None:
+        raise HTTPException(404, "This project has no such drift report.")
+    return HTMLResponse(page, headers=headers(REPORT_POLICY))
 
 
 def _page(html: str) -> HTMLResponse:

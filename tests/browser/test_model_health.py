@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from shotclock.judging.alerts import Decided
+from shotclock.judging.alerts import Decision
 from shotclock.store import history
 
 Browse = Callable[..., Page]
@@ -44,7 +44,7 @@ def give_reason(frame: FrameLocator, opens: str, reason: str, button: str) -> No
     dialog.get_by_role("button", name=button, exact=True).click()
 
 
-def newest() -> Decided:
+def newest() -> Decision:
     return history.decisions(PROJECT)[0]
 
 

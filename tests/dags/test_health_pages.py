@@ -8,7 +8,7 @@ import pytest
 
 from shotclock.config import Feature
 from shotclock.judging import fitness
-from shotclock.judging.alerts import Alert, Decided
+from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.fitness import Check, Fitness, Window
 from shotclock.judging.performance import Figure
 from shotclock.reading.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
@@ -55,7 +55,7 @@ def summary(kobe, said=EVIL, level="unfit", windows=None):
 
 
 def decided(said=EVIL, outcome="keep"):
-    return Decided("d1", outcome, said, "1", NOW - timedelta(days=5), "retraining", "w1", by=said, run=said)
+    return Decision("d1", outcome, said, "1", NOW - timedelta(days=5), "retraining", "w1", by=said, run=said)
 
 
 def details(kobe, said=EVIL, **options):

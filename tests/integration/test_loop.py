@@ -242,7 +242,7 @@ def alerts(project: str) -> set[str]:
     return {alert.kind for alert in history.alerts(project)}
 
 
-def retrainings(project: str) -> list[triggers.Decided]:
+def retrainings(project: str) -> list[triggers.Decision]:
     """The decisions of retrainings, oldest first."""
     return [done for done in reversed(history.decisions(project)) if done.flow == "retraining"]
 

@@ -27,8 +27,8 @@ def show(name: str) -> None:
     except StoreError as error:  # nothing scored yet, or no reference: its own words say what to do
         missing.reason(str(error))
         return
-    _features(found, compared["columns"])
-    _labels(found, compared["columns"])
+    _features(found, compared.columns)
+    _labels(found, compared.columns)
 
 
 def _features(found: Details, columns: Mapping[str, Distribution]) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from shotclock.judging.alerts import Alert, Decided
+from shotclock.judging.alerts import Alert, Decision
 from shotclock.reading.health import Competition, Details
 from shotclock_dashboard import charts, missing, standing, store, words
 
@@ -79,7 +79,7 @@ def _rounded(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _decision(found: Details, done: Decided) -> None:
+def _decision(found: Details, done: Decision) -> None:
     competition = next((one for one in found.competitions if one.decision and one.decision.id == done.id), None)
     with st.container(border=True):
         st.markdown(
@@ -92,10 +92,10 @@ def _decision(found: Details, done: Decided) -> None:
             earlier = f" (and {len(alerts) - 1} before it)" if len(alerts) > 1 else ""
             st.markdown(f"- answered: **{words.plain(kind)}**{earlier}: {words.plain(alerts[0].reason)}")
         st.markdown(f"**Reason** {words.plain(done.reason)}")
-        st.caption(words.plain(f"Decided by {done.by}. MLflow run {done.id}"))
+        st.caption(words.plain(f"Decision by {done.by}. MLflow run {done.id}"))
 
 
-def _cause(done: Decided, competition: Competition | None, answered: list[Alert]) -> str:
+def _cause(done: Decision, competition: Competition | None, answered: list[Alert]) -> str:
     """What started the run. Alerts are told one by one below it, so here they are only named."""
     if competition is None or not competition.why:
         return "a person's order" if done.flow == "rollback" else f"a run of {done.flow}"

@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -135,4 +136,8 @@ def plain(markdown: str) -> str:
 
 
 def tell(result: Any, text: str, as_json: bool) -> None:
-    typer.echo(json.dumps(result, indent=2, default=str) if as_json else text)
+    typer.echo(json.dumps(result, indent=2, default=_plain) if as_json else text)
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)

@@ -2,12 +2,15 @@
 
 import getpass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shotclock.cli.common import AsJson, Project, Reason, at_work_on, run_id, tell
 from shotclock.cli.flows import ended
+
+if TYPE_CHECKING:
+    from shotclock.reading.history import Told
 
 Version = Annotated[int | None, typer.Option(min=1, help="the version to go back to; by default the previous one")]
 OnDay = Annotated[str | None, typer.Option("--on", metavar="DAY", help="the champion at the end of that day, UTC")]
@@ -16,53 +19,50 @@ OnDay = Annotated[str | None, typer.Option("--on", metavar="DAY", help="the cham
 def rollback(project: Project = "", *, reason: Reason, version: Version = None, as_json: AsJson = False) -> None:
     """Put an earlier version back into service, and write down why. Then score with it: `shotclock score`."""
     with at_work_on(project, as_json):
+        from shotclock.handoff import to_wire
         from shotclock.steps.rollback import rollback as go_back
         from shotclock.store.run import Run
 
         run = Run(project, "rollback", run_id(), asked=datetime.now(UTC))
         done = go_back(run, reason, version, by=getpass.getuser())
-    tell(done, ended(done), as_json)
+    tell(to_wire(done), ended(done), as_json)
 
 
 def history(project: Project = "", on: OnDay = None, as_json: AsJson = False) -> None:
     """The decisions, newest first; or who was champion at the end of a day, why, and who or what decided."""
     day = None if on is None else _day(on)
     with at_work_on(project, as_json):
-        from shotclock.reading import history as chronicle
+        from shotclock.reading import history as past
 
         if day is None:
-            found = chronicle.decisions(project)
+            found = past.decisions(project)
             tell(found, "\n\n".join(map(_decision, found)) or f"{project}: nothing was decided yet", as_json)
             return
-        done = chronicle.champion_on(project, day)
+        done = past.champion_on(project, day)
     nobody = f"{project}: no champion yet at the end of {day}"
-    serving = f"champion at the end of {day} (UTC): v{done['champion']}\n\n{_decision(done)}" if done else nobody
+    serving = f"champion at the end of {day} (UTC): v{done.champion}\n\n{_decision(done)}" if done else nobody
     tell(done, serving, as_json)
 
 
 def batches(project: Project = "", as_json: AsJson = False) -> None:
     """A line for each batch that was taken in: its window, drift, quality, alerts, decisions, champion."""
     with at_work_on(project, as_json):
-        from shotclock.reading import history as chronicle
-        from shotclock.words import summaries
+        from shotclock.reading import history as past
+        from shotclock.reading import lines
 
-        found = chronicle.batches(project)
-    lines = (
-        [summaries.batch_header(), *map(summaries.batch, found)] if found else [f"{project}: no batch was taken in yet"]
-    )
-    tell(found, "\n".join(lines), as_json)
+        found = past.batches(project)
+        said = [lines.batch_header(), *map(lines.batch, found)] if found else [f"{project}: no batch was taken in yet"]
+    tell(found, "\n".join(said), as_json)
 
 
 def status(project: Project = "", as_json: AsJson = False) -> None:
     """What happened lately and how the project stands: champion, findings, open alerts, where everything lies."""
     with at_work_on(project, as_json):
-        from shotclock.reading import history as chronicle
-        from shotclock.reading import status as overview
+        from shotclock.reading.status import status as read
+        from shotclock.reading.summary import summarise
 
-        if as_json:
-            tell(chronicle.standing(project), "", as_json)
-        else:
-            typer.echo(overview.summarise(project))
+        found = read(project)
+        tell(found, summarise(found), as_json)
 
 
 def _day(text: str) -> date:
@@ -72,13 +72,13 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"found '{text}', expected a day such as 2026-04-13") from error
 
 
-def _decision(done: dict[str, Any]) -> str:
-    gate = f" (the gate: {done['gate']})" if done["gate"] not in (done["outcome"], "") else ""
-    champion = f"champion v{done['champion']}" if done["champion"] else "no champion"
+def _decision(done: "Told") -> str:
+    gate = f" (the gate: {done.gate})" if done.gate not in (done.outcome, "") else ""
+    champion = f"champion v{done.champion}" if done.champion else "no champion"
     lines = [
-        f"{done['at'].replace('T', ' ')}  {done['flow']}: {done['outcome'].upper()}{gate}, {champion}",
-        f"  why:        {done['reason']}",
-        f"  decided by: {done['decided_by']}",
+        f"{done.at.replace('T', ' ')}  {done.flow}: {done.outcome.upper()}{gate}, {champion}",
+        f"  why:        {done.reason}",
+        f"  decided by: {done.decided_by}",
     ]
-    started = f"  started by: {done['started_because']}"
-    return "\n".join([*lines, started] if done["started_because"] else lines)
+    started = f"  started by: {done.started_because}"
+    return "\n".join([*lines, started] if done.started_because else lines)

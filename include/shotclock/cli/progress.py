@@ -1,12 +1,14 @@
 """What is seen of a flow while it runs: a line for each step that has ended; on a terminal, a bar for the one at work."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from shotclock.cli.common import console, line, plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from shotclock.handoff import Result
 
 
 class Watch:
@@ -28,9 +30,13 @@ class Watch:
         if self._bars:
             self._bars.stop()
 
-    def note(self, step: str, result: dict[str, Any]) -> None:
-        said = plain(result.get("summary") or result.get("skip") or result.get("reason") or "done")
-        alarming = result.get("verdict") == "alert" or result.get("fires")
+    def note(self, step: str, result: "Result") -> None:
+        from shotclock.handoff import Checked, Sensed
+
+        said = plain(result.summary or result.skip or "done")
+        alarming = (isinstance(result, Checked) and result.verdict == "alert") or (
+            isinstance(result, Sensed) and result.fires
+        )
         line(self._console, f"{step:<32}", said, "red" if alarming else "bold")
 
     def progress(self, step: str, done: int, total: int) -> None:

@@ -41,7 +41,7 @@ class Alert:
 
 
 @dataclass(frozen=True)
-class Decided:
+class Decision:
     """The end of one training or retraining that reached a decision.
 
     Attributes:
@@ -104,7 +104,7 @@ def new_records_finding(rows: int, rules: RetrainingRules) -> Verdict:
 
 def guard(
     finding: Finding,
-    decisions: Sequence[Decided],
+    decisions: Sequence[Decision],
     *,
     new_rows: int,
     now: datetime,
@@ -147,7 +147,7 @@ def guard(
     return Signal(True, verdict.reason)
 
 
-def _cooling_down(verdict: Verdict, last: Decided, new_rows: int, now: datetime, rules: RetrainingRules) -> Signal:
+def _cooling_down(verdict: Verdict, last: Decision, new_rows: int, now: datetime, rules: RetrainingRules) -> Signal:
     over = last.at + timedelta(days=rules.cool_down_days)
     if now >= over:
         return Signal(True, f"{verdict.reason}; the cool-down after '{last.outcome}' ended on {over:%Y-%m-%d}")
@@ -160,7 +160,7 @@ def _cooling_down(verdict: Verdict, last: Decided, new_rows: int, now: datetime,
     )
 
 
-def fruitless_in_a_row(decisions: Sequence[Decided]) -> int:
+def fruitless_in_a_row(decisions: Sequence[Decision]) -> int:
     """How many of the newest retrainings in a row found nothing better. One that had too little data found nothing out."""
     count = 0
     for done in decisions:
@@ -170,7 +170,7 @@ def fruitless_in_a_row(decisions: Sequence[Decided]) -> int:
     return count
 
 
-def unanswered(alerts: Sequence[Alert], decisions: Sequence[Decided], champion: str) -> list[Alert]:
+def unanswered(alerts: Sequence[Alert], decisions: Sequence[Decision], champion: str) -> list[Alert]:
     """The alerts about the champion in service that no decision has answered: by id, or later on the same window."""
     answered = {alert for done in decisions for alert in done.answers}
     return [
@@ -182,6 +182,6 @@ def unanswered(alerts: Sequence[Alert], decisions: Sequence[Decided], champion: 
     ]
 
 
-def _used_its_window(done: Decided, alert: Alert) -> bool:
+def _used_its_window(done: Decision, alert: Alert) -> bool:
     """An alert that came after the decision speaks of labels that the decision did not have: the guard has seen to that."""
     return done.champion == alert.champion and done.window == alert.window and done.at >= alert.at

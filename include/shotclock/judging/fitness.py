@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from shotclock.config import RetrainingRules
 from shotclock.judging import alerts
-from shotclock.judging.alerts import Alert, Decided, Finding, Kind
+from shotclock.judging.alerts import Alert, Decision, Finding, Kind
 from shotclock.judging.performance import Figure
 from shotclock.judging.verdict import Status, Verdict
 
@@ -110,7 +110,7 @@ def judge(  # noqa: PLR0913 (all that happened, by name)
     windows: Sequence[Window],
     *,
     champion: str | None,
-    decisions: Sequence[Decided],
+    decisions: Sequence[Decision],
     open_alerts: Sequence[Alert],
     rules: RetrainingRules,
     now: datetime,
@@ -162,7 +162,7 @@ def _verdict(window: Window) -> str:
 
 def _doing(
     newest: Window,
-    decisions: Sequence[Decided],
+    decisions: Sequence[Decision],
     open_alerts: Sequence[Alert],
     rules: RetrainingRules,
     now: datetime,

@@ -1,4 +1,4 @@
-"""Champion against challenger, on rows that neither has seen: a decision with its reason.
+"""Champion against challenger, on rows that neither has seen: a ruling with its reason.
 
 Both score the same rows, so what counts is the *paired* difference of their log losses: it varies far less than either
 loss. Its interval is a percentile bootstrap of the mean (Efron and Tibshirani 1993, chapter 13).
@@ -29,8 +29,8 @@ _CHUNK = 2_000_000  # rows drawn at a time
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What the gate decided, why, and the figures. `gain` is in nats per row; above 0 the challenger is better."""
+class Ruling:
+    """What the gate says, why, and the figures. `gain` is in nats per row; above 0 the challenger is better."""
 
     outcome: Outcome
     because: str
@@ -64,7 +64,7 @@ class Decision:
         return asdict(self)
 
 
-def judge(champion: ArrayLike | None, challenger: ArrayLike, y: ArrayLike, rules: GateRules) -> Decision:
+def judge(champion: ArrayLike | None, challenger: ArrayLike, y: ArrayLike, rules: GateRules) -> Ruling:
     """Promote when the challenger's paired gain in log loss is above `min_gain` and its interval above 0.
 
     Without a champion the opponent is the constant predictor at the holdout's own positive rate: the best constant
@@ -83,13 +83,13 @@ def judge(champion: ArrayLike | None, challenger: ArrayLike, y: ArrayLike, rules
     rows = len(labels)
     if rows == 0:
         because = f"no rows in the holdout, {rules.min_rows} are needed"
-        return Decision("not enough data", because, 0, against, rules.confidence, more_rows=rules.min_rows)
+        return Ruling("not enough data", because, 0, against, rules.confidence, more_rows=rules.min_rows)
     old = np.full(rows, labels.mean()) if champion is None else np.asarray(champion, dtype=np.float64)
     old_losses, new_losses = losses(labels, old), losses(labels, new)
     gains = old_losses - new_losses
     gain = paired_gain(gains, rules)
     outcome, because, more = _decide(gains, gain, labels, against, rules)
-    return Decision(
+    return Ruling(
         outcome,
         because,
         rows,

@@ -104,8 +104,10 @@ class Estimate:
     accuracy: float | None
     positive_rate: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    def metrics(self) -> dict[str, float]:
+        """Flat and finite, for a metric store: `estimate_log_loss` and so on."""
+        found = {f"estimate_{name}": value for name, value in asdict(self).items()}
+        return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def losses(y: ArrayLike, p: ArrayLike) -> Floats:

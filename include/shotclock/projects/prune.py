@@ -9,11 +9,12 @@ from typing import Any
 from shotclock.config import project, settings
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.judging import alerts as triggers
+from shotclock.judging.alerts import unanswered
 from shotclock.projects import prunable
 from shotclock.projects.prunable import Going, Past, Place
-from shotclock.store import artifacts, history, ledger, queries, registry
-from shotclock.store.window import MOST_FOR_LABELS, newest_window, recent_rows, scored_batches
+from shotclock.store import artifacts, history, queries, registry
+from shotclock.store.records import Application, Decision, Drift, Entry, Performance, Trace
+from shotclock.store.window import MOST_FOR_LABELS, Window, recent_rows, scored_batches
 
 log = logging.getLogger(__name__)
 
@@ -65,9 +66,9 @@ def _folder(name: str, place: Place) -> Address:
 
 def _pasts(name: str) -> list[Past]:
     """Every run of every flow that left a folder or an MLflow run."""
-    runs: defaultdict[Place, list[Any]] = defaultdict(list)
-    for run in queries.all_runs(name):
-        runs[_place(run)].append(run)
+    runs: defaultdict[Place, list[Trace]] = defaultdict(list)
+    for trace, _ in queries.traces(name):
+        runs[_place(trace)].append(trace)
     folders = {
         (flow.name, folder.name): folder
         for flow in storage.folders(settings().data / name / "runs")
@@ -76,16 +77,15 @@ def _pasts(name: str) -> list[Past]:
     return [_past(place, runs[place], folders.get(place)) for place in {*runs, *folders}]
 
 
-def _past(place: Place, runs: list[Any], folder: Address | None) -> Past:
-    moments = [history.at(run) for run in runs]
+def _past(place: Place, runs: list[Trace], folder: Address | None) -> Past:
+    moments = [run.at for run in runs]
     if not moments and folder is not None:  # killed before it wrote anything down, or its MLflow runs are gone already
         moments = [storage.changed(folder)]
-    return Past(place, max(moments), folder is not None, tuple(run.info.run_id for run in runs))
+    return Past(place, max(moments), folder is not None, tuple(run.id for run in runs))
 
 
-def _place(run: Any) -> Place:
-    flow = run.data.tags["airflow.dag_id"].partition(".")[2]
-    return flow, storage.folder_name(run.data.tags["airflow.run_id"])
+def _place(run: Trace) -> Place:
+    return run.flow, storage.folder_name(run.run_id)
 
 
 def _cited(name: str) -> dict[Place, str]:
@@ -100,8 +100,8 @@ def _cited(name: str) -> dict[Place, str]:
 def _citations(name: str) -> Iterator[tuple[str, Place | None]]:
     data = settings().data
     for version in registry.versions(name):
-        yield f"trained {version.uri}", _place(queries.run(version.run_id))
-        yield f"rows of {version.uri}", _of_file(name, version.tags.get("shotclock.rows_path", ""))
+        yield f"trained {version.uri}", _placed(name, version.run_id)
+        yield f"rows of {version.uri}", _of_file(name, version.origin.rows_path)
     for published in _PUBLISHED:
         folder = storage.published(data, name, published)
         yield f"published as {published}", _of_file(name, str(folder / "any")) if folder is not None else None
@@ -109,10 +109,15 @@ def _citations(name: str) -> Iterator[tuple[str, Place | None]]:
     if champion is None:
         return
     for batch in _read_next(name, champion):
-        yield "scored what the next check or retraining reads", _of_file(name, batch["predictions"])
-    for run in _findings(name, champion.number):
-        yield "found what the next alert depends on", _place(run)
+        yield "scored what the next check or retraining reads", _of_file(name, batch.predictions)
+    for check in _findings(name, champion.number):
+        yield "found what the next alert depends on", _place(check)
     yield from _alerts(name, champion.number)
+
+
+def _placed(name: str, run_id: str) -> Place | None:
+    found = queries.look_up(name, run_id)
+    return _place(found) if found else None
 
 
 def _of_file(name: str, address: str) -> Place | None:
@@ -122,60 +127,58 @@ def _of_file(name: str, address: str) -> Place | None:
     return (parts[0], parts[1]) if address.startswith(runs) and len(parts) > 2 else None
 
 
-def _read_next(name: str, champion: registry.Version) -> list[dict[str, Any]]:
+def _read_next(name: str, champion: registry.Version) -> list[Application]:
     """The scorings that the next check would read, for rows or for labels, and those of the next retraining's rows."""
     scored = scored_batches(name)
     batches = scored[: recent_rows(name)[1]] if scored else []
     if scored_batches(name, champion):
-        window = newest_window(name, champion)
-        batches += [*window["batches"], *window["older"][:MOST_FOR_LABELS]]
+        window = Window.newest(name, champion)
+        batches += [*window.batches, *window.older[:MOST_FOR_LABELS]]
     return batches
 
 
-def _findings(name: str, champion: str) -> Iterator[Any]:
+def _findings(name: str, champion: str) -> Iterator[Trace]:
     """The checks of the champion's newest windows, as many as the rule for alerts looks at."""
     for found in history.findings(name, "drift", champion, project(name).drift.of_windows):
-        for check in ("drift", "performance"):
-            yield from queries.newest(name, check, tags={"champion": champion, "window": found.window})
+        about = {"champion": champion, "window": found.window}
+        yield from queries.newest(name, Drift, where=about)
+        yield from queries.newest(name, Performance, where=about)
 
 
-def _alerts(name: str, champion: str) -> Iterator[tuple[str, Place]]:
+def _alerts(name: str, champion: str) -> Iterator[tuple[str, Place | None]]:
     """The checks that raised an alert which is open, or which a decision answered; and what an open one is about."""
     alerts, decisions = history.alerts(name, most=_ALL), history.decisions(name, most=_ALL)
     answered = {alert for done in decisions for alert in done.answers}
-    waiting = {alert.id for alert in triggers.unanswered(alerts, decisions, champion)}
+    waiting = {alert.id for alert in unanswered(alerts, decisions, champion)}
     for alert in alerts:
         if alert.id in answered | waiting:
-            yield f"raised the {alert.kind} alert of {alert.at:%Y-%m-%d}", _place(queries.run(alert.id))
+            yield f"raised the {alert.kind} alert of {alert.at:%Y-%m-%d}", _placed(name, alert.id)
         if alert.id in waiting:
-            for run in queries.newest(name, "drift", tags={"champion": champion, "window": alert.window}, most=_ALL):
-                yield "checked the window of an open alert", _place(run)
-            for run in _scorings(name, champion, alert.window):
-                yield "scored the window of an open alert", _place(run)
+            about = {"champion": champion, "window": alert.window}
+            for check in queries.newest(name, Drift, where=about, most=_ALL):
+                yield "checked the window of an open alert", _place(check)
+            for scoring in _scorings(name, champion, alert.window):
+                yield "scored the window of an open alert", _place(scoring)
 
 
-def _scorings(name: str, champion: str, window: str) -> Iterator[Any]:
-    checked = queries.newest(name, "drift", tags={"champion": champion, "window": window})
-    files = set(history.tag(checked[0], "batches").split(", ")) if checked else set()
-    for run in queries.newest(name, "application", tags={"champion": champion}, most=_ALL):
-        if storage.at(history.tag(run, "source")).name in files:
-            yield run
+def _scorings(name: str, champion: str, window: str) -> Iterator[Trace]:
+    checked = queries.newest(name, Drift, where={"champion": champion, "window": window})
+    files = set(checked[0].record.batches) if checked else set()
+    for scoring in queries.newest(name, Application, where={"champion": champion}, most=_ALL):
+        if storage.at(scoring.record.source).name in files:
+            yield scoring
 
 
 def _records(name: str) -> frozenset[str]:
     """MLflow runs that stay: the ledger, each batch's newest scoring, each decision and all of the run that led to it."""
-    runs = list(queries.all_runs(name))
-    decided = {_place(run) for run in runs if _is_decision(run)}
-    kept = {run.info.run_id for run in runs if history.tag(run, "kind") == ledger.KIND or _place(run) in decided}
-    newest: dict[str, Any] = {}
-    for run in sorted(runs, key=history.at):
-        if history.tag(run, "kind") == "application":
-            newest[history.tag(run, "batch")] = run
-    return frozenset(kept | {run.info.run_id for run in newest.values()})
-
-
-def _is_decision(run: Any) -> bool:
-    return history.tag(run, "kind") == "decision" and history.tag(run, "decision") != "skip"
+    runs = list(queries.traces(name))
+    decided = {_place(run) for run, told in runs if isinstance(told, Decision) and told.decision != "skip"}
+    kept = {run.id for run, _ in runs if run.kind == Entry.kind or _place(run) in decided}
+    newest: dict[int, str] = {}
+    for run, told in sorted(runs, key=lambda item: item[0].at):
+        if isinstance(told, Application):
+            newest[told.batch] = run.id
+    return frozenset(kept | set(newest.values()))
 
 
 def _weighed(name: str, item: Going) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from shotclock.judging import court
 from shotclock.judging.court import Cell
 from shotclock.store import registry
 from shotclock.store.history import TRAINING_IDS
-from shotclock.store.window import newest_window, reference_rows, window_rows
+from shotclock.store.window import Window, reference_rows
 
 ROLES = (registry.CHAMPION, registry.PREVIOUS)
 
@@ -104,12 +104,12 @@ def court_map(name: str, number: str, *, size: float, min_rows: int) -> dict[str
     if rules.demonstration is None:
         raise ConfigError(f"project '{name}' has no section 'demonstration': there is no court to draw a map of")
     version, ids = registry.version(name, number), rules.columns.id
-    scored = newest_window(name, version)
-    rows = window_rows(rules, scored)[0].to_pandas()
+    window = Window.newest(name, version)
+    rows = window.rows()[0].to_pandas()
     trained_on = storage.read_table(version.artifact(TRAINING_IDS), [ids])[ids].to_numpy()
     rows = rows[~np.isin(rows[ids], trained_on)]
     label, probability = (rows[column].to_numpy(dtype=float) for column in (rules.columns.target, "probability"))
     x, y = court.places(rules.demonstration.court, rows)
     found: list[Cell] = court.cells(x, y, probability, label, size=size, min_rows=min_rows)
     shown = sum(cell.rows for cell in found)
-    return {"cells": found, "rows": int((~np.isnan(label)).sum()), "shown": shown, "window": scored["window"]}
+    return {"cells": found, "rows": int((~np.isnan(label)).sum()), "shown": shown, "window": window.id}

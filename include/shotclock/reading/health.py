@@ -7,26 +7,32 @@ whoever can tell says so (`activity`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from croniter import croniter
 
 from shotclock.config import Project, project, usable_projects
 from shotclock.files import storage
-from shotclock.judging import alerts as triggers
 from shotclock.judging import drift, fitness
-from shotclock.judging.alerts import Alert, Decided, Outcome
+from shotclock.judging.alerts import Alert, Decision, Outcome, unanswered
 from shotclock.judging.fitness import Activity, Check, Fitness, Window
 from shotclock.judging.performance import Figure
-from shotclock.store import history, queries, registry
+from shotclock.store import artifacts, history, queries, records, registry
 from shotclock.store.recent import Recent
+from shotclock.store.records import Drift, Performance, Record, Stored
 
 OVERVIEW_WINDOWS = 10
 WINDOWS = 60
 _DECISIONS, _ALERTS, _TRAININGS, _CANDIDATES = 20, 40, 5, 40
-_KINDS = {"performance": OVERVIEW_WINDOWS, "drift": 3, "decision": 6, "alert": 6}  # of each project, in the overview
+_FEW_DECISIONS = 6
+_KINDS: dict[type[Record], int] = {  # of each project, in the overview
+    Performance: OVERVIEW_WINDOWS,
+    Drift: 3,
+    records.Decision: _FEW_DECISIONS,
+    records.Alert: 6,
+}
 
 Activities = Mapping[str, Activity]
+Checking = Stored[Performance] | Stored[Drift]
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Summary:
     newest: Window | None
     drifted: tuple[str, ...]
     open_alerts: tuple[Alert, ...]
-    decision: Decided | None
+    decision: Decision | None
     next_retraining: datetime
     new_rows: int
 
@@ -118,7 +124,7 @@ class Competition:
     run_id: str
     why: str
     gate: Gate | None
-    decision: Decided | None
+    decision: Decision | None
     candidates: tuple[Candidate, ...]
 
 
@@ -143,7 +149,7 @@ class Details:
     summary: Summary
     windows: tuple[Window, ...]
     alerts: tuple[Alert, ...]
-    decisions: tuple[Decided, ...]
+    decisions: tuple[Decision, ...]
     tenures: tuple[Tenure, ...]
     competitions: tuple[Competition, ...]
     versions: tuple[str, ...]
@@ -165,11 +171,16 @@ class Projects:
         found = sorted(usable, key=lambda rules: (rules.title.lower(), rules.name))
         shown = [rules for rules in found if only is None or rules.name in only]
         names = [rules.name for rules in found]  # of all, whoever asks, so that all who ask share one copy
-        champions, runs, now = registry.champions(names), self._recent.of(names), datetime.now(UTC)
+        champions, copy, now = registry.champions(names), self._recent.look(names), datetime.now(UTC)
         rows = [
             _summary(
                 rules,
-                {kind: by_project[rules.name] for kind, by_project in runs.items()},
+                _Happened(
+                    copy.of(Performance, rules.name),
+                    copy.of(Drift, rules.name),
+                    copy.of(records.Alert, rules.name),
+                    copy.of(records.Decision, rules.name),
+                ),
                 champions.get(rules.name),
                 (activities or {}).get(rules.name),
                 now,
@@ -187,24 +198,35 @@ def details(name: str, activity: Activity | None = None) -> Details:
     """
     usable, _ = usable_projects(name)
     rules = usable[0] if usable else project(name)  # which says what is wrong
-    most = {"performance": WINDOWS, "drift": WINDOWS, "alert": _ALERTS, "decision": _DECISIONS}
-    unless = {"decision": {"decision": "skip"}}
-    runs = {
-        kind: queries.newest_of([name], kind, each=count, unless=unless.get(kind))[name] for kind, count in most.items()
-    }
+    happened = _Happened(
+        queries.newest_of([name], Performance, each=WINDOWS)[name],
+        queries.newest_of([name], Drift, each=WINDOWS)[name],
+        queries.newest_of([name], records.Alert, each=_ALERTS)[name],
+        queries.newest_of([name], records.Decision, each=_DECISIONS, unless={"decision": "skip"})[name],
+    )
     champion = registry.champions([name]).get(name)
-    summary = _summary(rules, runs, champion, activity, datetime.now(UTC))
-    decisions = tuple(map(history.decided, runs["decision"]))
+    summary = _summary(rules, happened, champion, activity, datetime.now(UTC))
+    decisions = tuple(map(history.decision, happened.decisions))
     versions = registry.versions(name)
     return Details(
         summary=summary,
         windows=summary.windows,
-        alerts=tuple(map(history.alert, runs["alert"])),
+        alerts=tuple(map(history.alert, happened.alerts)),
         decisions=decisions,
         tenures=_tenures(decisions, versions),
         competitions=_competitions(name, decisions),
         versions=tuple(version.number for version in versions),
     )
+
+
+def drift_report(name: str, run_id: str) -> str | None:
+    """The report of the drift check that this MLflow run holds, as HTML; None where the project has no such run.
+
+    Raises:
+        StoreError: it is no longer there.
+    """
+    trace = queries.look_up(name, run_id)
+    return artifacts.text(run_id, "drift_report.html") if trace and trace.kind == Drift.kind else None
 
 
 def thresholds(rules: Project) -> dict[str, float]:
@@ -214,13 +236,23 @@ def thresholds(rules: Project) -> dict[str, float]:
     return features | others
 
 
+@dataclass(frozen=True)
+class _Happened:
+    """What a project's row is made of, newest first."""
+
+    performance: list[Stored[Performance]]
+    drift: list[Stored[Drift]]
+    alerts: list[Stored[records.Alert]]
+    decisions: list[Stored[records.Decision]]
+
+
 def _summary(
-    rules: Project, runs: dict[str, list[Any]], champion: str | None, activity: Activity | None, now: datetime
+    rules: Project, happened: _Happened, champion: str | None, activity: Activity | None, now: datetime
 ) -> Summary:
-    windows = _windows([*runs["performance"], *runs["drift"]])
+    windows = _windows(happened)
     own = [window for window in windows if window.champion == champion]
-    decisions = [history.decided(run) for run in runs["decision"]]
-    waiting = _open(runs, decisions, champion)
+    decisions = [history.decision(stored) for stored in happened.decisions]
+    waiting = _open(happened, decisions, champion)
     upcoming = croniter(rules.retraining.schedule, now).get_next(datetime)
     newest = own[-1] if own else None
     return Summary(
@@ -251,61 +283,62 @@ def _summary(
     )
 
 
-def _open(runs: dict[str, list[Any]], decisions: Sequence[Decided], champion: str | None) -> list[Alert]:
+def _open(happened: _Happened, decisions: Sequence[Decision], champion: str | None) -> list[Alert]:
     """The alerts that wait. One that is older than every decision in sight was answered by one that is not."""
     if champion is None:
         return []
-    begin = decisions[-1].at if len(decisions) >= _KINDS["decision"] else datetime.min.replace(tzinfo=UTC)
-    alerts = [alert for alert in map(history.alert, runs["alert"]) if alert.at >= begin]
-    return triggers.unanswered(alerts, decisions, champion)
+    begin = decisions[-1].at if len(decisions) >= _FEW_DECISIONS else datetime.min.replace(tzinfo=UTC)
+    alerts = [alert for alert in map(history.alert, happened.alerts) if alert.at >= begin]
+    return unanswered(alerts, decisions, champion)
 
 
-def _since(decisions: Sequence[Decided], champion: str | None) -> datetime | None:
+def _since(decisions: Sequence[Decision], champion: str | None) -> datetime | None:
     changes = (done for done in decisions if done.outcome != "keep" and done.champion == champion)
     return next((done.at for done in changes), None)
 
 
-def _windows(checks: Sequence[Any]) -> list[Window]:
-    """The windows that these MLflow runs have checked, in the order of their first check."""
-    found: dict[tuple[str, str], list[Any]] = {}
-    for run in sorted(checks, key=history.at):
-        found.setdefault((history.tag(run, "champion"), history.tag(run, "window")), []).append(run)
-    return [_window(runs) for runs in found.values()]
+def _windows(happened: _Happened) -> list[Window]:
+    """The windows that were checked, in the order of their first check."""
+    found: dict[tuple[str, str], list[Checking]] = {}
+    checks: list[Checking] = [*happened.performance, *happened.drift]
+    for check in sorted(checks, key=lambda stored: stored.at):
+        found.setdefault((check.record.champion, check.record.window), []).append(check)
+    return [_window(checks) for checks in found.values()]
 
 
-def _window(runs: Sequence[Any]) -> Window:
+def _window(checks: Sequence[Checking]) -> Window:
     """One window, from its checks, oldest first: the newest of each kind counts."""
-    first, newest = runs[0], {history.tag(run, "kind"): run for run in runs}
-    files = history.tag(first, "batches")
+    first = checks[0].record
+    newest = {check.kind: check for check in checks}
     return Window(
-        id=history.tag(first, "window"),
-        champion=history.tag(first, "champion"),
-        at=history.at(first),
-        batches=tuple(storage.at(name).stem for name in reversed(files.split(", "))) if files else (),
-        synthetic=history.tag(first, "synthetic") == "True",
-        drift=_check(newest["drift"]) if "drift" in newest else None,
-        performance=_check(newest["performance"]) if "performance" in newest else None,
+        id=first.window,
+        champion=first.champion,
+        at=checks[0].at,
+        batches=tuple(storage.at(name).stem for name in reversed(first.batches)),
+        synthetic=first.synthetic,
+        drift=_check(newest[Drift.kind]) if Drift.kind in newest else None,
+        performance=_check(newest[Performance.kind]) if Performance.kind in newest else None,
     )
 
 
-def _check(run: Any) -> Check:
-    found = history.verdict(run)
+def _check(stored: Checking) -> Check:
+    told = stored.record
     return Check(
-        status=found.status,
-        reason=found.reason,
-        at=history.at(run),
-        mlflow_run_id=run.info.run_id,
-        dag_id=run.data.tags.get("airflow.dag_id", ""),
-        run_id=run.data.tags.get("airflow.run_id", ""),
-        metrics=dict(found.figures),
-        broken=history.tag(run, "broken"),
-        has_report=bool(history.tag(run, "report")),
+        status=told.verdict,
+        reason=told.reason,
+        at=stored.at,
+        mlflow_run_id=stored.id,
+        dag_id=stored.dag_id,
+        run_id=stored.run_id,
+        metrics=told.figures,
+        broken=told.broken if isinstance(told, Drift) else "",
+        has_report=isinstance(told, Drift) and bool(told.report),
     )
 
 
-def _tenures(decisions: Sequence[Decided], versions: Sequence[registry.Version]) -> tuple[Tenure, ...]:
+def _tenures(decisions: Sequence[Decision], versions: Sequence[registry.Version]) -> tuple[Tenure, ...]:
     """Who was in service when, newest first."""
-    algorithms = {version.number: version.tags.get("shotclock.algorithm", "") for version in versions}
+    algorithms = {version.number: version.origin.algorithm for version in versions}
     found: list[Tenure] = []
     until: datetime | None = None
     for done in (done for done in decisions if done.outcome != "keep"):
@@ -315,31 +348,26 @@ def _tenures(decisions: Sequence[Decided], versions: Sequence[registry.Version])
     return tuple(found)
 
 
-def _competitions(name: str, decisions: Sequence[Decided]) -> tuple[Competition, ...]:
+def _competitions(name: str, decisions: Sequence[Decision]) -> tuple[Competition, ...]:
     """The newest gates, newest first, each with its candidates; candidates of the newest trainings only."""
-    gates, whys, trainings, candidates = (
-        queries.newest_of([name], kind, each=most)[name]
-        for kind, most in (
-            ("gate", _DECISIONS),
-            ("retraining", _DECISIONS),
-            ("training", _TRAININGS),
-            ("candidate", _CANDIDATES),
-        )
-    )
-    why = {_place(run): history.tag(run, "why") for run in whys}
-    winners = {run.info.run_id: run.data.params.get("winner", "") for run in trainings}
+    gates = queries.newest_of([name], records.Gate, each=_DECISIONS)[name]
+    whys = queries.newest_of([name], records.Retraining, each=_DECISIONS)[name]
+    trainings = queries.newest_of([name], records.Training, each=_TRAININGS)[name]
+    candidates = queries.newest_of([name], records.Candidate, each=_CANDIDATES)[name]
+    why = {stored.place: stored.record.why for stored in whys}
+    winners = {stored.id: stored.record.winner for stored in trainings}
     decided = {(f"{name}.{done.flow}", done.run): done for done in decisions}
     competed = [
         Competition(
-            at=history.at(run),
-            dag_id=_place(run)[0],
-            run_id=_place(run)[1],
-            why=why.get(_place(run), ""),
-            gate=_gate(run),
-            decision=decided.get(_place(run)),
-            candidates=_candidates(history.tag(run, "training_run"), winners, candidates),
+            at=stored.at,
+            dag_id=stored.dag_id,
+            run_id=stored.run_id,
+            why=why.get(stored.place, ""),
+            gate=_gate(stored),
+            decision=decided.get(stored.place),
+            candidates=_candidates(stored.record.training_run, winners, candidates),
         )
-        for run in gates
+        for stored in gates
     ]
     rolled_back = [
         Competition(done.at, f"{name}.{done.flow}", done.run, "", None, done, ())
@@ -349,44 +377,39 @@ def _competitions(name: str, decisions: Sequence[Decided]) -> tuple[Competition,
     return tuple(sorted([*competed, *rolled_back], key=lambda one: one.at, reverse=True))
 
 
-def _place(run: Any) -> tuple[str, str]:
-    return run.data.tags.get("airflow.dag_id", ""), run.data.tags.get("airflow.run_id", "")
-
-
-def _gate(run: Any) -> Gate:
-    metrics, params = run.data.metrics, run.data.params
-    gain = [metrics.get(f"gate_{name}") for name in ("gain", "gain_low", "gain_high")]
-    champion = params.get("champion", "None")
+def _gate(stored: Stored[records.Gate]) -> Gate:
+    told = stored.record
+    gain = None
+    if told.gain is not None and told.gain_low is not None and told.gain_high is not None:
+        gain = Figure(told.gain, told.gain_low, told.gain_high)
     return Gate(
-        outcome=history.tag(run, "outcome"),
-        reason=history.tag(run, "reason"),
-        challenger=params.get("challenger", ""),
-        champion=None if champion == "None" else champion,
-        rows=int(metrics.get("gate_rows", 0)),
-        gain=None if None in gain else Figure(*gain),
-        min_gain=float(params.get("min_gain", 0)),
-        mlflow_run_id=run.info.run_id,
+        outcome=told.outcome,
+        reason=told.reason,
+        challenger=told.challenger,
+        champion=told.champion,
+        rows=told.rows,
+        gain=gain,
+        min_gain=told.min_gain,
+        mlflow_run_id=stored.id,
     )
 
 
-def _candidates(training: str, winners: dict[str, str], runs: Sequence[Any]) -> tuple[Candidate, ...]:
+def _candidates(
+    training: str, winners: dict[str, str], candidates: Sequence[Stored[records.Candidate]]
+) -> tuple[Candidate, ...]:
     """The candidates of one training, best first."""
     found = [
         Candidate(
-            name=run.info.run_name,
-            algorithm=run.data.params.get("algorithm", ""),
-            cv_log_loss=run.data.metrics.get("cv_log_loss"),
-            cv_log_loss_std=run.data.metrics.get("cv_log_loss_std"),
-            validation_log_loss=run.data.metrics.get("validation_log_loss"),
-            holdout={
-                name.removeprefix("holdout_"): value
-                for name, value in run.data.metrics.items()
-                if name.startswith("holdout_")
-            },
-            won=run.info.run_name == winners.get(training),
-            mlflow_run_id=run.info.run_id,
+            name=stored.name,
+            algorithm=stored.record.algorithm,
+            cv_log_loss=stored.record.cv.get("log_loss"),
+            cv_log_loss_std=stored.record.cv.get("log_loss_std"),
+            validation_log_loss=stored.record.validation_log_loss,
+            holdout=stored.record.holdout,
+            won=stored.name == winners.get(training),
+            mlflow_run_id=stored.id,
         )
-        for run in runs
-        if run.data.tags.get("mlflow.parentRunId") == training
+        for stored in candidates
+        if stored.parent == training
     ]
     return tuple(sorted(found, key=lambda one: (not one.won, one.validation_log_loss or one.cv_log_loss or 0)))

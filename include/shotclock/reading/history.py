@@ -1,16 +1,94 @@
-"""What happened to a project as plain values: its batches, its decisions, the champion of a day, how it stands now."""
+"""What happened to a project as plain values: its batches, its decisions, the champion of a day."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TypeVar
 
 from shotclock.files import storage
-from shotclock.judging import alerts as triggers
-from shotclock.judging.alerts import Decided
-from shotclock.store import history, ledger, queries, registry
+from shotclock.judging.alerts import Decision
+from shotclock.judging.verdict import Status
+from shotclock.store import history, ledger, queries, records
+from shotclock.store.records import R, Stored
 
-_MOST = 1000  # MLflow runs of one kind: how far back this looks
+C = TypeVar("C", bound=records.Check)
+_MOST = 1000  # records of one kind: how far back this looks
 
-Runs = dict[str, list[Any]]  # MLflow runs by kind, newest first
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a decision came to. `champion` is the version in service after it."""
+
+    outcome: str
+    gate: str
+    reason: str
+    champion: str
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One batch: its rows, the window that it completed, what was found there, what came of it.
+
+    What was not measured is None.
+
+    Attributes:
+        window: the window's batches, oldest first.
+        labelled_rows: that the figures are about; `rows_new`: that neither the champion nor the last decision knew.
+        log_loss: in nats per row.
+        champion: the version in service when the next batch came.
+    """
+
+    number: int
+    batch: str
+    synthetic: bool
+    rows: int | None
+    window: tuple[str, ...]
+    drift_verdict: Status | None
+    drift_share: float | None
+    performance_verdict: Status | None
+    labelled_rows: int
+    log_loss: float | None
+    log_loss_skill: float | None
+    log_loss_skill_high: float | None
+    log_loss_skill_low: float | None
+    rows_new: float | None
+    alerts: tuple[str, ...]
+    decisions: tuple[Outcome, ...]
+    champion: str | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """A decision, with what started its run."""
+
+    at: str
+    flow: str
+    outcome: str
+    gate: str
+    champion: str
+    reason: str
+    decided_by: str
+    started_because: str
+    answered_alerts: tuple[str, ...]
+    window: str
+    run: str
+    mlflow_run_id: str
+
+
+@dataclass(frozen=True)
+class _Happened:
+    """What belongs to one batch: everything between its arrival and that of the next. Newest first."""
+
+    drift: Sequence[Stored[records.Drift]]
+    performance: Sequence[Stored[records.Performance]]
+    alerts: Sequence[Stored[records.Alert]]
+    decisions: Sequence[Stored[records.Decision]]
+
+    def between(self, begin: datetime, end: datetime) -> "_Happened":
+        def those(found: Sequence[Stored[R]]) -> list[Stored[R]]:
+            return [stored for stored in found if begin <= stored.at < end]
+
+        return _Happened(*(those(self.drift), those(self.performance), those(self.alerts), those(self.decisions)))
 
 
 def pulse(name: str) -> str:
@@ -18,75 +96,83 @@ def pulse(name: str) -> str:
     return queries.pulse(name)
 
 
-def batches(name: str) -> list[dict[str, Any]]:
-    """Each batch, oldest first: its rows, the window that it completed, what was found there, what came of it.
+def batches(name: str) -> list[Arrival]:
+    """Each batch, oldest first.
 
-    What happened between the arrival of a batch and that of the next one belongs to it. Figures are those of the window as
-    the champion in service at its arrival had it, by the newest check. A figure that nobody measured is None.
+    Figures are those of the window as the champion in service at its arrival had it, by the newest check.
     """
     arrivals = ledger.arrivals(name)
-    kinds = ("application", "drift", "performance", "alert", "decision")
-    runs = {kind: queries.newest(name, kind, most=_MOST) for kind in kinds}
-    changes = [done for done in history.decisions(name, most=_MOST) if done.outcome != "keep"]
-    rows = {history.tag(run, "batch"): int(run.data.metrics["rows"]) for run in runs["application"]}
-    told = []
-    for place, (batch, begin) in enumerate(arrivals, start=1):
-        end = arrivals[place][1] if place < len(arrivals) else datetime.now(UTC)
-        about = {"number": batch.number, "batch": storage.at(batch.name).stem, "synthetic": batch.synthetic}
-        found = _found(_between(runs, begin, end))
-        told.append({**about, "rows": rows.get(str(batch.number)), **found, "champion": _serving(changes, end)})
-    return told
-
-
-def _between(runs: Runs, begin: datetime, end: datetime) -> Runs:
-    return {kind: [run for run in found if begin <= history.at(run) < end] for kind, found in runs.items()}
-
-
-def _serving(changes: list[Decided], end: datetime) -> str | None:
-    return next((done.champion for done in changes if done.at < end), None)
-
-
-def _found(runs: Runs) -> dict[str, Any]:
-    drift, performance = _first_window(runs["drift"]), _first_window(runs["performance"])
-    figures = {"log_loss", "log_loss_skill", "log_loss_skill_low", "log_loss_skill_high", "rows_new"}
-    measured = performance.data.metrics if performance else {}
-    return {
-        "window": _names(history.tag(drift or performance, "batches")) if drift or performance else [],
-        "drift_verdict": history.tag(drift, "verdict") if drift else None,
-        "drift_share": drift.data.metrics.get("drift_share") if drift else None,
-        "performance_verdict": history.tag(performance, "verdict") if performance else None,
-        "labelled_rows": int(measured.get("rows", 0)),
-        **{name: measured.get(name) for name in sorted(figures)},
-        "alerts": sorted({history.tag(run, "trigger") for run in runs["alert"]}),
-        "decisions": [_outcome(run) for run in reversed(runs["decision"])],
+    happened = _Happened(
+        queries.newest(name, records.Drift, most=_MOST),
+        queries.newest(name, records.Performance, most=_MOST),
+        queries.newest(name, records.Alert, most=_MOST),
+        queries.newest(name, records.Decision, most=_MOST),
+    )
+    scored = {
+        stored.record.batch: stored.record.rows for stored in queries.newest(name, records.Application, most=_MOST)
     }
+    changes = [done for done in history.decisions(name, most=_MOST) if done.outcome != "keep"]
+    ends = [at for _, at in arrivals[1:]] + [datetime.now(UTC)]
+    return [
+        _arrival(
+            batch.number,
+            storage.at(batch.name).stem,
+            batch.synthetic,
+            scored.get(batch.number),
+            happened.between(begin, end),
+            next((done.champion for done in changes if done.at < end), None),
+        )
+        for (batch, begin), end in zip(arrivals, ends, strict=bool(arrivals))
+    ]
 
 
-def _first_window(runs: list[Any]) -> Any:
+def _arrival(
+    number: int, batch: str, synthetic: bool, rows: int | None, found: _Happened, champion: str | None
+) -> Arrival:
+    drift, performance = _first_window(found.drift), _first_window(found.performance)
+    checked = drift or performance
+    measured = performance.figures if performance else {}
+    return Arrival(
+        number=number,
+        batch=batch,
+        synthetic=synthetic,
+        rows=rows,
+        window=tuple(storage.at(name).stem for name in reversed(checked.batches)) if checked else (),
+        drift_verdict=drift.verdict if drift else None,
+        drift_share=drift.figures.get("drift_share") if drift else None,
+        performance_verdict=performance.verdict if performance else None,
+        labelled_rows=int(measured.get("rows", 0)),
+        log_loss=measured.get("log_loss"),
+        log_loss_skill=measured.get("log_loss_skill"),
+        log_loss_skill_high=measured.get("log_loss_skill_high"),
+        log_loss_skill_low=measured.get("log_loss_skill_low"),
+        rows_new=measured.get("rows_new"),
+        alerts=tuple(sorted({stored.record.trigger for stored in found.alerts})),
+        decisions=tuple(_outcome(stored.record) for stored in reversed(found.decisions)),
+        champion=champion,
+    )
+
+
+def _first_window(checks: Sequence[Stored[C]]) -> C | None:
     """The newest check of the window, and by the champion, that was checked first."""
-    if not runs:
+    if not checks:
         return None
-    window, champion = (history.tag(runs[-1], name) for name in ("window", "champion"))
-    return next(run for run in runs if (history.tag(run, "window"), history.tag(run, "champion")) == (window, champion))
+    first = checks[-1].record
+    same = (check.record for check in checks if check.record.window == first.window)
+    return next(check for check in same if check.champion == first.champion)
 
 
-def _names(files: str) -> list[str]:
-    """The window's batches, oldest first."""
-    return [storage.at(name).stem for name in reversed(files.split(", "))]
+def _outcome(told: records.Decision) -> Outcome:
+    return Outcome(told.decision, told.gate_outcome or "", told.reason, told.after or "")
 
 
-def _outcome(run: Any) -> dict[str, str]:
-    names = {"outcome": "decision", "gate": "gate_outcome", "reason": "reason", "champion": "after"}
-    return {key: history.tag(run, name) for key, name in names.items()}
-
-
-def decisions(name: str, most: int = _MOST) -> list[dict[str, Any]]:
-    """The newest decisions, newest first, each with what started its run."""
+def decisions(name: str, most: int = _MOST) -> list[Told]:
+    """The newest decisions, newest first."""
     causes = _causes(name)
     return [_told(done, causes) for done in history.decisions(name, most=most)]
 
 
-def champion_on(name: str, day: date) -> dict[str, Any] | None:
+def champion_on(name: str, day: date) -> Told | None:
     """The decision that the champion at the end of `day` (UTC) came out of, or None if there was none yet."""
     done = history.champion_on(name, day)
     return None if done is None else _told(done, _causes(name))
@@ -94,45 +180,21 @@ def champion_on(name: str, day: date) -> dict[str, Any] | None:
 
 def _causes(name: str) -> dict[str, str]:
     """Why each retraining ran, by the flow's run."""
-    runs = queries.newest(name, "retraining", most=_MOST)
-    return {run.data.tags["airflow.run_id"]: history.tag(run, "why") for run in runs}
+    return {stored.run_id: stored.record.why for stored in queries.newest(name, records.Retraining, most=_MOST)}
 
 
-def _told(done: Decided, causes: dict[str, str]) -> dict[str, Any]:
-    return {
-        "at": done.at.isoformat(timespec="seconds"),
-        "flow": done.flow,
-        "outcome": done.outcome,
-        "gate": done.gate,
-        "champion": done.champion,
-        "reason": done.reason,
-        "decided_by": done.by,
-        "started_because": causes.get(done.run, ""),
-        "answered_alerts": list(done.answers),
-        "window": done.window,
-        "run": done.run,
-        "mlflow_run_id": done.id,
-    }
-
-
-def standing(name: str) -> dict[str, Any]:
-    """How the project stands now: champion, what is open, the newest findings about the champion, the last decision."""
-    champion, previous = registry.champion(name), registry.by_alias(name, registry.PREVIOUS)
-    decided, alerts = decisions(name, most=1), history.alerts(name)
-    waiting = triggers.unanswered(alerts, history.decisions(name), champion.number) if champion else []
-    return {
-        "project": name,
-        "champion": champion.number if champion else None,
-        "previous": previous.number if previous else None,
-        "findings": {kind: _finding(name, kind, champion.number) for kind in ("drift", "degradation")}
-        if champion
-        else {},
-        "open_alerts": [{"kind": alert.kind, "at": alert.at.isoformat(), "reason": alert.reason} for alert in waiting],
-        "last_decision": decided[0] if decided else None,
-        "not_scored": [line["batch"] for line in batches(name) if line["rows"] is None],
-    }
-
-
-def _finding(name: str, kind: triggers.Kind, champion: str) -> dict[str, Any] | None:
-    found = history.findings(name, kind, champion, 1)
-    return {"verdict": found[0].verdict.status, "reason": found[0].verdict.reason} if found else None
+def _told(done: Decision, causes: dict[str, str]) -> Told:
+    return Told(
+        at=done.at.isoformat(timespec="seconds"),
+        flow=done.flow,
+        outcome=done.outcome,
+        gate=done.gate,
+        champion=done.champion,
+        reason=done.reason,
+        decided_by=done.by,
+        started_because=causes.get(done.run, ""),
+        answered_alerts=done.answers,
+        window=done.window,
+        run=done.run,
+        mlflow_run_id=done.id,
+    )

@@ -1,154 +1,160 @@
-"""What happened to a project, as one page of text: its runs in the order of time, and where everything lies."""
+"""How a project stands, and what happened lately: what `status` says, as text and as JSON, and `make demo` at its end."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from shotclock.config import project, settings
-from shotclock.judging import alerts as triggers
-from shotclock.store import history, queries, registry
-from shotclock.words.summaries import NAMES, SHOWN
+from shotclock.judging.alerts import Kind, unanswered
+from shotclock.judging.verdict import Status as Verdict
+from shotclock.reading import history as past
+from shotclock.reading.history import Told
+from shotclock.store import history, queries, records, registry
+from shotclock.store.records import R, Stored
 
-_WIDTH = 110
-_KINDS = ("preparation", "training", "decision", "application", "drift", "performance", "alert")
 _MOST = 60
-
-Story = dict[str, list[Any]]  # the MLflow runs of one run of a flow, by kind
-
-
-def summarise(name: str, most: int = 8) -> str:
-    """The newest runs of the project's flows, oldest first: rows, candidates, decisions, windows, alerts; then addresses."""
-    stories = _stories(name)[-most:]
-    parts = [_title(name, stories)]
-    parts += [text for number, story in enumerate(stories, 1) if (text := _told(number, story))]
-    return "\n\n".join([*parts, _standing(name), _addresses(name)])
+STORIES = 8
+REPORTS = 2
 
 
-def _stories(name: str) -> list[tuple[str, Story]]:
+@dataclass(frozen=True)
+class OpenAlert:
+    """An alert that no decision has answered."""
+
+    kind: Kind
+    at: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the newest check of the champion concluded."""
+
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training, and its candidates, best first."""
+
+    training: records.Training
+    candidates: tuple[Stored[records.Candidate], ...]
+
+
+@dataclass
+class Story:
+    """What one run of a flow left, newest first."""
+
+    flow: str
+    preparation: list[records.Preparation] = field(default_factory=list)
+    training: list[Trained] = field(default_factory=list)
+    decision: list[records.Decision] = field(default_factory=list)
+    application: list[records.Application] = field(default_factory=list)
+    drift: list[records.Drift] = field(default_factory=list)
+    performance: list[records.Performance] = field(default_factory=list)
+    alert: list[records.Alert] = field(default_factory=list)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any of it was made of a sample."""
+        rows = [record.synthetic for record in self.preparation] + [record.synthetic for record in self.application]
+        checks: list[records.Check] = [*self.drift, *self.performance]
+        return any(rows) or any(check.synthetic for check in checks)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a project stands now.
+
+    Attributes:
+        champion, previous: versions, or None.
+        findings: about the champion, by what was checked.
+        not_scored: batches that were taken in and not scored.
+        stories: the newest runs of its flows, oldest first.
+        addresses: where things lie, by what they are.
+    """
+
+    project: str
+    title: str
+    champion: str | None
+    previous: str | None
+    findings: dict[str, Finding | None]
+    open_alerts: tuple[OpenAlert, ...]
+    last_decision: Told | None
+    not_scored: tuple[str, ...]
+    stories: tuple[Story, ...] = field(repr=False)
+    addresses: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @property
+    def synthetic(self) -> bool:
+        return any(story.synthetic for story in self.stories)
+
+
+def status(name: str, stories: int = STORIES) -> Status:
+    """How the project stands now, and its newest runs."""
+    champion, previous = registry.champion(name), registry.by_alias(name, registry.PREVIOUS)
+    waiting = unanswered(history.alerts(name), history.decisions(name), champion.number) if champion else []
+    decided = past.decisions(name, most=1)
+    checks: tuple[Kind, ...] = ("drift", "degradation")
+    return Status(
+        project=name,
+        title=project(name).title,
+        champion=champion.number if champion else None,
+        previous=previous.number if previous else None,
+        findings={kind: _finding(name, kind, champion.number) for kind in checks} if champion else {},
+        open_alerts=tuple(OpenAlert(alert.kind, alert.at.isoformat(), alert.reason) for alert in waiting),
+        last_decision=decided[0] if decided else None,
+        not_scored=tuple(arrival.batch for arrival in past.batches(name) if arrival.rows is None),
+        stories=_stories(name)[-stories:],
+        addresses=_addresses(name),
+    )
+
+
+def _finding(name: str, kind: Kind, champion: str) -> Finding | None:
+    found = history.findings(name, kind, champion, 1)
+    return Finding(found[0].verdict.status, found[0].verdict.reason) if found else None
+
+
+def _stories(name: str) -> tuple[Story, ...]:
     """Each run of a flow with what it left in MLflow, oldest first."""
+    begun: dict[tuple[str, str], datetime] = {}
     found: dict[tuple[str, str], Story] = {}
-    for kind in _KINDS:
-        for run in queries.newest(name, kind, most=_MOST):
-            key = run.data.tags["airflow.dag_id"].removeprefix(f"{name}."), run.data.tags["airflow.run_id"]
-            found.setdefault(key, {}).setdefault(kind, []).append(run)
-    begun = sorted(
-        found.items(), key=lambda item: min(run.info.start_time for runs in item[1].values() for run in runs)
-    )
-    return [(flow, story) for (flow, _), story in begun]
+
+    def story(stored: Stored[R]) -> Story:
+        begun[stored.place] = min(stored.at, begun.get(stored.place, stored.at))
+        return found.setdefault(stored.place, Story(stored.flow))
+
+    for preparation in queries.newest(name, records.Preparation, most=_MOST):
+        story(preparation).preparation.append(preparation.record)
+    for training in queries.newest(name, records.Training, most=_MOST):
+        story(training).training.append(_trained(name, training))
+    for decision in queries.newest(name, records.Decision, most=_MOST):
+        story(decision).decision.append(decision.record)
+    for application in queries.newest(name, records.Application, most=_MOST):
+        story(application).application.append(application.record)
+    for drift in queries.newest(name, records.Drift, most=_MOST):
+        story(drift).drift.append(drift.record)
+    for performance in queries.newest(name, records.Performance, most=_MOST):
+        story(performance).performance.append(performance.record)
+    for alert in queries.newest(name, records.Alert, most=_MOST):
+        story(alert).alert.append(alert.record)
+    return tuple(found[place] for place in sorted(found, key=begun.__getitem__))
 
 
-def _title(name: str, stories: Iterable[tuple[str, Story]]) -> str:
-    synthetic = any(_tag(run, "synthetic") == "True" for _, story in stories for runs in story.values() for run in runs)
-    warning = "\n!!! SYNTHETIC SAMPLE: these rows were made up, the figures say nothing about the world !!!"
-    return f"{'─' * _WIDTH}\n{project(name).title} ({name}){warning if synthetic else ''}\n{'─' * _WIDTH}"
+def _trained(name: str, training: Stored[records.Training]) -> Trained:
+    """A training with its candidates, best first."""
+    chosen_by = training.record.chosen_by
+    found = queries.newest(name, records.Candidate, parent=training.id, most=_MOST)
+    return Trained(training.record, tuple(sorted(found, key=lambda stored: stored.record.figure(chosen_by))))
 
 
-def _told(number: int, flow_and_story: tuple[str, Story]) -> str:
-    flow, story = flow_and_story
-    tell = {"inference": _scored, "monitoring": _judged}.get(flow, _trained)
-    lines = [line for line in tell(story) if line]
-    return (
-        "\n".join([f"{number}. {flow}", *(f"   {line}" for text in lines for line in text.splitlines())])
-        if lines
-        else ""
-    )
-
-
-def _trained(story: Story) -> list[str]:
-    decision = story.get("decision", [None])[0]
-    if decision is not None and _tag(decision, "decision") == "skip":
-        return [f"skipped: {_tag(decision, 'reason')}"]
-    lines = [_rows(run) for run in story.get("preparation", [])]
-    lines += [_candidates(run) for run in story.get("training", [])]
-    if decision is not None:
-        after = f"champion v{_tag(decision, 'after')}" if _tag(decision, "after") else "no champion"
-        lines.append(f"{_tag(decision, 'decision').upper()}, {after}: {_tag(decision, 'reason')}")
-    return lines
-
-
-def _rows(run: Any) -> str:
-    counts = [(key.removeprefix("rows_"), int(value)) for key, value in run.data.metrics.items() if value]
-    return "rows: " + " · ".join(f"{key} {value:,}" for key, value in sorted(counts, key=lambda item: -item[1]))
-
-
-def _candidates(training: Any) -> str:
-    runs = queries.children(training.info.run_id, training.info.experiment_id)
-    winner = training.data.params.get("winner", "")
-    chosen_by = next(iter(training.data.metrics), "cv_log_loss")
-    figures = {"CV log loss": "cv_log_loss"}
-    if chosen_by == "validation_log_loss":
-        figures["validation log loss"] = chosen_by
-    figures |= {f"holdout {NAMES[figure]}": f"holdout_{figure}" for figure in SHOWN}
-    rows = []
-    for run in sorted(runs, key=lambda run: run.data.metrics.get(chosen_by, float("inf"))):
-        found = [
-            f"{run.data.metrics[figure]:.4f}" if figure in run.data.metrics else "–" for figure in figures.values()
-        ]
-        rows.append([run.info.run_name, *found, "◀ wins" if run.info.run_name == winner else ""])
-    return f"{_aligned(['candidate', *figures, ''], rows)}\n{_tag(training, 'reason')}"
-
-
-def _scored(story: Story) -> list[str]:
-    lines = []
-    for run in story.get("application", []):
-        found = {key: int(value) for key, value in run.data.metrics.items() if key.startswith("rows")}
-        lines.append(
-            f"{found['rows']:,} rows, {found['rows_scored']:,} scored by v{run.data.params['model_version']}, "
-            f"{found['rows_quarantined']:,} set aside"
-        )
-    return lines
-
-
-def _judged(story: Story) -> list[str]:
-    lines = []
-    for run in story.get("drift", []):
-        lines.append(f"drift        {_tag(run, 'verdict')}: {_tag(run, 'reason')}")
-    for run in story.get("performance", []):
-        lines.append(f"performance  {_tag(run, 'verdict')}: {_tag(run, 'reason')}")
-        lines.append(_figures(run))
-    for run in story.get("alert", []):
-        lines.append(f"ALERT        {_tag(run, 'trigger')}")
-    return lines if story.get("alert") or not lines else [*lines, "no new alert"]
-
-
-def _figures(run: Any) -> str:
-    metrics = run.data.metrics
-    shown = [
-        f"{NAMES[figure]} {metrics[figure]:.4f} [{metrics[f'{figure}_low']:.4f}, {metrics[f'{figure}_high']:.4f}]"
-        for figure in SHOWN
-        if figure in metrics
-    ]
-    return f"             {int(metrics['rows']):,} judged rows: {' · '.join(shown)}"
-
-
-def _standing(name: str) -> str:
-    champion = registry.champion(name)
-    if champion is None:
-        return "no champion yet"
-    waiting = triggers.unanswered(history.alerts(name), history.decisions(name), champion.number)
-    alerts = ", ".join(alert.kind for alert in waiting) or "none: the loop is at rest"
-    previous = registry.by_alias(name, registry.PREVIOUS)
-    before = f", previous: v{previous.number}" if previous else ""
-    return f"champion: models:/{name}/{champion.number}{before}\nopen alerts: {alerts}"
-
-
-def _addresses(name: str) -> str:
+def _addresses(name: str) -> tuple[tuple[str, str], ...]:
     here = settings()
-    reports = [_tag(run, "report") for run in reversed(queries.newest(name, "drift", most=2))]
-    found = [
-        ("champion's artefacts", here.data / name / "champion"),
-        ("predictions", here.data / name / "predictions"),
+    drifts = queries.newest(name, records.Drift, most=REPORTS)
+    reports = [stored.record.report for stored in reversed(drifts) if stored.record.report]
+    return (
+        ("champion's artefacts", str(here.data / name / "champion")),
+        ("predictions", str(here.data / name / "predictions")),
         *(("drift report", report) for report in reports),
         ("MLflow store", here.tracking_uri),
-    ]
-    return "\n".join(f"{label:<21} {address}" for label, address in found if address)
-
-
-_tag = history.tag
-
-
-def _aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
-    lines = (header, *rows)
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )

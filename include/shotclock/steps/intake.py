@@ -1,16 +1,17 @@
 """Steps that bring data in: find a raw file, check that its rows keep the contract."""
 
-import dataclasses
 import hashlib
 import logging
-from typing import Any
+from dataclasses import replace
 
 from shotclock.config import Columns, Project, Role, project, settings
 from shotclock.files import storage
+from shotclock.handoff import Batch, Cut, Source, ValidBatch, ValidRows
 from shotclock.models import scoring
 from shotclock.rows import contract
 from shotclock.sources import find
 from shotclock.store import history, ledger, queries, registry
+from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
 
 log = logging.getLogger(__name__)
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 _MOST_SCORINGS = 1000  # how far back a window that is scored again may reach
 
 
-def ingest(run: Run, role: Role, path: str | None = None) -> dict[str, Any]:
+def ingest(run: Run, role: Role, path: str | None = None) -> Source:
     """Find the raw file of `role`, or take the one at `path`, and say what it is.
 
     Raises:
@@ -30,16 +31,16 @@ def ingest(run: Run, role: Role, path: str | None = None) -> dict[str, Any]:
     label = "**SYNTHETIC SAMPLE, not real data**" if source.synthetic else "real data"
     if source.synthetic:
         log.warning("%s is a SYNTHETIC sample: no figure that comes from it says anything about the world", source.path)
-    return {
-        "path": str(source.path),
-        "rows": rows,
-        "sha256": source.sha256,
-        "synthetic": source.synthetic,
-        "summary": f"`{source.path}`: {rows:,} rows, {label} ({source.origin})\n\nsha256 `{source.sha256}`",
-    }
+    return Source(
+        path=str(source.path),
+        rows=rows,
+        sha256=source.sha256,
+        synthetic=source.synthetic,
+        summary=f"`{source.path}`: {rows:,} rows, {label} ({source.origin})\n\nsha256 `{source.sha256}`",
+    )
 
 
-def ingest_batches(run: Run, path: str | None = None) -> list[dict[str, Any]]:
+def ingest_batches(run: Run, path: str | None = None) -> list[Batch]:
     """The production files to score: the one at `path`; or the folder's new ones; or, for a new champion, its window again.
 
     Each file is entered in the ledger once, in the order of the names, also when two runs race. As long as there is no
@@ -48,35 +49,31 @@ def ingest_batches(run: Run, path: str | None = None) -> list[dict[str, Any]]:
     rules = project(run.project)
     if path or rules.data.batches is None:
         source = ingest(run, "production", path)
-        return [
-            ledger.enter(run, storage.at(source["path"]), source["sha256"], synthetic=source["synthetic"]).to_dict()
-        ]
+        return [ledger.enter(run, storage.at(source.path), source.sha256, synthetic=source.synthetic)]
     champion = registry.champion(run.project)
     if champion is None:
         return []
     folder = storage.at(rules.data.batches, settings().data / "raw")
     new = ledger.claim(run, storage.listing(folder, "*.parquet"))
-    return [batch.to_dict() for batch in new or _window_again(run.project, champion)]
+    return new or _window_again(run.project, champion)
 
 
-def _window_again(name: str, champion: registry.Version) -> list[ledger.Batch]:
+def _window_again(name: str, champion: registry.Version) -> list[Batch]:
     """The newest batches that hold the project's minimum of rows, oldest first, without those that the champion has scored.
 
     A batch that nobody has scored yet is left to the run that took it in.
     """
-    scorings = queries.newest(name, "application", most=_MOST_SCORINGS)
-    scored = {history.tag(found, "batch") for found in scorings}
-    by_champion = {
-        history.tag(found, "batch") for found in scorings if history.tag(found, "champion") == champion.number
-    }
+    scorings = [stored.record for stored in queries.newest(name, Application, most=_MOST_SCORINGS)]
+    scored = {found.batch for found in scorings}
+    by_champion = {found.batch for found in scorings if found.champion == champion.number}
     kept, rows = [], 0
-    for batch in (batch for batch in ledger.entries(name) if str(batch.number) in scored):
+    for batch in (batch for batch in ledger.entries(name) if batch.number in scored):
         if rows >= project(name).drift.min_rows:
             break
         kept.append(batch)
         with storage.open_parquet(storage.at(batch.path)) as file:
             rows += file.metadata.num_rows
-    return [batch for batch in reversed(kept) if str(batch.number) not in by_champion]
+    return [batch for batch in reversed(kept) if batch.number not in by_champion]
 
 
 def _given(path: str) -> find.Source:
@@ -87,9 +84,9 @@ def _given(path: str) -> find.Source:
     return find.Source(file, storage.digest(file), find.is_synthetic(file), "named")
 
 
-def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:
+def validate(run: Run, source: Source) -> ValidRows:
     """Refuse a training file that breaks the contract; set single bad rows aside, up to the share that the project allows."""
-    rules, path = project(run.project), storage.at(source["path"])
+    rules, path = project(run.project), storage.at(source.path)
     with storage.open_parquet(path) as file:
         contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=True)
     examined = contract.examine(storage.read_table(path, rules.columns.all), rules.columns)
@@ -97,14 +94,21 @@ def validate(run: Run, source: dict[str, Any]) -> dict[str, Any]:
     valid, quarantine = folder_of(run) / "data_valid.parquet", folder_of(run) / "quarantine.parquet"
     if bad:
         storage.write_table(examined.bad, quarantine)
-    contract.refuse_above(bad, examined.reasons, source["rows"], str(path), rules.quarantine.training, str(quarantine))
+    contract.refuse_above(bad, examined.reasons, source.rows, str(path), rules.quarantine.training, str(quarantine))
     storage.write_table(examined.good, valid)
     reasons = "".join(f"\n- {reason}: {count}" for reason, count in examined.reasons.items())
-    summary = f"{examined.good.num_rows:,} rows keep the contract, {bad} set aside{reasons}"
-    return {**source, "valid": str(valid), "quarantined": bad, "summary": summary}
+    return ValidRows(
+        path=source.path,
+        rows=source.rows,
+        sha256=source.sha256,
+        synthetic=source.synthetic,
+        valid=str(valid),
+        quarantined=bad,
+        summary=f"{examined.good.num_rows:,} rows keep the contract, {bad} set aside{reasons}",
+    )
 
 
-def validate_batches(run: Run, batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def validate_batches(run: Run, batches: list[Batch]) -> list[ValidBatch]:
     """Refuse production files whose columns are wrong; cut those that are large. Gives what is scored each by itself.
 
     A file may be larger than memory: its rows are checked while they are scored.
@@ -112,51 +116,51 @@ def validate_batches(run: Run, batches: list[dict[str, Any]]) -> list[dict[str, 
     return [part for batch in batches for part in _validated(run, batch)]
 
 
-def _validated(run: Run, batch: dict[str, Any]) -> list[dict[str, Any]]:
-    rules, path = project(run.project), storage.at(batch["path"])
+def _validated(run: Run, batch: Batch) -> list[ValidBatch]:
+    rules, path = project(run.project), storage.at(batch.path)
     with storage.open_parquet(path) as file:
         contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=False)
         rows = file.metadata.num_rows
     contract.refuse_empty(rows, str(path))
     if rows >= rules.drift.min_rows:  # in fewer, a value may well stand still by chance
         contract.refuse_stuck(_stuck(rules, path), rows, str(path))
-    batch = {**batch, "rows": rows}
     summary = f"`{path}`: {rows:,} rows; every column is there, with its type"
+    valid = ValidBatch(
+        number=batch.number,
+        name=batch.name,
+        path=batch.path,
+        sha256=batch.sha256,
+        synthetic=batch.synthetic,
+        rows=rows,
+        summary=summary,
+    )
     if rows <= rules.scoring.partition_rows:
-        return [{**batch, "summary": summary}]
+        return [valid]
     cuts = scoring.partitions(path, rules.scoring.partition_rows)
-    return _cut(run, {**batch, "summary": f"{summary}; scored in {len(cuts)} partitions"}, cuts)
+    return _cut(run, replace(valid, summary=f"{summary}; scored in {len(cuts)} partitions"), cuts)
 
 
-def _cut(run: Run, batch: dict[str, Any], cuts: list[scoring.Partition]) -> list[dict[str, Any]]:
+def _cut(run: Run, batch: ValidBatch, partitions: list[scoring.Partition]) -> list[ValidBatch]:
     """One item for each partition, with what all must agree on: model version, repeated ids, and the names of their files."""
     columns, version = project(run.project).columns, registry.require_champion(run.project).number
-    same = {
-        **batch,
-        "version": version,
-        "repeated": _repeated(run, batch),
-        "key": _key(batch, columns, version, len(cuts)),
-    }
-    return [
-        {**same, "shown": f"{batch['name']} {cut.number + 1}/{cut.of}", "partition": dataclasses.asdict(cut)}
-        for cut in cuts
-    ]
+    repeated, key = _repeated(run, batch), _key(batch, columns, version, len(partitions))
+    return [replace(batch, cut=Cut(partition, version, repeated, key)) for partition in partitions]
 
 
-def _repeated(run: Run, batch: dict[str, Any]) -> str:
+def _repeated(run: Run, batch: ValidBatch) -> str:
     """The address of the numbers of the rows that repeat an id; too many of them end the run before anything is scored."""
-    rules, path = project(run.project), storage.at(batch["path"])
+    rules, path = project(run.project), storage.at(batch.path)
     repeated = scoring.repeated_rows(path, rules.columns)
     reasons = {f"{rules.columns.id}: repeated": repeated.num_rows}
-    contract.refuse_above(repeated.num_rows, reasons, batch["rows"], str(path), rules.quarantine.production)
-    written = folder_of(run) / f"repeated_{batch['number']}.parquet"
+    contract.refuse_above(repeated.num_rows, reasons, batch.rows, str(path), rules.quarantine.production)
+    written = folder_of(run) / f"repeated_{batch.number}.parquet"
     storage.write_table(repeated, written)
     return str(written)
 
 
-def _key(batch: dict[str, Any], columns: Columns, version: str, parts: int) -> str:
+def _key(batch: ValidBatch, columns: Columns, version: str, parts: int) -> str:
     """A digest of all that a partition's bytes depend on: a try with other rules or another champion writes other files."""
-    made_of = [batch["sha256"], version, str(parts), columns.model_dump_json()]
+    made_of = [batch.sha256, version, str(parts), columns.model_dump_json()]
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:8]
 
 

@@ -2,45 +2,53 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from croniter import croniter
 
 from shotclock.config import RECALIBRATED, RetrainingRules, project
 from shotclock.files import storage
-from shotclock.judging import alerts as triggers
-from shotclock.judging.alerts import Alert
+from shotclock.handoff import Candidate, Cause, LearntFrom, OpenAlert, Plan, RecentData, RecentRows, Skipped
+from shotclock.judging import alerts
+from shotclock.judging.alerts import Alert, Decision
+from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits
-from shotclock.steps.training import algorithms
-from shotclock.store import history, registry, tracking
+from shotclock.store import history, records, registry
 from shotclock.store.run import Run, folder_of
-from shotclock.store.window import newest_window, recent_rows
+from shotclock.store.tracking import open_run, tracked
+from shotclock.store.window import Window, recent_rows
 from shotclock.words import summaries
 
 
-def decide(run: Run, by: str = "manual", reason: str | None = None) -> dict[str, Any]:
+def decide(run: Run, by: str = "manual", reason: str | None = None) -> Plan:
     """Why this retraining runs, and whether it goes on; a run that does not is written down as the decision `skip`.
 
     Args:
         by: `manual`, `scheduled` or `alert`: what started the run.
         reason: what a person gave as the reason.
     """
-    champion = registry.champion(run.project)
-    alerts = history.alerts(run.project)
-    decided = history.decisions(run.project)
-    open_alerts = triggers.unanswered(alerts, decided, champion.number) if champion else []
-    stop = _stop(run.project, by, champion, open_alerts, decided)
-    why = _why(by, reason, open_alerts)
-    named = [_named(alert) for alert in open_alerts]
-    told = {"by": by, "why": why, "alerts": named}
-    name = f"Retraining: {'skip' if stop else 'goes on'}"
-    with tracking.tracked(run, "decide", name, kind="decision" if stop else "retraining") as record:
-        tags = {"by": by, "why": why, "answers": ",".join(alert.id for alert in open_alerts), "flow": run.flow}
-        number = champion.number if champion else ""
-        record.record(tags={**tags, "decision": "skip", "reason": stop, "after": number} if stop else tags)
-    summary = summaries.retraining(why, stop, named)
-    result = {**told, "answers": [alert.id for alert in open_alerts], "mlflow_run_id": record.id, "summary": summary}
-    return {**result, "skip": f"{stop}. It was started because: {why}"} if stop else result
+    champion, decided = registry.champion(run.project), history.decisions(run.project)
+    waiting = alerts.unanswered(history.alerts(run.project), decided, champion.number) if champion else []
+    stop = _stop(run.project, by, champion, waiting, decided)
+    cause = Cause(by=by, why=_why(by, reason, waiting), alerts=tuple(map(_named, waiting)))
+    kind: type[records.Record] = records.Decision if stop else records.Retraining
+    with tracked(run, "decide", kind, name=f"Retraining: {'skip' if stop else 'goes on'}") as record:
+        record.write(_noted(run, cause, stop, champion))
+    skip = f"{stop}. It was started because: {cause.why}" if stop else ""
+    return Plan(cause=cause, mlflow_run_id=record.id, skip=skip, summary=summaries.retraining(cause, stop))
+
+
+def _noted(run: Run, cause: Cause, stop: str, champion: registry.Version | None) -> records.Record:
+    if not stop:
+        return records.Retraining(by=cause.by, why=cause.why, answers=cause.answers, flow=run.flow)
+    return records.Decision(
+        decision="skip",
+        reason=stop,
+        by=cause.by,
+        why=cause.why,
+        answers=cause.answers,
+        flow=run.flow,
+        after=champion.number if champion else "",
+    )
 
 
 def _stop(
@@ -48,7 +56,7 @@ def _stop(
     by: str,
     champion: registry.Version | None,
     alerts: Sequence[Alert],
-    decided: Sequence[triggers.Decided],
+    decided: Sequence[Decision],
 ) -> str:
     """Why there is nothing to do, or an empty string."""
     rules = project(name).retraining
@@ -62,10 +70,10 @@ def _stop(
     return ""
 
 
-def _too_early(rules: RetrainingRules, decided: Sequence[triggers.Decided]) -> str:
+def _too_early(rules: RetrainingRules, decided: Sequence[Decision]) -> str:
     if not decided:
         return ""
-    age, period = datetime.now(UTC) - decided[0].at, schedule_period(rules)
+    age, period = datetime.now(UTC) - decided[0].at, _period(rules)
     young = f"the last decision is {_days(age)} old, younger than the schedule's period of {_days(period)}"
     return young if age < period else ""
 
@@ -76,7 +84,7 @@ def _nothing_new(name: str, champion: registry.Version) -> str:
     return "" if new else "no labelled row has come since the last decision"
 
 
-def schedule_period(rules: RetrainingRules) -> timedelta:
+def _period(rules: RetrainingRules) -> timedelta:
     """The time between the schedule's next two points."""
     points = croniter(rules.schedule, datetime.now(UTC))
     first: datetime = points.get_next(datetime)
@@ -95,88 +103,100 @@ def _why(by: str, reason: str | None, alerts: Sequence[Alert]) -> str:
     return (reason or by) + (f" (open alerts: {said})" if said else "")
 
 
-def _named(alert: Alert) -> dict[str, Any]:
-    return {"id": alert.id, "kind": alert.kind, "reason": alert.reason, "window": alert.window}
+def _named(alert: Alert) -> OpenAlert:
+    return OpenAlert(alert.id, alert.kind, alert.reason, alert.window)
 
 
-def collect(run: Run, plan: dict[str, Any]) -> dict[str, Any]:
+def collect(run: Run, plan: Plan) -> RecentRows | Skipped:
     """The recent labelled rows, in the order of time and id: the newest batches, back to the project's `recent_rows`.
 
     Too few of them for any verdict of the gate end the run as skipped: no alert is answered by that, so once labels have
     come the sensors start the next one.
     """
-    rules = project(run.project)
-    scored = newest_window(run.project, registry.require_champion(run.project))
+    window = Window.newest(run.project, registry.require_champion(run.project))
     rows, batches = recent_rows(run.project)
-    needed = splits.rows_for_holdout(rules.gate.min_rows, rules.retraining)
-    lacking = splits.lacking(rows[rules.columns.target], needed)
+    columns, rules = window.project.columns, window.project.retraining
+    lacking = splits.lacking(rows[columns.target], splits.rows_for_holdout(window.project.gate.min_rows, rules))
     if lacking:
-        reason = f"column '{rules.columns.target}' of window `{scored['window']}`: {lacking}"
-        with tracking.tracked(run, "collect", "Retraining: skip", kind="decision") as record:
-            told = {"decision": "skip", "reason": reason, "window": scored["window"], "after": scored["champion"]}
-            record.record(tags={**told, "by": plan["by"], "why": plan["why"], "flow": run.flow})
-        return {"skip": reason, "summary": f"**Skipped**: {reason}"}
-    recent = splits.filter_labelled(rows, rules.columns)
+        return _too_few(run, plan, window, f"column '{columns.target}' of window `{window.id}`: {lacking}")
+    recent = splits.filter_labelled(rows, columns)
     path = folder_of(run) / "recent.parquet"
     storage.write_table(recent, path)
-    return {
-        "recent": str(path),
-        "rows": recent.num_rows,
-        "window": scored["window"],
-        "synthetic": scored["synthetic"],
-        "answers": plan["answers"],
-        "why": plan["why"],
-        "alerts": plan["alerts"],
-        "summary": f"{recent.num_rows:,} recent labelled rows in {batches} batch(es), up to window `{scored['window']}`",
-    }
+    return RecentRows(
+        recent=str(path),
+        rows=recent.num_rows,
+        window=window.id,
+        synthetic=window.synthetic,
+        cause=plan.cause,
+        summary=f"{recent.num_rows:,} recent labelled rows in {batches} batch(es), up to window `{window.id}`",
+    )
 
 
-def split_recent(run: Run, collected: dict[str, Any]) -> dict[str, Any]:
+def _too_few(run: Run, plan: Plan, window: Window, reason: str) -> Skipped:
+    with tracked(run, "collect", records.Decision, name="Retraining: skip") as record:
+        record.write(
+            records.Decision(
+                decision="skip",
+                reason=reason,
+                window=window.id,
+                after=window.version.number,
+                by=plan.cause.by,
+                why=plan.cause.why,
+                flow=run.flow,
+            )
+        )
+    return Skipped(skip=reason, summary=f"**Skipped**: {reason}")
+
+
+def split_recent(run: Run, collected: RecentRows) -> RecentData:
     """Cut the recent rows by time into training, validation and holdout; join the older training rows to the first part."""
     rules, folder = project(run.project), folder_of(run)
-    recent = storage.read_table(storage.at(collected["recent"]))
+    recent = storage.read_table(storage.at(collected.recent))
     shares = rules.retraining.train_share, rules.retraining.validation_share
     parts = dict(zip(("train", "validation", "test"), splits.split_by_time(recent, *shares), strict=True))
     champion = registry.require_champion(run.project)
-    older = storage.read_table(storage.at(champion.tags["shotclock.rows_path"]), rules.columns.all)
+    older = storage.read_table(storage.at(champion.origin.rows_path), rules.columns.all)
     parts["all"] = splits.joined(older, parts["train"], rules.columns)
     paths = {name: folder / f"{_FILES[name]}.parquet" for name in parts}
     for name, part in parts.items():
         storage.write_table(part, paths[name])
     rows = {name: part.num_rows for name, part in parts.items()}
-    with tracking.tracked(run, "prepare", "PreparacaoDados", kind="preparation") as record:
-        record.record(
-            params={"window": collected["window"], **rules.retraining.model_dump(), "older_rows_of": champion.uri},
-            metrics={f"rows_{name}": count for name, count in rows.items()} | {"rows_recent": recent.num_rows},
-            tags={"synthetic": collected["synthetic"]},
+    settings = {"window": collected.window, **rules.retraining.model_dump(), "older_rows_of": champion.uri}
+    with tracked(run, "prepare", records.Preparation) as record:
+        record.write(
+            records.Preparation(
+                rows={**rows, "recent": recent.num_rows}, settings=settings, synthetic=collected.synthetic
+            )
         )
         for name, path in paths.items():
             record.dataset(name, path, storage.digest(path), name)
-    return {
-        **{name: str(path) for name, path in paths.items()},
-        "recent": collected["recent"],
-        "rows": rows,
-        "window": collected["window"],
-        "answers": collected["answers"],
-        "why": collected["why"],
-        "alerts": collected["alerts"],
-        "synthetic": collected["synthetic"],
-        "sha256": storage.digest(storage.at(collected["recent"])),
-        "mlflow_run_id": record.id,
-        "summary": summaries.table(("part", "rows"), [(_FILES[name], f"{count:,}") for name, count in rows.items()]),
-    }
+    return RecentData(
+        train=str(paths["train"]),
+        validation=str(paths["validation"]),
+        test=str(paths["test"]),
+        all=str(paths["all"]),
+        recent=collected.recent,
+        rows=rows,
+        window=collected.window,
+        cause=collected.cause,
+        synthetic=collected.synthetic,
+        sha256=storage.digest(storage.at(collected.recent)),
+        mlflow_run_id=record.id,
+        summary=summaries.table(("part", "rows"), [(_FILES[name], f"{count:,}") for name, count in rows.items()]),
+    )
 
 
 _FILES = {"train": "recent_train", "validation": "recent_validation", "test": "recent_holdout", "all": "base_train"}
 
 
-def candidates(run: Run, plan: dict[str, Any], names: list[str] | None = None) -> list[dict[str, str]]:
+def candidates(run: Run, plan: Plan, names: list[str] | None = None) -> list[Candidate]:
     """Each algorithm twice, on older and recent rows and on recent rows alone, and the recalibrated champion."""
-    chosen = algorithms(run.project, names)
-    tracking.open_run(run, "training", "Treinamento", kind="training")
+    algorithms = chosen(names or project(run.project).training.candidates)
+    open_run(run, "training", records.Training)
+    rows: tuple[tuple[str, LearntFrom], ...] = (("older_and_recent", "all"), ("recent", "train"))
     twice = [
-        {"name": f"{algorithm}.{label}", "algorithm": algorithm, "rows": rows}
-        for algorithm in chosen
-        for label, rows in (("older_and_recent", "all"), ("recent", "train"))
+        Candidate(name=f"{algorithm}.{label}", algorithm=algorithm, rows=part)
+        for algorithm in algorithms
+        for label, part in rows
     ]
-    return [*twice, {"name": RECALIBRATED, "algorithm": RECALIBRATED, "rows": "train"}]
+    return [*twice, Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")]

@@ -1,14 +1,15 @@
 """The step that puts an earlier version back into service."""
 
-from typing import Any
-
 from shotclock.errors import ConfigError, StoreError
+from shotclock.handoff import Done
 from shotclock.judging import alerts
-from shotclock.store import history, registry, tracking
+from shotclock.store import history, registry
+from shotclock.store.records import Change, Decision
 from shotclock.store.run import Run
+from shotclock.store.tracking import Tracked, tracked
 
 
-def rollback(run: Run, reason: str | None, version: int | None = None, by: str = "manual") -> dict[str, Any]:
+def rollback(run: Run, reason: str | None, version: int | None = None, by: str = "manual") -> Done:
     """Make `previous`, or the version named, the champion again, and write down why.
 
     What was chosen is written down before the alias moves: a second try of the same run goes on with that choice, and does
@@ -20,31 +21,34 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
         StoreError: there is nothing to go back to.
         ConflictError: someone promoted another version meanwhile.
     """
-    if not (reason or "").strip():
+    if reason is None or not reason.strip():
         raise ConfigError("reason: found nothing, expected a sentence: why is this version taken out of service?")
-    with tracking.tracked(run, "rollback", "Decision: rollback", kind="decision") as record:
-        chosen = tracking.tags(record)
+    with tracked(run, "rollback", Decision, name="Decision: rollback") as record:
+        chosen = record.written(Change)
         meanwhile = None if version or chosen else history.replaced_since(run.project, run.asked)
         if meanwhile:
             return _skipped(run, record, meanwhile, by)
         chosen = chosen or _chosen(run.project, version)
-        record.record(tags={**chosen, "decision": "rollback", "reason": reason, "by": by, "flow": run.flow})
-        target = registry.version(run.project, chosen["after"])
-        registry.promote(target, expected=chosen["before"])
-    told = {"decision": "rollback", "version": target.number, "reason": reason, "mlflow_run_id": record.id}
-    return {**told, "summary": f"`{target.uri}` is the champion again instead of v{chosen['before']}: {reason}"}
+        decision = Decision(
+            decision="rollback", reason=reason, by=by, flow=run.flow, before=chosen.before, after=chosen.after
+        )
+        record.write(decision)
+        target = registry.version(run.project, chosen.after)
+        registry.promote(target, expected=chosen.before)
+    summary = f"`{target.uri}` is the champion again instead of v{chosen.before}: {reason}"
+    return Done(decision="rollback", version=target.number, reason=reason, mlflow_run_id=record.id, summary=summary)
 
 
-def _skipped(run: Run, record: tracking.Tracked, meanwhile: alerts.Decided, by: str) -> dict[str, Any]:
+def _skipped(run: Run, record: Tracked, meanwhile: alerts.Decision, by: str) -> Done:
     stop = (
         f"v{meanwhile.champion} has come into service since this rollback was asked for ({meanwhile.flow} "
         f"`{meanwhile.run}`: {meanwhile.reason}): nothing was rolled back; to go back from there, name a version"
     )
-    record.record(tags={"decision": "skip", "reason": stop, "by": by, "flow": run.flow})
-    return {"skip": stop, "mlflow_run_id": record.id, "summary": f"**Skipped**: {stop}"}
+    record.write(Decision(decision="skip", reason=stop, by=by, flow=run.flow))
+    return Done(decision="skip", reason=stop, skip=stop, mlflow_run_id=record.id, summary=f"**Skipped**: {stop}")
 
 
-def _chosen(project: str, version: int | None) -> dict[str, str]:
+def _chosen(project: str, version: int | None) -> Change:
     champion = registry.require_champion(project)
     target = registry.version(project, str(version)) if version else registry.by_alias(project, registry.PREVIOUS)
     if target is None:
@@ -53,4 +57,4 @@ def _chosen(project: str, version: int | None) -> dict[str, str]:
         )
     if target.number == champion.number:
         raise StoreError(f"{target.uri} is the champion already; name another version")
-    return {"before": champion.number, "after": target.number}
+    return Change(before=champion.number, after=target.number)

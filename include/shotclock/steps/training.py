@@ -2,8 +2,7 @@
 
 import logging
 import pickle
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,129 +10,132 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from shotclock.config import ALGORITHMS, RECALIBRATED, Project, project
-from shotclock.errors import ConfigError
+from shotclock.config import RECALIBRATED, Project, project
 from shotclock.files import storage
 from shotclock.files.storage import Address
+from shotclock.handoff import (
+    AnyData,
+    Approval,
+    Candidate,
+    Competitor,
+    Done,
+    FilteredRows,
+    Gated,
+    RawFile,
+    RecentData,
+    Score,
+    Selection,
+    TrainedCandidate,
+    TrainingData,
+    ValidRows,
+)
 from shotclock.judging import gate as gates
 from shotclock.judging import performance
-from shotclock.judging.alerts import Decided
-from shotclock.models import candidates as training
+from shotclock.judging.alerts import Decision
+from shotclock.models import candidates as models
+from shotclock.models.candidates.algorithms import chosen
 from shotclock.models.candidates.recalibration import recalibrate
 from shotclock.rows import contract, labelling, splits
-from shotclock.store import artifacts, history, queries, registry, tracking, verify
+from shotclock.store import history, records, registry, tracking, verify
+from shotclock.store.artifacts import artifact
 from shotclock.store.client import experiment_id
 from shotclock.store.history import REFERENCE, TRAINING_IDS
+from shotclock.store.records import Regime
 from shotclock.store.run import Run, folder_of
+from shotclock.store.tracking import Tracked, tracked
 from shotclock.words import summaries
 from shotclock.words.cards import contents, curves
 
 log = logging.getLogger(__name__)
 
 
-def filter_rows(run: Run, source: dict[str, Any]) -> dict[str, Any]:
+def filter_rows(run: Run, source: ValidRows) -> FilteredRows:
     """Keep the labelled rows and the columns that the model uses: `data_filtered.parquet`."""
     rules, target = project(run.project), folder_of(run) / "data_filtered.parquet"
-    rows = storage.read_table(storage.at(source["valid"]))
-    contract.require_both_classes(rows[rules.columns.target], rules.columns.target, source["path"])
+    rows = storage.read_table(storage.at(source.valid))
+    contract.require_both_classes(rows[rules.columns.target], rules.columns.target, source.path)
     filtered = splits.filter_labelled(rows, rules.columns)
     storage.write_table(filtered, target)
     positive = float(np.mean(filtered[rules.columns.target].to_numpy()))
-    return {
-        "path": str(target),
-        "rows": filtered.num_rows,
-        "source": {key: source[key] for key in ("path", "rows", "sha256", "synthetic", "quarantined")},
-        "summary": f"{filtered.num_rows:,} labelled rows of {source['rows']:,}, {positive:.2%} positive",
-    }
+    file = RawFile(
+        path=source.path,
+        rows=source.rows,
+        sha256=source.sha256,
+        synthetic=source.synthetic,
+        quarantined=source.quarantined,
+    )
+    summary = f"{filtered.num_rows:,} labelled rows of {source.rows:,}, {positive:.2%} positive"
+    return FilteredRows(path=str(target), rows=filtered.num_rows, source=file, summary=summary)
 
 
-def split(run: Run, filtered: dict[str, Any], seed: int | None = None) -> dict[str, Any]:
+def split(run: Run, filtered: FilteredRows, seed: int | None = None) -> TrainingData:
     """Cut the filtered rows into `base_train.parquet` and `base_test.parquet`, stratified; MLflow run `PreparacaoDados`."""
-    rules, folder = project(run.project), folder_of(run)
+    rules, folder, source = project(run.project), folder_of(run), filtered.source
     seed = rules.split.seed if seed is None else seed
-    table = storage.read_table(storage.at(filtered["path"]))
+    table = storage.read_table(storage.at(filtered.path))
     parts = splits.split(table, rules.columns.target, test_share=rules.split.test_share, seed=seed)
     paths = folder / "base_train.parquet", folder / "base_test.parquet"
     for part, path in zip(parts, paths, strict=True):
         storage.write_table(part, path)
     train, test = (part.num_rows for part in parts)
-    source = filtered["source"]
-    with tracking.tracked(run, "prepare", "PreparacaoDados", kind="preparation") as record:
-        record.record(
-            params={"test_share": rules.split.test_share, "seed": seed, "features": ", ".join(rules.columns.features)},
-            metrics={
-                "rows_raw": source["rows"],
-                "rows_quarantined": source["quarantined"],
-                "rows_filtered": filtered["rows"],
-                "rows_train": train,
-                "rows_test": test,
-            },
-            tags={"synthetic": source["synthetic"]},
-        )
-        record.dataset("raw", source["path"], source["sha256"], "raw")
+    rows = {"raw": source.rows, "filtered": filtered.rows, "train": train, "test": test}
+    settings = {
+        "test_share": rules.split.test_share,
+        "seed": seed,
+        "features": ", ".join(rules.columns.features),
+    }
+    with tracked(run, "prepare", records.Preparation) as record:
+        counts = {**rows, "quarantined": source.quarantined}
+        record.write(records.Preparation(rows=counts, settings=settings, synthetic=source.synthetic))
+        record.dataset("raw", source.path, source.sha256, "raw")
         for name, path in zip(("train", "test"), paths, strict=True):
             record.dataset(name, path, storage.digest(path), name)
-    return {
-        "train": str(paths[0]),
-        "test": str(paths[1]),
-        "file": source["path"],
-        "split_seed": seed,
-        "rows": {"raw": source["rows"], "filtered": filtered["rows"], "train": train, "test": test},
-        "sha256": source["sha256"],
-        "synthetic": source["synthetic"],
-        "mlflow_run_id": record.id,
-        "summary": f"{train:,} rows to train on, {test:,} for the gate, stratified by `{rules.columns.target}`, seed {seed}",
-    }
+    return TrainingData(
+        train=str(paths[0]),
+        test=str(paths[1]),
+        file=source.path,
+        split_seed=seed,
+        rows=rows,
+        sha256=source.sha256,
+        synthetic=source.synthetic,
+        mlflow_run_id=record.id,
+        summary=f"{train:,} rows to train on, {test:,} for the gate, stratified by `{rules.columns.target}`, seed {seed}",
+    )
 
 
-def candidates(run: Run, names: list[str] | None = None) -> list[dict[str, str]]:
+def candidates(run: Run, names: list[str] | None = None) -> list[Candidate]:
     """Which algorithms compete, and on which rows each is trained; opens the MLflow run `Treinamento` above their runs."""
-    chosen = algorithms(run.project, names)
-    tracking.open_run(run, "training", "Treinamento", kind="training")
-    return [{"name": algorithm, "algorithm": algorithm, "rows": "train"} for algorithm in chosen]
+    algorithms = chosen(names or project(run.project).training.candidates)
+    tracking.open_run(run, "training", records.Training)
+    return [Candidate(name=algorithm, algorithm=algorithm, rows="train") for algorithm in algorithms]
 
 
-def algorithms(name: str, given: list[str] | None) -> list[str]:
-    """The given algorithms, or the project's.
-
-    Raises:
-        ConfigError: an algorithm that does not exist.
-    """
-    chosen = list(dict.fromkeys(given or project(name).training.candidates))
-    unknown = sorted(set(chosen) - set(ALGORITHMS))
-    if unknown:
-        raise ConfigError(f"candidates: found {', '.join(unknown)}, allowed: {', '.join(ALGORITHMS)}")
-    return chosen
-
-
-def train(run: Run, candidate: dict[str, str], data: dict[str, Any], seed: int | None = None) -> dict[str, Any]:
+def train(run: Run, candidate: Candidate, data: AnyData, seed: int | None = None) -> TrainedCandidate:
     """Tune one candidate by cross-validated log loss on its training rows; a child run of `Treinamento`.
 
     Where the data has a validation slice, of the regime that the model will serve, selection goes by the log loss there.
     """
-    rules = project(run.project)
+    rules, name = project(run.project), candidate.name
     seed = rules.training.seed if seed is None else seed
-    rows = _frame(data[candidate["rows"]])
+    path = storage.at(data.of(candidate.rows))
     parent = tracking.find_run(run, "training").id
-    name, path = candidate["name"], storage.at(data[candidate["rows"]])
     try:
-        with tracking.tracked(run, f"train/{name}", name, kind="candidate", parent=parent) as record:
-            trained = _fit(run, candidate["algorithm"], rows, seed)
+        with tracked(run, f"train/{name}", records.Candidate, name=name, parent=parent) as record:
+            trained = _fit(run, candidate.algorithm, _frame(path), seed)
             score = _score(trained, rules, data)
             model = folder_of(run) / "candidates" / f"{name}.pickle"
             _write_pickle(trained.model, model)
-            record.record(
-                params={
-                    "algorithm": candidate["algorithm"],
-                    "backend": trained.backend,
-                    "seed": seed,
-                    **trained.params,
-                },
-                metrics={
-                    **{f"cv_{key}": value for key, value in trained.cv.items()},
-                    score["metric"]: score["log_loss"],
-                },
-                tags={"synthetic": data["synthetic"], "model_sha256": storage.digest(model)},
+            record.write(
+                records.Candidate(
+                    algorithm=candidate.algorithm,
+                    backend=trained.backend,
+                    seed=seed,
+                    settings=trained.params,
+                    cv=trained.cv,
+                    validation_log_loss=score.log_loss if data.validation else None,
+                    synthetic=data.synthetic,
+                    model_sha256=storage.digest(model),
+                )
             )
             for key in ("log_loss", "roc_auc"):
                 record.series(f"fold_{key}", [fold[key] for fold in trained.folds])
@@ -142,26 +144,26 @@ def train(run: Run, candidate: dict[str, str], data: dict[str, Any], seed: int |
     except BaseException:
         tracking.close_run(parent, "FAILED")
         raise
-    return {
-        "name": name,
-        "rows": candidate["rows"],
-        "model": str(model),
-        "cv": trained.cv,
-        "score": score,
-        "params": {key: str(value) for key, value in trained.params.items()},
-        "seed": seed,
-        "mlflow_run_id": record.id,
-        "summary": summaries.candidate(name, trained.cv, score, trained.params, len(trained.search)),
-    }
+    return TrainedCandidate(
+        name=name,
+        rows=candidate.rows,
+        model=str(model),
+        cv=trained.cv,
+        score=score,
+        params={key: str(value) for key, value in trained.params.items()},
+        seed=seed,
+        mlflow_run_id=record.id,
+        summary=summaries.candidate(name, trained.cv, score, trained.params, len(trained.search)),
+    )
 
 
-def _fit(run: Run, algorithm: str, rows: pd.DataFrame, seed: int) -> training.Trained:
+def _fit(run: Run, algorithm: str, rows: pd.DataFrame, seed: int) -> models.Trained:
     rules = project(run.project)
     features, target = rows[list(rules.columns.features)], rows[rules.columns.target]
     if algorithm == RECALIBRATED:
         champion = registry.require_champion(run.project)
         return recalibrate(champion.load(), features, target, folds=rules.training.folds, seed=seed)
-    return training.train(
+    return models.train(
         features,
         target,
         algorithm,
@@ -172,47 +174,45 @@ def _fit(run: Run, algorithm: str, rows: pd.DataFrame, seed: int) -> training.Tr
     )
 
 
-def _score(trained: training.Trained, rules: Project, data: dict[str, Any]) -> dict[str, Any]:
+def _score(trained: models.Trained, rules: Project, data: AnyData) -> Score:
     """What selection goes by: the log loss of the regime that the model will serve."""
-    if "validation" not in data:
-        return {"metric": "cv_log_loss", "log_loss": trained.cv["log_loss"]}
-    rows = _frame(data["validation"])
+    if data.validation is None:
+        return Score("cv_log_loss", trained.cv["log_loss"])
+    rows = _frame(data.validation)
     probability = _probability(trained.model, rows[list(rules.columns.features)])
     loss = float(performance.losses(rows[rules.columns.target].to_numpy(), probability).mean())
-    return {"metric": "validation_log_loss", "log_loss": loss}
+    return Score("validation_log_loss", loss)
 
 
-def select(run: Run, trained: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
     """The candidate with the lowest log loss becomes the challenger: `modelo_final.pickle`."""
-    by_name = {item["name"]: item for item in trained}
-    selection = training.select({name: item["score"]["log_loss"] for name, item in by_name.items()})
+    by_name = {item.name: item for item in trained}
+    selection = models.select({name: item.score.log_loss for name, item in by_name.items()})
     winner, final = by_name[selection.winner], folder_of(run) / "modelo_final.pickle"
     with storage.replacing(final) as partial:
-        partial.write_bytes(storage.read(storage.at(winner["model"])))
+        partial.write_bytes(storage.read(storage.at(winner.model)))
     record = tracking.find_run(run, "training")
-    record.record(
-        params={"winner": selection.winner},
-        metrics={winner["score"]["metric"]: winner["score"]["log_loss"]},
-        tags={"reason": selection.reason},
-    )
+    score = {winner.score.metric: winner.score.log_loss}
+    record.write(records.Training(winner=winner.name, score=score, reason=selection.reason))
     tracking.close_run(record.id)
-    return {
-        "winner": selection.winner,
-        "reason": selection.reason,
-        "rows": winner["rows"],
-        "model": str(final),
-        "mlflow_run_id": winner["mlflow_run_id"],
-        "training_run_id": record.id,
-        "candidates": {
-            name: {key: item[key] for key in ("model", "mlflow_run_id", "score")} for name, item in by_name.items()
+    return Selection(
+        winner=winner.name,
+        reason=selection.reason,
+        rows=winner.rows,
+        model=str(final),
+        mlflow_run_id=winner.mlflow_run_id,
+        training_run_id=record.id,
+        candidates={
+            name: Competitor(model=item.model, score=item.score, mlflow_run_id=item.mlflow_run_id)
+            for name, item in by_name.items()
         },
-        "params": winner["params"],
-        "seed": winner["seed"],
-        "summary": summaries.selection(selection.winner, selection.reason, list(by_name.values())),
-    }
+        params=winner.params,
+        seed=winner.seed,
+        summary=summaries.selection(winner.name, selection.reason, trained),
+    )
 
 
-def gate(run: Run, selection: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
     """Challenger against champion on the same rows that neither was trained on; without a champion, against the base rate.
 
     Every candidate's figures on these rows are written down here too, the one time that they are used.
@@ -220,69 +220,80 @@ def gate(run: Run, selection: dict[str, Any], data: dict[str, Any]) -> dict[str,
     rules, champion = project(run.project), _opponent(run, selection)
     path, regime = _judged_on(run, champion, data)
     holdout = _frame(path)
-    holdout = holdout[_unseen(champion, selection, data, holdout[rules.columns.id])]
+    holdout = holdout[_unseen(champion, data, holdout[rules.columns.id])]
     features, labels = holdout[list(rules.columns.features)], holdout[rules.columns.target].to_numpy()
     scored = {
-        name: _probability(_read_pickle(storage.at(item["model"])), features)
-        for name, item in selection["candidates"].items()
+        name: _probability(_read_pickle(storage.at(item.model)), features)
+        for name, item in selection.candidates.items()
     }
     old = _probability(champion.load(), features) if champion else None
-    decision = gates.judge(old, scored[selection["winner"]], labels, rules.gate)
-    measured = {name: _measure(p, labels, selection["candidates"][name], run) for name, p in scored.items()}
-    figures = {name: {key: f.value for key, f in found.figures.items()} for name, found in measured.items()}
+    ruling = gates.judge(old, scored[selection.winner], labels, rules.gate)
+    measured = {name: _measure(p, labels, selection.candidates[name], run) for name, p in scored.items()}
     scores = folder_of(run) / "gate_scores.parquet"
-    storage.write_table(_scores(holdout, old, scored[selection["winner"]]), scores)
-    outcome = {
-        "champion": champion.number if champion else None,
-        "challenger": selection["winner"],
-        "regime": regime,
-        **decision.to_dict(),
-    }
-    with tracking.tracked(run, "gate", "Gate", kind="gate") as record:
-        record.record(
-            params={"champion": outcome["champion"], "challenger": outcome["challenger"], **rules.gate.model_dump()},
-            metrics=decision.metrics(),
-            tags={
-                "outcome": decision.outcome,
-                "reason": decision.because,
-                "regime": regime,
-                "training_run": selection["training_run_id"],
-            },
-        )
+    storage.write_table(_scores(holdout, old, scored[selection.winner]), scores)
+    number = champion.number if champion else None
+    with tracked(run, "gate", records.Gate) as record:
+        record.write(_ruled(ruling, number, selection, regime, rules))
         record.dataset("holdout", path, storage.digest(path), "gate")
         record.artifact(scores)
-    return {
-        **outcome,
-        "figures": figures,
-        "measured": measured[selection["winner"]].to_dict(),
-        "scores": str(scores),
-        "mlflow_run_id": record.id,
-        "summary": summaries.gate(outcome, figures),
-    }
+    figures = {name: {key: f.value for key, f in found.figures.items()} for name, found in measured.items()}
+    return Gated(
+        champion=number,
+        challenger=selection.winner,
+        regime=regime,
+        ruling=ruling,
+        figures=figures,
+        measured=measured[selection.winner],
+        scores=str(scores),
+        mlflow_run_id=record.id,
+        summary=summaries.gate(number, selection.winner, regime, ruling, figures),
+    )
 
 
-def _opponent(run: Run, selection: dict[str, Any]) -> registry.Version | None:
+def _ruled(
+    ruling: gates.Ruling, champion: str | None, selection: Selection, regime: Regime, rules: Project
+) -> records.Gate:
+    gain = ruling.gain
+    return records.Gate(
+        champion=champion,
+        challenger=selection.winner,
+        min_gain=rules.gate.min_gain,
+        rules=rules.gate.model_dump(exclude={"min_gain"}),
+        rows=ruling.rows,
+        champion_log_loss=ruling.champion_log_loss,
+        challenger_log_loss=ruling.challenger_log_loss,
+        gain=gain.value if gain else None,
+        gain_low=gain.low if gain else None,
+        gain_high=gain.high if gain else None,
+        more_rows=ruling.more_rows,
+        outcome=ruling.outcome,
+        reason=ruling.because,
+        regime=regime,
+        training_run=selection.training_run_id,
+    )
+
+
+def _opponent(run: Run, selection: Selection) -> registry.Version | None:
     """The champion; for a run that is repeated after its own challenger took over, the one that this replaced."""
     champion = registry.champion(run.project)
-    if champion is None or champion.run_id != selection["mlflow_run_id"]:
+    if champion is None or champion.run_id != selection.mlflow_run_id:
         return champion
-    before = tracking.tags(tracking.find_run(run, "decision")).get("before")
-    return registry.version(run.project, before) if before else None
+    made = tracking.find_run(run, "decision").written(records.Change)
+    return registry.version(run.project, made.before) if made and made.before else None
 
 
-def _judged_on(run: Run, champion: registry.Version | None, data: dict[str, Any]) -> tuple[Address, str]:
+def _judged_on(run: Run, champion: registry.Version | None, data: AnyData) -> tuple[Address, Regime]:
     """The gate's rows, and whose regime they are of: the one that the champion serves.
 
     Once a champion was judged on production rows, a model from the training file must prove itself on those too: on its
     own test rows it would win, and lose in production.
     """
-    if "recent" in data:
-        return storage.at(data["test"]), "production"
-    wanted = {"after": champion.number, "reference": "True"} if champion else {}
-    decided = queries.newest(run.project, "decision", tags=wanted) if champion else []
-    if decided and history.tag(decided[0], "regime") == "production":
-        return artifacts.artifact(decided[0].info.run_id, REFERENCE), "production"
-    return storage.at(data["test"]), "training"
+    if isinstance(data, RecentData):
+        return storage.at(data.test), "production"
+    decided = history.referring(run.project, champion) if champion else None
+    if decided and decided.record.regime == "production":
+        return artifact(decided.id, REFERENCE), "production"
+    return storage.at(data.test), "training"
 
 
 def _scores(holdout: pd.DataFrame, old: NDArray[Any] | None, new: NDArray[Any]) -> pa.Table:
@@ -296,22 +307,20 @@ def _probability(model: Pipeline, features: pd.DataFrame) -> NDArray[Any]:
 
 
 def _measure(
-    probability: NDArray[Any], labels: NDArray[Any], candidate: dict[str, Any], run: Run
+    probability: NDArray[Any], labels: NDArray[Any], candidate: Competitor, run: Run
 ) -> performance.Performance:
     """One candidate's figures on the holdout, also written to its run with its curves."""
     measured = performance.measure(labels, probability, resamples=200, seed=project(run.project).gate.seed)
-    record = tracking.Tracked(candidate["mlflow_run_id"], experiment_id(run.project))
-    record.record(metrics={f"holdout_{name}": figure.value for name, figure in measured.figures.items()})
+    record = Tracked(candidate.mlflow_run_id, experiment_id(run.project))
+    record.write(records.Holdout(holdout={name: figure.value for name, figure in measured.figures.items()}))
     if measured.gap is None:
         record.figure(curves.curves(labels, probability), "holdout_curves.png")
     return measured
 
 
-def _unseen(
-    champion: registry.Version | None, selection: dict[str, Any], data: dict[str, Any], ids: "pd.Series[Any]"
-) -> NDArray[Any]:
+def _unseen(champion: registry.Version | None, data: AnyData, ids: "pd.Series[Any]") -> NDArray[Any]:
     """Which holdout rows stand in neither model's training set, by id."""
-    trained_on = [_ids(storage.at(data[key]), ids.name) for key in ("train", "all", "validation") if key in data]
+    trained_on = [_ids(storage.at(path), ids.name) for path in data.seen]
     if champion is not None:
         trained_on.append(_ids(champion.artifact(TRAINING_IDS), ids.name))
     return gates.untouched(ids.to_numpy(), *trained_on)
@@ -322,141 +331,134 @@ def _ids(path: Address, column: Any) -> NDArray[Any]:
     return ids
 
 
-def promote(
-    run: Run,
-    selection: dict[str, Any],
-    decision: dict[str, Any],
-    data: dict[str, Any],
-    approval: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Act on the gate's verdict: register, load back, move the alias; or keep the champion and say why.
+def promote(run: Run, selection: Selection, decision: Gated, data: AnyData, approval: Approval | None = None) -> Done:
+    """Act on the gate's ruling: register, load back, move the alias; or keep the champion and say why.
 
     The alias moves last, after the registered model was loaded in a fresh process and gave the same probabilities. A rollback
     that came after this run was asked for stands, as long as nobody approves of the challenger all the same.
 
     Args:
-        approval: `approved`, and `because` where a person or the mode decided; without it, the gate alone decides.
+        decision: what the gate said.
+        approval: whether a person or the mode agrees; without it, the gate alone decides.
     """
-    answer = approval or {"approved": True}
-    undone = _rolled_back(run, decision, answer)
-    because = [answer.get("because"), undone and _stands(undone), decision["because"]]
+    gated, answer = decision, approval or Approval(approved=True)
+    undone = _rolled_back(run, gated, answer)
+    because = [answer.because, _stands(undone) if undone else "", gated.ruling.because]
     reason = "; ".join(part for part in because if part)
-    promoted = decision["outcome"] == "promote" and answer["approved"] and not undone
-    before = undone.champion if undone else decision["champion"] or ""
-    outcome = "promote" if promoted else "keep"
-    with tracking.tracked(run, "decision", f"Decision: {outcome}", kind="decision") as record:
-        version = _install(run, selection, decision, data) if promoted else None
+    promoted = gated.ruling.promoted and answer.approved and not undone
+    before = undone.champion if undone else gated.champion or ""
+    outcome: Literal["promote", "keep"] = "promote" if promoted else "keep"
+    with tracked(run, "decision", records.Decision, name=f"Decision: {outcome}") as record:
+        version = _install(run, selection, gated, data) if promoted else None
         after = version.number if version else before
-        reference = _reference(run, decision, data, version)
+        reference = _reference(run, gated, data, version)
         if reference:
             record.artifact(reference)
-        tags = {
-            "decision": outcome,
-            "reason": reason,
-            "by": answer.get("by", "gate"),
-            "before": before,
-            "after": after,
-            "gate_run": decision["mlflow_run_id"],
-            "gate_outcome": decision["outcome"],
-            "regime": decision["regime"],
-            "window": data.get("window", ""),
-            "answers": ",".join(data.get("answers", [])),
-            "reference": bool(reference),
-            "flow": run.flow,
-        }
-        record.artifact(contents.decision_page(run, selection, decision, data, tags))
+        told = records.Decision(
+            decision=outcome,
+            reason=reason,
+            by=answer.by or "gate",
+            before=before,
+            after=after,
+            gate_run=gated.mlflow_run_id,
+            gate_outcome=gated.ruling.outcome,
+            regime=gated.regime,
+            window=data.window if isinstance(data, RecentData) else "",
+            answers=data.cause.answers if isinstance(data, RecentData) else (),
+            reference=bool(reference),
+            flow=run.flow,
+            labelled_rows=data.rows["test"],
+        )
+        record.artifact(contents.decision_page(run, selection, gated, data, told))
         if version is not None:
-            card = contents.model_card(run, selection, decision, data, version, reference)
-            tracking.Tracked(version.run_id, record.experiment).artifact(card)
-        record.record(metrics={"labelled_rows": data["rows"]["test"]}, tags=tags)
+            card = contents.model_card(run, selection, gated, data, version, reference)
+            Tracked(version.run_id, record.experiment).artifact(card)
+        record.write(told)
         if version is not None:
-            registry.promote(version, expected=decision["champion"])
+            registry.promote(version, expected=gated.champion)
             storage.publish(folder_of(run), "champion")
-            log.info("%s is the champion: %s", version.uri, decision["because"])
-    result = {"decision": outcome, "reason": reason, "mlflow_run_id": record.id}
+            log.info("%s is the champion: %s", version.uri, gated.ruling.because)
     if version is None:
-        return {**result, "champion": after, "skip": f"the champion stays: {reason}", "summary": f"**keep**: {reason}"}
-    return {**result, "version": version.number, "summary": summaries.promotion(version.uri, decision)}
+        skip, summary = f"the champion stays: {reason}", f"**keep**: {reason}"
+        return Done(
+            decision=outcome, reason=reason, champion=after, skip=skip, mlflow_run_id=record.id, summary=summary
+        )
+    summary = summaries.promotion(version.uri, gated)
+    return Done(decision=outcome, reason=reason, version=version.number, mlflow_run_id=record.id, summary=summary)
 
 
-def _rolled_back(run: Run, decision: dict[str, Any], answer: dict[str, Any]) -> Decided | None:
+def _rolled_back(run: Run, gated: Gated, answer: Approval) -> Decision | None:
     """The rollback that this promotion would undo."""
-    if decision["outcome"] != "promote" or not answer["approved"] or "by" in answer:  # a person, who has seen it
+    if not gated.ruling.promoted or not answer.approved or answer.by:  # a person, who has seen it
         return None
     newest = history.replaced_since(run.project, run.asked)
     return newest if newest and newest.outcome == "rollback" else None
 
 
-def _stands(rollback: Decided) -> str:
+def _stands(rollback: Decision) -> str:
     return (
         f"v{rollback.champion} was put back into service after this run was asked for (rollback `{rollback.run}`: "
         f"{rollback.reason}), and stays; to replace it, start a new run"
     )
 
 
-def _install(run: Run, selection: dict[str, Any], decision: dict[str, Any], data: dict[str, Any]) -> registry.Version:
+def _install(run: Run, selection: Selection, gated: Gated, data: AnyData) -> registry.Version:
     """Register the challenger, and load it back in a fresh process, which gets ready meanwhile."""
     with verify.Verifier() as verifier:
-        version = _register(run, selection, decision, data)
-        verifier.verify(version, storage.at(decision["scores"]))
+        version = _register(run, selection, gated, data)
+        verifier.verify(version, storage.at(gated.scores))
     return version
 
 
-def _register(run: Run, selection: dict[str, Any], decision: dict[str, Any], data: dict[str, Any]) -> registry.Version:
+def _register(run: Run, selection: Selection, gated: Gated, data: AnyData) -> registry.Version:
     """Register the challenger with all that it takes to trace and to judge it."""
-    rules, folder = project(run.project), folder_of(run)
-    trained_on = folder / TRAINING_IDS
-    storage.write_table(_training_ids(run, selection, decision, data), trained_on)
-    candidate = tracking.Tracked(selection["mlflow_run_id"], experiment_id(run.project))
-    for path in (trained_on, storage.at(selection["model"])):
+    rules, trained_on, model = project(run.project), folder_of(run) / TRAINING_IDS, storage.at(selection.model)
+    storage.write_table(_training_ids(run, selection, gated, data), trained_on)
+    candidate = Tracked(selection.mlflow_run_id, experiment_id(run.project))
+    for path in (trained_on, model):
         candidate.artifact(path)
-    scores = storage.at(decision["scores"])
-    example = storage.read_table(scores).slice(0, 5).to_pandas()[list(rules.columns.features)]
-    tags = {
-        "algorithm": selection["winner"],
-        "reason": decision["because"],
-        "cause": run.cause,
-        "flow": run.flow,
-        "run": run.id,
-        "data_sha256": data["sha256"],
-        "rows_path": data.get(
-            "all", data["train"]
-        ),  # all the rows there were, whichever of them this model learnt from
-        "model_sha256": storage.digest(storage.at(selection["model"])),
-        "synthetic": data["synthetic"],
-        "model_card": f"runs:/{selection['mlflow_run_id']}/{contents.MODEL_CARD}",
-    }
-    model = _read_pickle(storage.at(selection["model"]))
-    return registry.register(run, selection["mlflow_run_id"], model, example, tags=tags)
+    scores = storage.read_table(storage.at(gated.scores))
+    example = scores.slice(0, 5).to_pandas()[list(rules.columns.features)]
+    origin = records.Origin(
+        algorithm=selection.winner,
+        reason=gated.ruling.because,
+        cause=run.cause,
+        flow=run.flow,
+        run=run.id,
+        data_sha256=data.sha256,
+        rows_path=data.everything,
+        model_sha256=storage.digest(model),
+        synthetic=data.synthetic,
+        model_card=f"runs:/{selection.mlflow_run_id}/{contents.MODEL_CARD}",
+    )
+    return registry.register(run, selection.mlflow_run_id, _read_pickle(model), example, origin)
 
 
-def _training_ids(run: Run, selection: dict[str, Any], decision: dict[str, Any], data: dict[str, Any]) -> pa.Table:
+def _training_ids(run: Run, selection: Selection, gated: Gated, data: AnyData) -> pa.Table:
     """The ids of all rows that the model has learnt from; the validation slice chose it, so it counts as seen.
 
     A recalibrated champion still holds the model that it was made of, and so all that this one had learnt from.
     """
     column = project(run.project).columns.id
-    paths = [storage.at(data[key]) for key in (selection["rows"], "validation") if key in data]
-    if selection["winner"] == RECALIBRATED:
-        paths.append(registry.version(run.project, decision["champion"]).artifact(TRAINING_IDS))
+    paths = [storage.at(path) for path in (data.of(selection.rows), data.validation) if path]
+    if selection.winner == RECALIBRATED and gated.champion:
+        paths.append(registry.version(run.project, gated.champion).artifact(TRAINING_IDS))
     return labelling.first_of_each(pa.concat_tables([storage.read_table(path, [column]) for path in paths]), column)
 
 
-def _reference(
-    run: Run, decision: dict[str, Any], data: dict[str, Any], version: registry.Version | None
-) -> Address | None:
+def _reference(run: Run, gated: Gated, data: AnyData, version: registry.Version | None) -> Address | None:
     """The rows that the next windows are measured against, with the probabilities of the model that is now in service.
 
     After a first training these are the gate's rows. After a retraining it is the recent window that it was about. A
     training that changed nothing leaves the reference as it is.
     """
     path, rules = folder_of(run) / REFERENCE, project(run.project)
-    if "recent" in data:
-        rows = _frame(data["recent"])
+    if isinstance(data, RecentData):
+        rows = _frame(data.recent)
         model = (version or registry.require_champion(run.project)).load()
         rows = rows.assign(probability=_probability(model, rows[list(rules.columns.features)]))
     elif version is not None:
-        rows = _frame(decision["scores"]).drop(columns="champion_probability", errors="ignore")
+        rows = _frame(gated.scores).drop(columns="champion_probability", errors="ignore")
     else:
         return None
     storage.write_table(pa.Table.from_pandas(rows, preserve_index=False), path)

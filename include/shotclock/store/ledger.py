@@ -2,47 +2,32 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
 
 from shotclock.config import settings
 from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
+from shotclock.handoff import Batch
 from shotclock.sources import find
-from shotclock.store import history, queries, tracking
+from shotclock.store import queries, tracking
+from shotclock.store.records import Entry, Stored
 from shotclock.store.run import Run
 
 log = logging.getLogger(__name__)
 
-KIND = "batch"
 _MOST = 10_000
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One production file. `number` counts the project's batches in the order in which they were taken in, from 1."""
-
-    number: int
-    name: str
-    path: str
-    sha256: str
-    synthetic: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def entries(project: str) -> list[Batch]:
     """Every batch that was taken in, newest first."""
-    found = [_batch(run) for run in queries.every(project, KIND, most=_MOST)]
+    found = [_batch(entry.record) for entry in _all(project)]
     return sorted(found, key=lambda batch: batch.number, reverse=True)
 
 
 def arrivals(project: str) -> list[tuple[Batch, datetime]]:
     """Every batch with the moment (UTC) at which it was taken in, oldest first."""
-    found = [(_batch(run), history.at(run)) for run in queries.every(project, KIND, most=_MOST)]
+    found = [(_batch(entry.record), entry.at) for entry in _all(project)]
     return sorted(found, key=lambda entry: entry[0].number)
 
 
@@ -63,10 +48,9 @@ def claim(run: Run, files: Sequence[Address]) -> list[Batch]:
         SourceError: the very first new file cannot be read.
     """
     with storage.locked(_lock(run)):
-        runs = queries.every(run.project, KIND, most=_MOST)
-        own = [_batch(found) for found in runs if history.tag(found, "claimed_by") == run.key("claim")]
-        names = {history.tag(found, "batch_name") for found in runs}
-        digests = {history.tag(found, "sha256.batch") for found in runs}
+        known = [entry.record for entry in _all(run.project)]
+        own = [_batch(entry) for entry in known if entry.claimed_by == run.key("claim")]
+        names, digests = {entry.name for entry in known}, {entry.sha256 for entry in known}
         for path in (path for path in files if path.name not in names):
             try:
                 synthetic = find.is_synthetic(path)
@@ -88,28 +72,23 @@ def _lock(run: Run) -> Address:
     return settings().data / run.project / ".ledger.lock"
 
 
+def _all(project: str) -> list[Stored[Entry]]:
+    return queries.newest(project, Entry, most=_MOST)
+
+
 def _write(run: Run, number: int, path: Address, sha256: str, synthetic: bool) -> Batch:
-    batch = Batch(number, path.name, str(path), sha256, synthetic)
-    with tracking.tracked(run, f"batch/{number}", f"Batch: {path.name}", kind=KIND) as record:
-        record.record(
-            metrics={"number": number},
-            tags={
-                "number": number,
-                "batch_name": path.name,
-                "path": path,
-                "sha256.batch": sha256,
-                "synthetic": synthetic,
-                "claimed_by": run.key("claim"),
-            },
-        )
-    return batch
-
-
-def _batch(run: Any) -> Batch:
-    return Batch(
-        int(history.tag(run, "number")),
-        history.tag(run, "batch_name"),
-        history.tag(run, "path"),
-        history.tag(run, "sha256.batch"),
-        history.tag(run, "synthetic") == "True",
+    entry = Entry(
+        number=number,
+        name=path.name,
+        path=str(path),
+        sha256=sha256,
+        synthetic=synthetic,
+        claimed_by=run.key("claim"),
     )
+    with tracking.tracked(run, f"batch/{number}", Entry, name=f"Batch: {path.name}") as record:
+        record.write(entry)
+    return _batch(entry)
+
+
+def _batch(entry: Entry) -> Batch:
+    return Batch(number=entry.number, name=entry.name, path=entry.path, sha256=entry.sha256, synthetic=entry.synthetic)

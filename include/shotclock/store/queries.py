@@ -1,38 +1,90 @@
-"""What happened, asked from MLflow."""
+"""What happened, asked from MLflow: the newest records of a kind, all that has ended since a moment, every run there is."""
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
+from shotclock.errors import StoreError
 from shotclock.store.client import NOT_THERE, PARENT, TAG, connect, experiment_id, experiments
+from shotclock.store.fields import Values, read, tag_name
+from shotclock.store.records import KINDS, R, Record, Stored, Trace
 
+_PAGE = 1000
 _MOST_CHANGES = 10_000
+_BY_NAME = {kind.kind: kind for kind in KINDS}
+
+Where = Mapping[str, object]
+"""Fields of a record that are kept as tags, and the value that each has."""
 
 
 def newest(
     project: str,
-    kind: str,
+    kind: type[R],
     *,
-    tags: Mapping[str, str] | None = None,
-    unless: Mapping[str, str] | None = None,
+    where: Where | None = None,
+    unless: Where | None = None,
+    parent: str = "",
     most: int = 1,
-) -> list[Any]:
-    """The newest finished MLflow runs of one kind, newest first.
+) -> list[Stored[R]]:
+    """The newest finished runs of one kind, newest first.
 
     Args:
-        tags: tags that they carry.
-        unless: tags whose runs are left out.
+        where: fields with the value that they have.
+        unless: fields with a value whose runs are left out.
+        parent: the id of the run that they stand below.
+
+    Raises:
+        StoreError: a run lacks what its kind must have.
+        KeyError: a field that the kind has not, or does not keep as a tag.
     """
-    where, order = _finished(kind, tags, unless), ["attributes.start_time DESC"]
-    return list(connect().search_runs([experiment_id(project)], where, order_by=order, max_results=most))
+    condition = _finished(kind, where or {}, unless or {}, parent)
+    return [stored(run, kind) for run in _pages([experiment_id(project)], condition, most=most)]
 
 
-def _finished(kind: str, tags: Mapping[str, str] | None = None, unless: Mapping[str, str] | None = None) -> str:
-    wanted = [f"tags.`{TAG}{name}` = '{value}'" for name, value in {"kind": kind, **(tags or {})}.items()]
-    others = [f"tags.`{TAG}{name}` != '{value}'" for name, value in (unless or {}).items()]
-    return " and ".join([*wanted, *others, "attributes.status = 'FINISHED'"])
+def newest_of(
+    projects: Iterable[str], kind: type[R], *, each: int, unless: Where | None = None
+) -> dict[str, list[Stored[R]]]:
+    """The same for several projects, at the most `each` of every one.
+
+    One question for all; a project that busier ones have crowded out of the answer is asked about by itself.
+    """
+    names = list(projects)
+    ids = experiments(names)
+    condition = _finished(kind, {}, unless or {})
+    answer = _pages(list(ids.values()), condition, most=each * len(ids)) if ids else []
+    found: dict[str, list[MlflowRun]] = {experiment: [] for experiment in ids.values()}
+    for run in answer:
+        found[run.info.experiment_id].append(run)
+    if len(ids) > 1 and len(answer) == each * len(ids):
+        short = [experiment for experiment, runs in found.items() if len(runs) < each]
+        found |= {experiment: _pages([experiment], condition, most=each) for experiment in short}
+    kept = {name: found[ids[name]][:each] if name in ids else [] for name in names}
+    return {name: [stored(run, kind) for run in runs] for name, runs in kept.items()}
+
+
+def ended_since(projects: Iterable[str], moment: datetime) -> dict[str, list[Stored[Record]]]:
+    """Every record of these projects whose run has finished since `moment`, newest first; whoever has none is left out."""
+    names = {experiment: name for name, experiment in experiments(projects).items()}
+    where = f"attributes.end_time >= {int(moment.timestamp() * 1000)} and attributes.status = 'FINISHED'"
+    found: dict[str, list[Stored[Record]]] = {}
+    for run in _pages(list(names), where, most=_MOST_CHANGES) if names else []:
+        kind = _BY_NAME.get(run.data.tags.get(f"{TAG}kind", ""))
+        if kind is not None:
+            found.setdefault(names[run.info.experiment_id], []).append(stored(run, kind))
+    return found
+
+
+def traces(project: str) -> Iterator[tuple[Trace, Record | None]]:
+    """Every run of the project that is not deleted, newest first; with its record, where it has finished with a whole one."""
+    ids = list(experiments([project]).values())
+    for run in _pages(ids, "", most=sys.maxsize) if ids else []:
+        kind = _BY_NAME.get(run.data.tags.get(f"{TAG}kind", ""))
+        whole = kind is not None and run.info.status == "FINISHED"
+        yield trace(run), stored(run, kind).record if kind is not None and whole else None
 
 
 def pulse(project: str) -> str:
@@ -42,89 +94,74 @@ def pulse(project: str) -> str:
     return f"{found[0].info.run_id}/{found[0].info.end_time}" if found else ""
 
 
-def newest_of(
-    projects: Iterable[str], kind: str, *, each: int, unless: Mapping[str, str] | None = None
-) -> dict[str, list[Any]]:
-    """The newest finished MLflow runs of one kind for several projects, newest first, at the most `each` of every one.
+def look_up(project: str, run_id: str) -> Trace | None:
+    """The run of that id, or None where the project has none."""
+    try:
+        found = connect().get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in NOT_THERE:
+            return None
+        raise
+    return trace(found) if found.data.tags.get(f"{TAG}project") == project else None
 
-    One question for all; a project that busier ones have crowded out of the answer is asked about by itself.
 
-    Args:
-        unless: tags whose runs are left out.
+def trace(run: MlflowRun) -> Trace:
+    return Trace(**_told(run))
+
+
+def stored(run: MlflowRun, kind: type[R]) -> Stored[R]:
+    """The record that a run of this kind holds.
+
+    Raises:
+        StoreError: the run lacks what its kind must have, or holds it in another type.
     """
-    ids = experiments(projects)
-    where = _finished(kind, unless=unless)
-
-    def ask(experiments: list[str], most: int) -> list[Any]:
-        order = ["attributes.start_time DESC"]
-        return list(connect().search_runs(experiments, where, order_by=order, max_results=most)) if experiments else []
-
-    answer = ask(list(ids.values()), each * len(ids))
-    found: dict[str, list[Any]] = {experiment: [] for experiment in ids.values()}
-    for run in answer:
-        found[run.info.experiment_id].append(run)
-    if len(answer) == each * len(ids):
-        short = [experiment for experiment, runs in found.items() if len(runs) < each]
-        found |= {experiment: ask([experiment], each) for experiment in short}
-    return {project: found[ids[project]][:each] if project in ids else [] for project in projects}
+    try:
+        record = read(kind, Values(run.data.params, run.data.metrics, _own(run)))
+    except ValueError as error:
+        raise StoreError(
+            f"MLflow run {run.info.run_id} ({run.info.run_name}) of the kind '{kind.kind}': {error}; it was changed or "
+            "written by another version of Shotclock: delete that run, or restore it"
+        ) from error
+    return Stored(**_told(run), record=record)
 
 
-def finished_since(projects: Iterable[str], moment: datetime) -> dict[str, list[Any]]:
-    """Every MLflow run of these projects that has finished since `moment`, newest first; whoever has none is left out."""
-    names = {experiment: name for name, experiment in experiments(projects).items()}
-    where = f"attributes.end_time >= {int(moment.timestamp() * 1000)} and attributes.status = 'FINISHED'"
-    found: dict[str, list[Any]] = {}
-    for run in _pages(list(names), where, most=_MOST_CHANGES) if names else []:
-        found.setdefault(names[run.info.experiment_id], []).append(run)
-    return found
+def _told(run: MlflowRun) -> dict[str, Any]:
+    tags, ended = run.data.tags, run.info.end_time
+    return {
+        "id": run.info.run_id,
+        "name": run.info.run_name,
+        "kind": tags.get(f"{TAG}kind", ""),
+        "key": tags.get(f"{TAG}key", ""),
+        "at": datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        "ended": datetime.fromtimestamp(ended / 1000, UTC) if ended else None,
+        "dag_id": tags.get("airflow.dag_id", ""),
+        "run_id": tags.get("airflow.run_id", ""),
+        "parent": tags.get(PARENT, ""),
+    }
 
 
-def every(project: str, kind: str, *, most: int) -> list[Any]:
-    """The finished runs of one kind, newest first, page by page, up to `most`."""
-    where = f"tags.`{TAG}kind` = '{kind}' and attributes.status = 'FINISHED'"
-    return _pages([experiment_id(project)], where, most=most)
+def _own(run: MlflowRun) -> dict[str, str]:
+    return {name.removeprefix(TAG): value for name, value in run.data.tags.items() if name.startswith(TAG)}
 
 
-def _pages(experiments: list[str], where: str, *, most: int) -> list[Any]:
-    client, token = connect(), None
-    found: list[Any] = []
+def _finished(kind: type[Record], where: Where, unless: Where, parent: str = "") -> str:
+    wanted = [f"tags.`{tag_name(kind, name)}` = '{value}'" for name, value in where.items()]
+    others = [f"tags.`{tag_name(kind, name)}` != '{value}'" for name, value in unless.items()]
+    below = [f"tags.`{PARENT}` = '{parent}'"] if parent else []
+    return " and ".join(
+        [f"tags.`{TAG}kind` = '{kind.kind}'", *wanted, *others, *below, "attributes.status = 'FINISHED'"]
+    )
+
+
+def _pages(experiments: list[str], where: str, *, most: int) -> list[MlflowRun]:
+    """The newest runs, page by page, up to `most`."""
+    token, found = None, list[MlflowRun]()
     while len(found) < most:
-        page = client.search_runs(experiments, where, max_results=min(1000, most), page_token=token)
+        size = min(_PAGE, most - len(found))
+        order = ["attributes.start_time DESC"]
+        page = connect().search_runs(experiments, where, order_by=order, max_results=size, page_token=token)
         found += page
         token = page.token
         if not token:
             break
     return found
-
-
-def all_runs(project: str) -> Iterator[Any]:
-    """Every run of the project that is not deleted, whatever became of it, newest first."""
-    client, experiment, token = connect(), experiment_id(project), None
-    while True:
-        page = client.search_runs([experiment], max_results=1000, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
-def run(run_id: str) -> Any:
-    """The MLflow run of that id."""
-    return connect().get_run(run_id)
-
-
-def kind(run_id: str, project: str) -> str | None:
-    """What kind of run this is, or None where the project has none of this id."""
-    try:
-        found = connect().get_run(run_id).data.tags
-    except MlflowException as error:
-        if error.error_code in NOT_THERE:
-            return None
-        raise
-    return found.get(TAG + "kind") if found.get(TAG + "project") == project else None
-
-
-def children(run_id: str, experiment: str) -> list[Any]:
-    """The candidate runs below a training run."""
-    where = f"tags.`{PARENT}` = '{run_id}'"
-    return list(connect().search_runs([experiment], filter_string=where, max_results=100))

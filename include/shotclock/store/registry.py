@@ -3,11 +3,10 @@
 import hashlib
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import mlflow.artifacts
@@ -27,6 +26,8 @@ from shotclock.files.storage import Address
 from shotclock.models.predictor import with_clean_trees
 from shotclock.store.artifacts import artifact
 from shotclock.store.client import MOST_EXPERIMENTS, NOT_THERE, TAG, connect, experiment_id
+from shotclock.store.fields import Values, read, written
+from shotclock.store.records import Origin
 from shotclock.store.run import Run
 from shotclock.store.tracking import close_run
 
@@ -39,19 +40,18 @@ TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is
     "sklearn.tree._tree.Tree",
 )
 REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
-_STORED = TAG + "stored_sha256"  # a version's tag: the digest of the files that the model was stored as
 _EXAMPLE = "serving_input_example.json"
 _ADDED_LATER = {"registered_model_meta"}  # MLflow writes it beside a model whenever somebody downloads that
 
 
 @dataclass(frozen=True)
 class Version:
-    """A registered model version, and the MLflow run that trained it."""
+    """A registered model version, the MLflow run that trained it, and what it says of itself."""
 
     project: str
     number: str
     run_id: str
-    tags: Mapping[str, str]
+    origin: Origin
 
     @property
     def uri(self) -> str:
@@ -60,7 +60,7 @@ class Version:
     @property
     def digest(self) -> str | None:
         """The sha256 of the files that the model was stored as; None for a version that was not registered by Shotclock."""
-        return self.tags.get(_STORED)
+        return self.origin.stored_sha256
 
     def load(self) -> Pipeline:
         """The bare scikit-learn pipeline.
@@ -141,7 +141,8 @@ def _digest(folder: Path) -> str:
 
 
 def _version(found: ModelVersion) -> Version:
-    return Version(found.name, str(found.version), str(found.run_id), dict(found.tags))
+    tags = {name.removeprefix(TAG): value for name, value in found.tags.items() if name.startswith(TAG)}
+    return Version(found.name, str(found.version), str(found.run_id), read(Origin, Values({}, {}, tags)))
 
 
 def version(project: str, number: str) -> Version:
@@ -200,13 +201,14 @@ def versions(project: str) -> list[Version]:
     return sorted(map(_version, found), key=lambda version: int(version.number), reverse=True)
 
 
-def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, *, tags: Mapping[str, Any]) -> Version:
+def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, origin: Origin) -> Version:
     """Register `model` under the MLflow run that trained it; a second call for the same run finds the first one's version.
 
     Args:
         run_id: the MLflow run that trained the model.
         example: a few rows of features (rows x features), from which the signature is made. Whole numbers are declared
             as doubles, so that a consumer's 3.0 is as good as 3.
+        origin: what the version is to say of itself; the digest of its files is added.
     """
     example = example.astype(float)
     client = connect()
@@ -221,8 +223,9 @@ def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, *, t
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     with _copy(address) as folder:
-        named = {TAG + name: str(value) for name, value in tags.items()} | {_STORED: _digest(folder)}
-    made = client.create_model_version(run.project, address, run_id, tags=named, model_id=model_id)
+        told = written(replace(origin, stored_sha256=_digest(folder))).tags
+    tags = {f"{TAG}{name}": value for name, value in told.items()}
+    made = client.create_model_version(run.project, address, run_id, tags=tags, model_id=model_id)
     return _version(made)
 
 

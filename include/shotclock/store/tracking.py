@@ -17,7 +17,9 @@ from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.store.client import PARENT, TAG, connect, experiment_id
-from shotclock.store.queries import children
+from shotclock.store.fields import written
+from shotclock.store.queries import stored
+from shotclock.store.records import R, Record
 from shotclock.store.run import Run
 
 log = logging.getLogger(__name__)
@@ -27,38 +29,40 @@ _KEPT_TAGS = (
     "airflow.run_id",
     PARENT,
 )
+_MOST_CHILDREN = 100
 _DIGEST_LENGTH = 36  # what MLflow keeps of a data set's digest
 
 
 @dataclass
 class Tracked:
-    """An open MLflow run. `id` changes when the run gives way to a new one: see `record`."""
+    """An open MLflow run. `id` changes when the run gives way to a new one: see `write`."""
 
     id: str
     experiment: str
 
-    def record(
-        self,
-        *,
-        params: Mapping[str, Any] | None = None,
-        metrics: Mapping[str, float] | None = None,
-        tags: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write parameters, metrics and tags (these get the prefix `shotclock.`) in one call.
+    def write(self, record: Record) -> None:
+        """Write a record in one call.
 
         MLflow never changes a parameter. Where an earlier try of the step wrote another value (another champion serves by
         now, a rule in the project file was changed), that try's run gives way to a new one.
         """
-        now = int(time.time() * 1000)
-        written = {name: str(value) for name, value in (params or {}).items()}
-        if written:
-            self._give_way(written)
+        now, values = int(time.time() * 1000), written(record)
+        if values.params:
+            self._give_way(values.params)
         connect().log_batch(
             self.id,
-            metrics=[Metric(name, float(value), now, 0) for name, value in (metrics or {}).items()],
-            params=[Param(name, value) for name, value in written.items()],
-            tags=[RunTag(TAG + name, str(value)) for name, value in (tags or {}).items()],
+            metrics=[Metric(name, value, now, 0) for name, value in values.metrics.items()],
+            params=[Param(name, value) for name, value in values.params.items()],
+            tags=[RunTag(TAG + name, value) for name, value in values.tags.items()],
         )
+
+    def written(self, kind: type[R]) -> R | None:
+        """The record that an earlier try of the step wrote, or None where it is not there, or not whole."""
+        run = connect().get_run(self.id)
+        try:
+            return stored(run, kind).record
+        except StoreError:
+            return None
 
     def _give_way(self, params: Mapping[str, str]) -> None:
         client = connect()
@@ -67,7 +71,8 @@ class Tracked:
             return
         tags = {name: value for name, value in old.data.tags.items() if name in _KEPT_TAGS}
         new = client.create_run(self.experiment, tags=tags, run_name=old.info.run_name).info.run_id
-        for child in children(self.id, self.experiment):
+        below = f"tags.`{PARENT}` = '{self.id}'"
+        for child in client.search_runs([self.experiment], below, max_results=_MOST_CHILDREN):
             client.set_tag(child.info.run_id, PARENT, new)
         client.delete_run(self.id)
         log.info("MLflow run %s has other parameters, from an earlier try; %s takes its place", self.id, new)
@@ -97,15 +102,15 @@ class Tracked:
         data = Dataset(name=name, digest=digest[:_DIGEST_LENGTH], source_type="local", source=str(path))
         inputs = DatasetInput(dataset=data, tags=[InputTag("mlflow.data.context", context)])
         connect().log_inputs(self.id, [inputs])
-        self.record(tags={f"sha256.{name}": digest})
+        connect().set_tag(self.id, f"{TAG}sha256.{name}", digest)
 
 
-def open_run(run: Run, step: str, name: str, *, kind: str, parent: str | None = None) -> Tracked:
-    """The MLflow run of `step`: the one that an earlier try left, or a new one."""
+def open_run(run: Run, step: str, kind: type[Record], *, name: str = "", parent: str = "") -> Tracked:
+    """The MLflow run of `step`: the one that an earlier try left, or a new one. `name` is how people see it."""
     client, experiment = connect(), experiment_id(run.project)
     tags = {
         TAG + "project": run.project,
-        TAG + "kind": kind,
+        TAG + "kind": kind.kind,
         TAG + "key": run.key(step),
         TAG + "cause": run.cause,
         "airflow.dag_id": f"{run.project}.{run.flow}",
@@ -114,9 +119,10 @@ def open_run(run: Run, step: str, name: str, *, kind: str, parent: str | None = 
     }
     found = _by_key(run, step)
     if found is None:
-        return Tracked(client.create_run(experiment, tags=tags, run_name=name).info.run_id, experiment)
-    client.update_run(found.info.run_id, status="RUNNING")
-    return Tracked(found.info.run_id, experiment)
+        made = client.create_run(experiment, tags=tags, run_name=name or kind.run_name)
+        return Tracked(made.info.run_id, experiment)
+    client.update_run(found.id, status="RUNNING")
+    return found
 
 
 def close_run(run_id: str, status: str = "FINISHED") -> None:
@@ -124,28 +130,15 @@ def close_run(run_id: str, status: str = "FINISHED") -> None:
 
 
 @contextmanager
-def tracked(run: Run, step: str, name: str, *, kind: str, parent: str | None = None) -> Iterator[Tracked]:
+def tracked(run: Run, step: str, kind: type[Record], *, name: str = "", parent: str = "") -> Iterator[Tracked]:
     """An MLflow run for the length of a block: finished at its end, failed when the block raises."""
-    opened = open_run(run, step, name, kind=kind, parent=parent)
+    opened = open_run(run, step, kind, name=name, parent=parent)
     try:
         yield opened
     except BaseException:
         close_run(opened.id, "FAILED")
         raise
     close_run(opened.id)
-
-
-def _by_key(run: Run, step: str) -> Any:
-    found = connect().search_runs(
-        [experiment_id(run.project)], filter_string=f"tags.`{TAG}key` = '{run.key(step)}'", max_results=1
-    )
-    return found[0] if found else None
-
-
-def tags(tracked_run: Tracked) -> dict[str, str]:
-    """`before` and `after` of a decision, where an earlier try has written them."""
-    found = connect().get_run(tracked_run.id).data.tags
-    return {name: found[TAG + name] for name in ("before", "after") if TAG + name in found}
 
 
 def find_run(run: Run, step: str) -> Tracked:
@@ -157,4 +150,10 @@ def find_run(run: Run, step: str) -> Tracked:
     found = _by_key(run, step)
     if found is None:
         raise StoreError(f"MLflow has no run '{run.key(step)}'; the task '{step}' must have run before")
-    return Tracked(found.info.run_id, found.info.experiment_id)
+    return found
+
+
+def _by_key(run: Run, step: str) -> Tracked | None:
+    where = f"tags.`{TAG}key` = '{run.key(step)}'"
+    found = connect().search_runs([experiment_id(run.project)], filter_string=where, max_results=1)
+    return Tracked(found[0].info.run_id, found[0].info.experiment_id) if found else None

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from shotclock.handoff import Done, Gated, Sensed
 
 Level = Literal["info", "warning", "error"]
-Facts = Mapping[str, Any]
-
 _LONGEST = 500  # characters of an error: its first line can be a whole SQL statement
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 _IF_IT_FAILS = re.compile(r"\*\*If it fails\*\*,?\s*(.+?)(?:\n\n|$)", re.DOTALL)
@@ -47,42 +48,45 @@ class Failed:
     doc: str = ""
 
 
-def alert(project: str, told: Facts, where: Where) -> Message:
-    """A sensor that fires: `told` is what `sensing.sense` gave, with its figures."""
-    kind = told["trigger"].replace("_", " ")
-    lines = [("alert", kind), *_judged(told), *_figures(told["figures"])]
-    return Message(
-        f"{project}: {kind} alert, champion v{told['champion']}", _body(told["reason"], lines, where), "warning"
-    )
+def alert(project: str, told: "Sensed", where: Where) -> Message:
+    """A sensor that fires."""
+    kind = told.trigger.replace("_", " ")
+    lines = [("alert", kind), *_judged(told), *_figures(told.figures)]
+    return Message(f"{project}: {kind} alert, champion v{told.champion}", _body(told.reason, lines, where), "warning")
 
 
-def stopped(project: str, told: Facts, where: Where) -> Message:
+def stopped(project: str, told: "Sensed", where: Where) -> Message:
     """The guard holds back what would be an alert, and people have to look: the reason begins with its name in capitals."""
-    lines = [("finding", told["trigger"].replace("_", " ")), *_judged(told)]
-    subject = f"{project}: {told['reason'].partition(':')[0]}, alerts start no retraining, champion v{told['champion']}"
-    return Message(subject, _body(told["reason"], lines, where), "warning")
+    lines = [("finding", told.trigger.replace("_", " ")), *_judged(told)]
+    subject = f"{project}: {told.reason.partition(':')[0]}, alerts start no retraining, champion v{told.champion}"
+    return Message(subject, _body(told.reason, lines, where), "warning")
 
 
-def decision(project: str, told: Facts, where: Where, gate: Facts | None = None, why: str = "") -> Message:
-    """Promote, keep, rollback, or skip: `told` is what the step that decided gave.
+def decision(project: str, told: "Done", where: Where, gated: "Gated | None" = None, why: str = "") -> Message:
+    """Promote, keep, rollback, or a skip that was decided on.
 
     Args:
-        gate: what the gate said, where there was one.
+        gated: what the gate said, where there was one.
         why: what the run was started by.
     """
-    outcome = told.get("decision", "skip")
-    lines = [*_gate(gate), *([("started because", why)] if why else [])]
-    subject = f"{project}: {outcome}, {_state(outcome, told, gate, where)}"
-    return Message(subject, _body(told.get("reason") or told["skip"], lines, where))
+    lines = [*_gate(gated), *([("started because", why)] if why else [])]
+    subject = f"{project}: {told.decision}, {_state(told, gated, where)}"
+    return Message(subject, _body(told.reason, lines, where))
 
 
-def approval(project: str, gate: Facts, where: Where) -> Message:
+def skipped(project: str, reason: str, where: Where, why: str = "") -> Message:
+    """A run that ends before it has decided."""
+    lines = [("started because", why)] if why else []
+    return Message(f"{project}: skip, {where.dag} ends without a decision", _body(reason, lines, where))
+
+
+def approval(project: str, gated: "Gated", where: Where) -> Message:
     """A person is asked whether to promote."""
-    challenged = f"champion v{gate['champion']}" if gate["champion"] else "the base rate: there is no champion yet"
+    challenged = f"champion v{gated.champion}" if gated.champion else "the base rate: there is no champion yet"
     closing = "Answer in Airflow, under Required actions. Until then the champion stays."
     return Message(
-        f"{project}: approval asked, promote {gate['challenger']}?",
-        _body(gate["because"], [*_gate(gate), ("against", challenged)], where, closing),
+        f"{project}: approval asked, promote {gated.challenger}?",
+        _body(gated.ruling.because, [*_gate(gated), ("against", challenged)], where, closing),
         "warning",
     )
 
@@ -118,36 +122,34 @@ def _body(reason: str, lines: Sequence[tuple[str, Any]], where: Where, closing: 
     return "\n\n".join(part for part in (reason, facts, closing, str(where)) if part)
 
 
-def _judged(told: Facts) -> list[tuple[str, str]]:
-    return [("window", told["window"]), ("champion", f"v{told['champion']}")]
+def _judged(told: "Sensed") -> list[tuple[str, str]]:
+    return [("window", told.window), ("champion", f"v{told.champion}")]
 
 
-def _state(outcome: str, told: Facts, gate: Facts | None, where: Where) -> str:
-    before = (gate or {}).get("champion")
-    if outcome == "promote":
-        return f"v{told['version']} is the champion" + (f" instead of v{before}" if before else ", the first one")
-    if outcome == "rollback":
-        return f"v{told['version']} is the champion again"
-    if outcome == "keep":
-        kept = told.get("champion") or before
+def _state(told: "Done", gated: "Gated | None", where: Where) -> str:
+    before = gated.champion if gated else None
+    if told.decision == "promote":
+        return f"v{told.version} is the champion" + (f" instead of v{before}" if before else ", the first one")
+    if told.decision == "rollback":
+        return f"v{told.version} is the champion again"
+    if told.decision == "keep":
+        kept = told.champion or before
         return f"v{kept} stays the champion" if kept else "there is still no champion"
     return f"{where.dag} ends without a decision"
 
 
-def _gate(gate: Facts | None) -> list[tuple[str, str]]:
-    if gate is None:
+def _gate(gated: "Gated | None") -> list[tuple[str, str]]:
+    if gated is None:
         return []
-    lines = [("gate", gate["outcome"]), ("challenger", gate["challenger"]), ("holdout rows", f"{gate['rows']:,}")]
-    if gate["gain"]:
-        gain = gate["gain"]
-        lines += [("gain", f"{gain['value']:.4f} [{gain['low']:.4f}, {gain['high']:.4f}] nats per row")]
-        lines += [
-            ("log loss", f"{gate['challenger_log_loss']:.4f}, the {gate['against']}'s {gate['champion_log_loss']:.4f}")
-        ]
-    return lines + ([("more rows that would decide", f"{gate['more_rows']:,}")] if gate["more_rows"] else [])
+    ruling = gated.ruling
+    lines = [("gate", ruling.outcome), ("challenger", gated.challenger), ("holdout rows", f"{ruling.rows:,}")]
+    if ruling.gain:
+        losses = f"{ruling.challenger_log_loss:.4f}, the {ruling.against}'s {ruling.champion_log_loss:.4f}"
+        lines += [("gain", f"{ruling.gain} nats per row"), ("log loss", losses)]
+    return lines + ([("more rows that would decide", f"{ruling.more_rows:,}")] if ruling.more_rows else [])
 
 
-def _figures(found: Facts) -> list[tuple[str, str]]:
+def _figures(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The numbers by name; one with `_low` and `_high` beside it stands in one line with them."""
     numbers = {name: _number(value) for name, value in sorted(found.items()) if isinstance(value, int | float)}
     ends = {f"{name}_{end}" for name in numbers for end in ("low", "high")}

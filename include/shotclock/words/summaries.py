@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from shotclock.handoff import Cause, Gated, Score, TrainedCandidate
 from shotclock.judging.drift import Drift
+from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Estimate, Performance
 from shotclock.judging.verdict import Verdict
+from shotclock.models.scoring import Scored
 
 REGIMES = {"training": "base_test", "production": "production rows"}
 SHOWN = ("log_loss", "log_loss_skill", "roc_auc", "accuracy", "f1")
@@ -33,41 +36,40 @@ def interval(value: float, low: float, high: float) -> str:
     return f"{value:.4f} [{low:.4f}, {high:.4f}]"
 
 
-def candidate(
-    name: str, cv: Mapping[str, float], score: Mapping[str, Any], params: Mapping[str, Any], tried: int
-) -> str:
+def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[str, Any], tried: int) -> str:
     settings = table(("setting", "value"), params.items())
-    chosen_by = "" if score["metric"] == "cv_log_loss" else f"; on the recent validation slice {score['log_loss']:.4f}"
+    chosen_by = "" if score.metric == "cv_log_loss" else f"; on the recent validation slice {score.log_loss:.4f}"
     return (
         f"**{name}**: cross-validated log loss {cv['log_loss']:.4f} ± {cv['log_loss_std']:.4f} "
         f"(best of {tried} settings){chosen_by}\n\n{settings}"
     )
 
 
-def selection(winner: str, reason: str, trained: Sequence[Mapping[str, Any]]) -> str:
-    judged_on = trained[0]["score"]["metric"].replace("_", " ")
-    shown = [name for name in SHOWN if all(name in item["cv"] for item in trained)]
-    rows = [(item["name"], item["score"]["log_loss"], *(item["cv"][name] for name in shown)) for item in trained]
+def selection(winner: str, reason: str, trained: Sequence[TrainedCandidate]) -> str:
+    judged_on = trained[0].score.metric.replace("_", " ")
+    shown = [name for name in SHOWN if all(name in item.cv for item in trained)]
+    rows = [(item.name, item.score.log_loss, *(item.cv[name] for name in shown)) for item in trained]
     return f"**{winner}** wins: {reason}\n\n{table(('candidate', judged_on, *(f'CV {NAMES[n]}' for n in shown)), rows)}"
 
 
-def gate(outcome: Mapping[str, Any], figures: Mapping[str, Mapping[str, float]]) -> str:
-    against = f"champion v{outcome['champion']}" if outcome["champion"] else "the base rate (there is no champion yet)"
+def gate(
+    champion: str | None, challenger: str, regime: str, ruling: Ruling, figures: Mapping[str, Mapping[str, float]]
+) -> str:
+    against = f"champion v{champion}" if champion else "the base rate (there is no champion yet)"
     rows = [(algorithm, *(found.get(name, "–") for name in SHOWN)) for algorithm, found in figures.items()]
-    figures_table = table((f"on {REGIMES[outcome['regime']]}", *(NAMES[n] for n in SHOWN)), rows)
-    return (
-        f"**{outcome['outcome']}**: {outcome['challenger']} against {against}. {outcome['because']}\n\n{figures_table}"
-    )
+    figures_table = table((f"on {REGIMES[regime]}", *(NAMES[n] for n in SHOWN)), rows)
+    return f"**{ruling.outcome}**: {challenger} against {against}. {ruling.because}\n\n{figures_table}"
 
 
-def promotion(uri: str, decision: Mapping[str, Any]) -> str:
-    before = f"v{decision['champion']} is kept as `previous`" if decision["champion"] else "it is the first one"
-    return f"`{uri}` is the champion, {before}. {decision['because']}\n\nLoaded back in a fresh process: same probabilities."
+def promotion(uri: str, gated: Gated) -> str:
+    before = f"v{gated.champion} is kept as `previous`" if gated.champion else "it is the first one"
+    return f"`{uri}` is the champion, {before}. {gated.ruling.because}\n\nLoaded back in a fresh process: same probabilities."
 
 
-def scored(rows: int, quarantined: int, reasons: Mapping[str, int], version: str, mean: float) -> str:
-    bad = "".join(f"\n- {reason}: {count:,}" for reason, count in reasons.items())
-    return f"{rows:,} rows scored by v{version}, mean probability {mean:.4f}; {quarantined:,} set aside{bad}"
+def scored(done: Scored, version: str) -> str:
+    bad = "".join(f"\n- {reason}: {count:,}" for reason, count in done.reasons.items())
+    mean = f"mean probability {done.mean_probability:.4f}"
+    return f"{done.scored:,} rows scored by v{version}, {mean}; {done.quarantined:,} set aside{bad}"
 
 
 def drift(found: Drift) -> str:
@@ -102,50 +104,8 @@ def _estimated(log_loss: float, error: float | None) -> str:
     return f"Estimate from the champion's own probabilities, without labels: log loss {log_loss:.4f} (advisory{past})"
 
 
-def retraining(why: str, stop: str, alerts: Sequence[Mapping[str, Any]]) -> str:
+def retraining(cause: Cause, stop: str) -> str:
     goes = f"**Skipped**: {stop}" if stop else "**Goes on.**"
-    answered = table(("alert", "reason"), [(alert["kind"], alert["reason"]) for alert in alerts]) if alerts else ""
-    return f"{goes}\n\nStarted because: {why}\n\n{answered}".rstrip()
-
-
-_BATCH = (("batch", 9), ("rows", 6), ("window", 24), ("drift", 6), ("log loss", 9), ("skill", 27), ("alerts", 30))
-_BATCH_LEGEND = "? behind a skill: too few labelled rows for a verdict. –: not measured, or nothing happened."
-
-
-def batch_header() -> str:
-    """The heads of the columns of `batch`, below what its marks mean."""
-    return f"{_BATCH_LEGEND}\n" + "".join(f"{head:<{width}} " for head, width in _BATCH) + "champion  decision"
-
-
-def batch(told: Mapping[str, Any]) -> str:
-    """One line about a batch, as `chronicle.batches` tells it. What was not measured is a dash."""
-    window = told["window"]
-    span = f"{window[0]}…{window[-1]} ({len(window)})" if len(window) > 1 else "".join(window)
-    skill = [told[name] for name in ("log_loss_skill", "log_loss_skill_low", "log_loss_skill_high")]
-    cells = (
-        told["batch"],
-        "–" if told["rows"] is None else f"{told['rows']:,}",
-        span or "–",
-        _figure(told["drift_share"], 2),
-        _figure(told["log_loss"], 4),
-        "–" if None in skill else f"{interval(*skill)}{'' if _enough(told) else '?'}",
-        ", ".join(told["alerts"]) or "–",
-    )
-    line = "".join(f"{cell:<{width}} " for cell, (_, width) in zip(cells, _BATCH, strict=True))
-    champion = f"v{told['champion']}" if told["champion"] else "none"
-    came = dict.fromkeys(map(_came_of_it, told["decisions"]))  # two alerts may be told the same
-    return f"{line}{champion:<9} {'; '.join(came) or '–'}"
-
-
-def _enough(told: Mapping[str, Any]) -> bool:
-    return bool(told["performance_verdict"] != "insufficient data")
-
-
-def _figure(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _came_of_it(decision: Mapping[str, str]) -> str:
-    if decision["gate"] == "not enough data" or decision["outcome"] == "skip":
-        return f"{decision['outcome']}: {decision['reason'].rpartition('`: ')[2]}"
-    return decision["outcome"]
+    rows = [(alert.kind, alert.reason) for alert in cause.alerts]
+    answered = table(("alert", "reason"), rows) if rows else ""
+    return f"{goes}\n\nStarted because: {cause.why}\n\n{answered}".rstrip()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shotclock.config import DriftRules, RetrainingRules
 from shotclock.judging import alerts as triggers
-from shotclock.judging.alerts import Alert, Decided, Finding
+from shotclock.judging.alerts import Alert, Decision, Finding
 from shotclock.judging.verdict import Verdict
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -22,7 +22,7 @@ def finding(window="w2", champion="1", verdict=ALERTING, kind="drift"):
 
 def decided(outcome="keep", champion="1", days_ago=1.0, **given):
     rest = {"flow": "retraining", "window": "w1"} | given
-    return Decided("d", outcome, "gain too small", champion, NOW - timedelta(days=days_ago), **rest)
+    return Decision("d", outcome, "gain too small", champion, NOW - timedelta(days=days_ago), **rest)
 
 
 def signal(found=None, decisions=(), new_rows=0, rules=RULES):

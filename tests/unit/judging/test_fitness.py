@@ -6,7 +6,7 @@ import pytest
 
 from shotclock.config import RetrainingRules
 from shotclock.judging import fitness
-from shotclock.judging.alerts import Alert, Decided
+from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.fitness import Check, Window
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
@@ -108,14 +108,14 @@ def test_when_all_is_well_the_schedule_is_told():
 
 
 def test_what_the_guard_holds_back_says_until_when():
-    kept = Decided("d", "keep", "no gain", "1", NOW - timedelta(days=2), window="w0")
+    kept = Decision("d", "keep", "no gain", "1", NOW - timedelta(days=2), window="w0")
     said = judge([window(1, "alert")], decisions=[kept]).doing
     assert said.startswith("cool-down after 'keep' on 2026-03-08: silent until 2026-04-07")
     assert "The finding" not in said
 
 
 def test_a_stopped_loop_is_said():
-    kept = [Decided(f"d{n}", "keep", "no gain", "1", NOW - timedelta(days=n)) for n in range(3)]
+    kept = [Decision(f"d{n}", "keep", "no gain", "1", NOW - timedelta(days=n)) for n in range(3)]
     assert judge([window(1, "alert")], decisions=kept).doing.startswith(
         "STOPPED: the last 3 retrainings changed nothing"
     )

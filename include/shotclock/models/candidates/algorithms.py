@@ -1,6 +1,6 @@
 """What each algorithm is: its scikit-learn pipeline, and the settings that a search may try."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -11,6 +11,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+
+from shotclock.config import ALGORITHMS
+from shotclock.errors import ConfigError
 
 MODEL = "model"  # the name of the pipeline's last step
 
@@ -33,6 +36,18 @@ SPACES: Mapping[str, dict[str, list[Any]]] = {
 
 Settings = dict[str, Any]
 Folds = list[dict[str, float]]
+
+
+def chosen(names: Collection[str]) -> list[str]:
+    """The algorithms of these names, each once.
+
+    Raises:
+        ConfigError: an algorithm that does not exist.
+    """
+    unknown = sorted(set(names) - set(ALGORITHMS))
+    if unknown:
+        raise ConfigError(f"candidates: found {', '.join(unknown)}, allowed: {', '.join(ALGORITHMS)}")
+    return list(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,17 @@ import pyarrow.compute as pc
 from shotclock.config import Project, project
 from shotclock.files import storage
 from shotclock.files.storage import Address
+from shotclock.handoff import AnyData, Gated, RecentData, Selection
 from shotclock.judging import slices
-from shotclock.judging.performance import Figure, Performance
+from shotclock.judging.performance import Figure
 from shotclock.store import registry
+from shotclock.store.records import Decision
 from shotclock.store.run import Run, folder_of
 from shotclock.words import summaries
 from shotclock.words.cards import pages, plots
 
 MODEL_CARD = "model_card.html"
-DECISION = "decision.html"
+DECISION_PAGE = "decision.html"
 _PACKAGES = ("shotclock", "scikit-learn", "numpy", "pandas", "skops", "mlflow")
 _REGIMES = {"training": "rows of the training file", "production": "production rows"}
 _CHECK = """.venv/bin/python -c "
@@ -34,72 +36,66 @@ print(abs(model.predict_proba(rows[list(model.feature_names_in_)])[:, 1] - rows[
 
 def model_card(
     run: Run,
-    selection: Mapping[str, Any],
-    decision: Mapping[str, Any],
-    data: Mapping[str, Any],
+    selection: Selection,
+    gated: Gated,
+    data: AnyData,
     version: registry.Version,
     reference: Address | None,
 ) -> Address:
     """Write the card of a version that is about to be promoted: `model_card.html`."""
-    rules, measured = project(run.project), Performance.from_dict(decision["measured"])
-    rows = storage.read_table(storage.at(decision["scores"])).to_pandas()
+    rules, measured = project(run.project), gated.measured
+    rows = storage.read_table(storage.at(gated.scores)).to_pandas()
     cut = _slices(rules, rows)
     shown = [part.skill for parts in cut.values() for part in parts if part.skill]
-    told = _shared(run, selection, decision, data) | {
+    told = _shared(run, selection, gated, data) | {
         "version": version.number,
-        "algorithm": selection["winner"],
-        "before": decision["champion"],
+        "algorithm": selection.winner,
+        "before": gated.champion,
         "rows": measured.rows,
         "positives": measured.positives,
         "base_rate": measured.base_rate,
         "figures": {name: measured.figures.get(name) for name in summaries.NAMES},
         "gap": measured.gap,
-        "fitness": _fitness(measured.log_loss_skill, decision),
-        "data": _data(rules, selection, decision, data),
+        "fitness": _fitness(measured.log_loss_skill, gated),
+        "data": _data(rules, selection, gated, data),
         "training": _training(rules, selection),
         "slices": cut,
         "scale": plots.Scale.around(shown, 0.0, width=200) if shown else None,
         "bins": plots.bins(*_scored(rules, rows)) if len(rows) else [],
-        "reference": _reference(rules, reference, decision),
-        "again": _again(run, rules, selection, decision, data, version),
-        "limits": _limits(rules, decision, cut),
+        "reference": _reference(rules, reference),
+        "again": _again(run, rules, selection, gated, data, version),
+        "limits": _limits(rules, gated, cut),
     }
     return _write(pages.model_card(told), folder_of(run) / MODEL_CARD)
 
 
-def decision_page(
-    run: Run,
-    selection: Mapping[str, Any],
-    decision: Mapping[str, Any],
-    data: Mapping[str, Any],
-    tags: Mapping[str, Any],
-) -> Address:
-    """Write the page of a decision, promoted or kept: `decision.html`. `tags`: what the decision's MLflow run says."""
+def decision_page(run: Run, selection: Selection, gated: Gated, data: AnyData, told: Decision) -> Address:
+    """Write the page of a decision, promoted or kept: `decision.html`. `told`: what the decision's MLflow run says."""
     verdict = [
-        ("decided by", tags["by"]),
-        ("the gate said", decision["outcome"]),
-        ("champion before", f"v{tags['before']}" if tags["before"] else "none"),
-        ("champion after", f"v{tags['after']}" if tags["after"] else "none"),
+        ("decided by", told.by),
+        ("the gate said", gated.ruling.outcome),
+        ("champion before", f"v{told.before}" if told.before else "none"),
+        ("champion after", f"v{told.after}" if told.after else "none"),
     ]
-    if decision["more_rows"]:
-        verdict.append(("about so many more rows would decide", f"{decision['more_rows']:,}"))
+    if gated.ruling.more_rows:
+        verdict.append(("about so many more rows would decide", f"{gated.ruling.more_rows:,}"))
     places = [
-        ("data", data["mlflow_run_id"]),
-        ("training", selection["training_run_id"]),
-        ("chosen candidate", selection["mlflow_run_id"]),
-        ("gate", decision["mlflow_run_id"]),
+        ("data", data.mlflow_run_id),
+        ("training", selection.training_run_id),
+        ("chosen candidate", selection.mlflow_run_id),
+        ("gate", gated.mlflow_run_id),
     ]
-    told = _shared(run, selection, decision, data) | {
-        "outcome": tags["decision"],
-        "reason": tags["reason"],
-        "before": tags["before"],
-        "after": tags["after"],
+    page = _shared(run, selection, gated, data) | {
+        "outcome": told.decision,
+        "reason": told.reason,
+        "before": told.before,
+        "after": told.after,
         "verdict": verdict,
-        "why": data.get("why", f"It was started by: {run.cause}"),
-        "alerts": data.get("alerts", []),
+        "why": data.cause.why if isinstance(data, RecentData) else f"It was started by: {run.cause}",
+        "alerts": data.cause.alerts if isinstance(data, RecentData) else (),
         "places": [(f"MLflow run of the {name}", place) for name, place in places],
     }
-    return _write(pages.decision(told), folder_of(run) / DECISION)
+    return _write(pages.decision(page), folder_of(run) / DECISION_PAGE)
 
 
 def _write(page: str, path: Address) -> Address:
@@ -108,35 +104,32 @@ def _write(page: str, path: Address) -> Address:
     return path
 
 
-def _shared(
-    run: Run, selection: Mapping[str, Any], decision: Mapping[str, Any], data: Mapping[str, Any]
-) -> dict[str, Any]:
-    found = selection["candidates"]
-    metric = next(item["score"]["metric"] for item in found.values())
+def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict[str, Any]:
+    found = selection.candidates
+    metric = next(item.score.metric for item in found.values())
     candidates = [
         {
             "name": name,
-            "won": name == selection["winner"],
-            "score": item["score"]["log_loss"],
-            "figures": decision["figures"][name],
+            "won": name == selection.winner,
+            "score": item.score.log_loss,
+            "figures": gated.figures[name],
         }
-        for name, item in found.items()
+        for name, item in sorted(found.items(), key=lambda item: item[1].score.log_loss)
     ]
-    gain = decision["gain"]
     return {
         "project": run.project,
         "title": project(run.project).title,
         "flow": run.flow,
         "run": run.id,
-        "synthetic": data["synthetic"],
-        "selection": selection["reason"],
-        "candidates": sorted(candidates, key=lambda row: float(row["score"])),
+        "synthetic": data.synthetic,
+        "selection": selection.reason,
+        "candidates": candidates,
         "chosen_by": "cross-validated log loss" if metric == "cv_log_loss" else "log loss on the validation slice",
         "gate": {
-            "because": decision["because"],
-            "gain": Figure(**gain) if gain else None,
-            "against": decision["against"],
-            "confidence": decision["confidence"],
+            "because": gated.ruling.because,
+            "gain": gated.ruling.gain,
+            "against": gated.ruling.against,
+            "confidence": gated.ruling.confidence,
             "min_gain": project(run.project).gate.min_gain,
         },
     }
@@ -151,10 +144,10 @@ def _slices(rules: Project, rows: pd.DataFrame) -> dict[str, list[slices.SliceFi
     return slices.by_slice(rows, *_scored(rules, rows), chosen, confidence=rules.gate.confidence)
 
 
-def _fitness(skill: Figure | None, decision: Mapping[str, Any]) -> str:
+def _fitness(skill: Figure | None, gated: Gated) -> str:
     """The first question of a reader, in one or two sentences."""
-    on = f"On {decision['rows']:,} {_REGIMES[decision['regime']]} that it never saw"
-    better = f"The gate found it better than the {decision['against']}."
+    on = f"On {gated.ruling.rows:,} {_REGIMES[gated.regime]} that it never saw"
+    better = f"The gate found it better than the {gated.ruling.against}."
     if skill is None:
         return f"{on}, its skill could not be measured. {better}"
     if skill.low > 0:
@@ -164,22 +157,20 @@ def _fitness(skill: Figure | None, decision: Mapping[str, Any]) -> str:
     return f"Not proven. {on}, its log-loss skill {skill} cannot be told from 0: the base rate says about as much. {better}"
 
 
-def _data(
-    rules: Project, selection: Mapping[str, Any], decision: Mapping[str, Any], data: Mapping[str, Any]
-) -> list[tuple[str, str]]:
-    learnt, judged = storage.at(data[selection["rows"]]), storage.at(decision["scores"])
+def _data(rules: Project, selection: Selection, gated: Gated, data: AnyData) -> list[tuple[str, str]]:
+    learnt, judged = storage.at(data.of(selection.rows)), storage.at(gated.scores)
     file = (
-        storage.at(data["file"]).name
-        if "file" in data
-        else f"labelled rows of the newest batches, up to window {data['window']}"
+        f"labelled rows of the newest batches, up to window {data.window}"
+        if isinstance(data, RecentData)
+        else storage.at(data.file).name
     )
     return [
         ("from", file),
-        ("sha256", data["sha256"]),
+        ("sha256", data.sha256),
         ("label", f"{rules.columns.target}: 0 or 1"),
         ("features", ", ".join(rules.columns.features)),
         ("learnt from", _extent(rules, learnt)),
-        ("judged on", f"{_extent(rules, judged)}: {_REGIMES[decision['regime']]}"),
+        ("judged on", f"{_extent(rules, judged)}: {_REGIMES[gated.regime]}"),
     ]
 
 
@@ -190,19 +181,19 @@ def _extent(rules: Project, path: Address) -> str:
     return f"{len(days):,} rows from {str(ends['min'])[:10]} to {str(ends['max'])[:10]}"
 
 
-def _training(rules: Project, selection: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _training(rules: Project, selection: Selection) -> list[tuple[str, str]]:
     return [
-        ("algorithm", selection["winner"]),
+        ("algorithm", selection.winner),
         (
             "searched by",
             f"{rules.training.backend}, {rules.training.folds} folds, {rules.training.iterations} settings",
         ),
-        *((name, value) for name, value in sorted(selection["params"].items())),
-        ("MLflow run", selection["mlflow_run_id"]),
+        *((name, value) for name, value in sorted(selection.params.items())),
+        ("MLflow run", selection.mlflow_run_id),
     ]
 
 
-def _reference(rules: Project, path: Address | None, decision: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _reference(rules: Project, path: Address | None) -> list[tuple[str, str]]:
     tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in rules.columns.features.items())
     share, least = f"{rules.drift.share:.0%}", f"{rules.drift.min_rows:,}"
     rows = [("alert", f"when {share} of the columns have drifted, in windows of {least} rows or more")]
@@ -213,32 +204,27 @@ def _reference(rules: Project, path: Address | None, decision: Mapping[str, Any]
 
 
 def _again(
-    run: Run,
-    rules: Project,
-    selection: Mapping[str, Any],
-    decision: Mapping[str, Any],
-    data: Mapping[str, Any],
-    version: registry.Version,
+    run: Run, rules: Project, selection: Selection, gated: Gated, data: AnyData, version: registry.Version
 ) -> dict[str, Any]:
-    seeds = {"search": selection["seed"], "gate": rules.gate.seed}
-    if "split_seed" in data:
-        command = f".venv/bin/shotclock train {run.project} --file {storage.at(data['file']).name}"
-        how = "The same file, project file and versions give the same model, whatever champion it meets at the gate:"
-        seeds = {"split": data["split_seed"], **seeds}
-    else:
+    seeds = {"search": selection.seed, "gate": rules.gate.seed}
+    if isinstance(data, RecentData):
         command = f".venv/bin/shotclock retrain {run.project} --reason 'make v{version.number} again'"
         how = (
-            f"With v{decision['champion']} as the champion and the batches up to window {data['window']} scored, the same "
+            f"With v{gated.champion} as the champion and the batches up to window {data.window} scored, the same "
             "project file and versions give the same model:"
         )
+    else:
+        command = f".venv/bin/shotclock train {run.project} --file {storage.at(data.file).name}"
+        how = "The same file, project file and versions give the same model, whatever champion it meets at the gate:"
+        seeds = {"split": data.split_seed, **seeds}
     return {
         "how": how,
         "command": command,
-        "check": _CHECK.format(gate=decision["mlflow_run_id"], project=run.project, version=version.number),
+        "check": _CHECK.format(gate=gated.mlflow_run_id, project=run.project, version=version.number),
         "facts": [
             ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
             ("versions", _versions()),
-            ("sha256 of modelo_final.pickle", storage.digest(storage.at(selection["model"]))),
+            ("sha256 of modelo_final.pickle", storage.digest(storage.at(selection.model))),
             ("sha256 of the registered files", version.digest or "none"),
         ],
     }
@@ -250,14 +236,14 @@ def _versions() -> str:
     return ", ".join([f"Python {python}", *(f"{name} {installed(name)}" for name in _PACKAGES)])
 
 
-def _limits(rules: Project, decision: Mapping[str, Any], cut: Mapping[str, list[slices.SliceFigures]]) -> list[str]:
+def _limits(rules: Project, gated: Gated, cut: Mapping[str, list[slices.SliceFigures]]) -> list[str]:
     """What a reader must not expect, from the figures themselves."""
     parts = [(name, part) for name, found in cut.items() for part in found]
     thin = [f"{name} {part.label}" for name, part in parts if part.gap and part.rows]
     useless = [f"{name} {part.label}" for name, part in parts if part.skill and part.skill.low <= 0]
     ranges = [f"{name} {_range(feature)}" for name, feature in rules.columns.features.items() if _range(feature)]
     limits = [
-        f"The figures hold for rows like those that it was judged on: {_REGIMES[decision['regime']]}. Drift and quality of "
+        f"The figures hold for rows like those that it was judged on: {_REGIMES[gated.regime]}. Drift and quality of "
         "each new window are checked, and an alert starts a retraining.",
         "The gate's rows are used once for the decision and once for this page. The slices were not tested one by one: "
         "of twenty intervals, about one misses.",
