@@ -236,7 +236,8 @@ def object_store(_object_store, monkeypatch):
 
 
 def _gated() -> dict[str, Any]:
-    """The retraining `r1` up to its gate: what the step `promote` is called with."""
+    """The retraining `r1` up to its gate: what the step `promote` is called with, as it travels."""
+    from shotclock.handoff import to_wire
     from shotclock.steps import retraining, training
     from shotclock.store.run import Run
 
@@ -244,15 +245,18 @@ def _gated() -> dict[str, Any]:
     plan = retraining.decide(run, "alert")
     data = retraining.split_recent(run, retraining.collect(run, plan))
     selection = training.select(run, [training.train(run, item, data) for item in retraining.candidates(run, plan)])
-    return {"selection": selection, "decision": training.gate(run, selection, data), "data": data}
+    gated = training.gate(run, selection, data)
+    return {"selection": to_wire(selection), "decision": to_wire(gated), "data": to_wire(data)}
 
 
-def promote(folder: Path) -> dict[str, Any]:
+def promote(folder: Path) -> Any:
     """Promote what the retraining `r1` has gated in `folder`."""
+    from shotclock.handoff import call
     from shotclock.steps import training
     from shotclock.store.run import Run
 
-    return training.promote(Run("shots", "retraining", "r1"), **json.loads((folder / "gated.json").read_text("utf-8")))
+    gated = json.loads((folder / "gated.json").read_text("utf-8"))
+    return call(training.promote, Run("shots", "retraining", "r1"), gated)
 
 
 @pytest.fixture
