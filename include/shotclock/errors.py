@@ -18,6 +18,12 @@ class SourceError(ShotclockError):
     """Input data that is missing, truncated or not the file that it should be."""
 
 
+class SourceAwayError(SourceError):
+    """Input data that cannot be had just now: a server gives no answer, or a file is being replaced."""
+
+    may_pass = True
+
+
 class ContractError(ShotclockError):
     """Data that is readable but breaks what the project promised about its rows or columns."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from shotclock.errors import ConfigError, ShotclockError, SourceError, StoreError
+from shotclock.errors import ConfigError, ShotclockError, SourceAwayError, SourceError, StoreError
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -82,7 +82,7 @@ def _explained(address: "UPath", error: Exception) -> ShotclockError | None:
         how = "check the credentials (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, or a role) and what they allow"
         return StoreError(f"{address}: access denied ({said}); {how}")
     if kind == "FileExpired":
-        return SourceError(f"{address}: was replaced while it was read; run again")
+        return SourceAwayError(f"{address}: was replaced while it was read; run again")
     if isinstance(error, ValueError):
         return StoreError(f"{address}: {said}; correct AWS_ENDPOINT_URL") if "endpoint" in said else None
     if isinstance(error, OSError) and not isinstance(error, ConnectionError | TimeoutError):

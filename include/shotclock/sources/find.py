@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 from urllib.parse import quote
 
 from shotclock.config import PackageTable, Project, Role, Settings, load_project, projects, settings
-from shotclock.errors import ShotclockError, SourceError
+from shotclock.errors import ShotclockError, SourceAwayError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.sources import packaged, synthetic
@@ -122,7 +122,8 @@ def _fetched(wanted: _Wanted) -> Source:
                 return outcome
             log.info("%s: not found: %s", wanted.name, outcome)
             tried.append(outcome)
-    raise SourceError(
+    error = SourceAwayError if wanted.address else SourceError  # the next try may reach that address
+    raise error(
         f"{wanted.name}: found nowhere; tried: {'; '.join(tried)}; put the file into {wanted.path.parent}, "
         "or set SHOTCLOCK_DATA_DIR to a folder that holds it"
     )
