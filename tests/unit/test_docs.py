@@ -183,6 +183,15 @@ def test_the_pages_list_every_task() -> None:
     assert told | set(FLOWS) == set(documented)
 
 
+def test_the_pages_list_every_kind_of_mlflow_run_by_the_name_that_it_has() -> None:
+    from shotclock.store.records import KINDS
+
+    rows = _rows("docs/flow.md", "kind")
+
+    assert [row[0] for row in rows] == [f"`{record.kind}`" for record in KINDS]
+    assert [record.run_name for record, row in zip(KINDS, rows, strict=True) if record.run_name not in row[1]] == []
+
+
 def test_the_readme_lists_every_command() -> None:
     listed = [span.split()[0] for row in _rows("README.md", "command") for span in _SPAN.findall(row[0])]
 
