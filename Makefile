@@ -1,6 +1,6 @@
 # What a user calls. Each target is a line or two; what they do is written in include/shotclock_launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up serve secrets test test-chaos lint clean lock bench bench-scale screenshots
+.PHONY: help env data demo demo-history up serve secrets test test-chaos coverage lint clean lock bench bench-scale screenshots
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -48,6 +48,9 @@ test: data lint ## lint, types, and all tests
 
 test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage, for about 22 minutes
 	@$(run) pytest -q -s tests/production/chaos.py
+
+coverage: data ## how much of the package the unit tests run through, by lines and branches
+	@$(run) pytest -q -n auto --dist loadgroup tests/unit --cov
 
 lint: env ## style, types, and which way imports point
 	@$(run) ruff check .

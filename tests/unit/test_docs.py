@@ -1,4 +1,4 @@
-"""The pages say what the code says: every key of the project file, every setting, every link."""
+"""The pages say what the code says: DAGs, tasks, commands, targets, keys, settings, modules, files, ports, links."""
 
 import re
 from pathlib import Path
@@ -8,6 +8,9 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from shotclock import config
+from shotclock.cli import app
+from shotclock.cli.common import EXIT_CODES
+from shotclock_launcher import layout
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "data" / "README.md"])
@@ -33,9 +36,17 @@ SECTIONS: dict[str, type[BaseModel]] = {
 }
 CODE = [ROOT / folder for folder in ("include", "plugins", "dags", "dashboard", "benchmarks")]
 NO_SETTINGS = {"SHOTCLOCK_STACK"}  # a mark that the launcher puts on its own processes
+PATHS = [ROOT / folder for folder in ("include", "plugins", "dags", "dashboard")]  # where modules lie
+NO_MODULES = {  # names of MLflow tags, of a parquet file's metadata, and of a logger
+    *(f"shotclock.{name}" for name in ("cause", "key", "kind", "model_card", "synthetic", "notify")),
+}
+PAST = {ROOT / "CHANGELOG.md"}  # what it says was true once
+READERS_OWN = {"include/projects/rain.yaml"}  # a file that a page has its reader make
+NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _VARIABLE = re.compile(r"\b(?:SHOTCLOCK_[A-Z_]+|MLFLOW_TRACKING_URI)\b")
 
 
@@ -114,3 +125,170 @@ def test_each_dag_and_task_says_what_its_failure_means():
     sections = (ROOT / "dags" / "shotclock_dags" / "tasks.md").read_text("utf-8").split("\n## ")[1:]
     assert sections
     assert [section.partition("\n")[0] for section in sections if "**If it fails**" not in section] == []
+
+
+def _text(page: Path | str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+def _rows(page: str, heading: str) -> list[list[str]]:
+    """The cells of the page's table whose first column is called so, without its head."""
+    lines = iter(_text(page).splitlines())
+    assert any(line.startswith(f"| {heading} |") for line in lines), f"{page} has no table '{heading}'"
+    rows = [line.strip("| ").split(" | ") for line in iter(lambda: next(lines, ""), "")]
+    return rows[1:]
+
+
+def _shell(page: Path) -> str:
+    """What a page tells to type: its code, in the text and in lines of its own."""
+    text = _text(page)
+    fenced = re.findall(r"^```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return "\n".join([*_SPAN.findall(text), *re.findall(r"^ {4}(.*)$", text, re.MULTILINE), *fenced])
+
+
+FLOWS = {
+    flow: path
+    for path in sorted(ROOT.glob("dags/*.py"))
+    for flow in re.findall(r'^ +f"\{name\}\.(\w+)",$', path.read_text(encoding="utf-8"), re.MULTILINE)
+}
+
+
+def test_every_page_knows_how_many_dags_a_project_has() -> None:
+    told = {
+        (page.name, NUMBERS.index(number.lower()))
+        for page in PAGES
+        for number in re.findall(rf"(?i)\b({'|'.join(NUMBERS)})\s+DAGs\b", _text(page))
+    }
+    projects = len(list(ROOT.glob("include/projects/*.yaml")))
+
+    assert ("README.md", len(FLOWS)) in told
+    assert {(page, number) for page, number in told if number not in (len(FLOWS), projects * len(FLOWS))} == set()
+
+
+def test_the_pages_list_every_dag() -> None:
+    drawn = re.findall(r"<b>(\w+)</b>", _text("README.md"))
+
+    assert [row[0] for row in _rows("docs/flow.md", "DAG")] == [f"`<project>.{flow}`" for flow in drawn]
+    assert sorted(drawn) == sorted(FLOWS)
+
+
+def test_the_pages_list_every_task() -> None:
+    documented = re.findall(r"^## (\w+)$", _text("dags/shotclock_dags/tasks.md"), re.MULTILINE)
+    told = {
+        task
+        for _, tasks, _ in _rows("docs/flow.md", "DAG")
+        for task in re.findall(r"\w+", re.sub(r"\(.*?\)", "", tasks))
+    }
+
+    assert told | set(FLOWS) == set(documented)
+
+
+def test_the_pages_list_every_kind_of_mlflow_run_by_the_name_that_it_has() -> None:
+    from shotclock.store.records import KINDS
+
+    rows = _rows("docs/flow.md", "kind")
+
+    assert [row[0] for row in rows] == [f"`{record.kind}`" for record in KINDS]
+    assert [record.run_name for record, row in zip(KINDS, rows, strict=True) if record.run_name not in row[1]] == []
+
+
+def test_the_readme_lists_every_command() -> None:
+    listed = [span.split()[0] for row in _rows("README.md", "command") for span in _SPAN.findall(row[0])]
+
+    assert sorted(listed) == sorted(COMMANDS)
+
+
+COMMANDS = {command.name for command in app.registered_commands}
+TARGETS = set(re.findall(r"^([a-z-]+):", _text("Makefile"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_names_commands_and_targets_that_there_are(page: Path) -> None:
+    commands = set(re.findall(r"(?:^|bin/|[;&|] )shotclock ([a-z][a-z-]*)", _shell(page), re.MULTILINE))
+    targets = set(re.findall(r"(?:^|[;&|] )make ([a-z][a-z-]*)", _shell(page), re.MULTILINE))
+
+    assert commands - COMMANDS == set()
+    assert targets - TARGETS == set()
+
+
+def test_every_target_stands_on_a_page_and_is_phony() -> None:
+    told = {target for page in PAGES for target in re.findall(r"\bmake ([a-z][a-z-]*)", _shell(page))}
+    phony = re.search(r"^\.PHONY: (.*)$", _text("Makefile"), re.MULTILINE)
+
+    assert TARGETS - told == set()
+    assert phony and set(phony[1].split()) == TARGETS
+
+
+def test_the_exit_codes_are_those_that_the_commands_tell() -> None:
+    assert [row[0] for row in _rows("docs/command-line.md", "code")] == re.findall(r"(\d+): ", EXIT_CODES)
+
+
+def test_the_readme_lists_every_section_of_the_project_file() -> None:
+    listed = [span for row in _rows("README.md", "section") for span in _SPAN.findall(row[0])]
+
+    assert sorted(listed) == sorted(config.Project.model_fields.keys() - {"name", "title"})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_page_names_keys_of_the_project_file_that_there_are(page: Path) -> None:
+    tables = _documented()
+    spans = "\n".join(_SPAN.findall(_text(page)))
+    named = re.findall(r"^([a-z]+)\.(?!json$|parquet$)([a-z_]+)$", spans, re.MULTILINE)
+
+    assert [f"{section}.{key}" for section, key in named if key not in tables.get(section, {key})] == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in PAST], ids=lambda path: path.name)
+def test_a_page_names_modules_that_there_are(page: Path) -> None:
+    named = set(re.findall(r"\bshotclock(?:_[a-z]+)?(?:\.[A-Za-z_]+)+", "\n".join([_shell(page), _text(page)])))
+
+    assert {name for name in named - NO_MODULES if not _is_python(name.removesuffix(".py"))} == set()
+
+
+def _is_python(name: str) -> bool:
+    """Whether it is a module of ours, or something that is defined in one; nothing is imported for that."""
+    place = name.replace(".", "/")
+    if any((root / f"{place}.py").is_file() or (root / place / "__init__.py").is_file() for root in PATHS):
+        return True
+    above, _, last = name.rpartition(".")
+    sources = [
+        path
+        for root in PATHS
+        for path in (root / f"{above.replace('.', '/')}.py", root / above.replace(".", "/") / "__init__.py")
+        if path.is_file()
+    ]
+    return any(re.search(rf"^(?:class|def) {last}\b|^{last}\b.* = ", path.read_text("utf-8"), re.M) for path in sources)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in PAST], ids=lambda path: path.name)
+def test_a_page_names_files_of_the_repository_that_there_are(page: Path) -> None:
+    folders = "include|plugins|dags|dashboard|tests|docs|benchmarks|config|helm"
+    named = re.findall(rf"^(?:{folders})/[\w./-]*$", "\n".join(_SPAN.findall(_text(page))), re.MULTILINE)
+
+    assert [name for name in named if not (ROOT / name).exists() and name not in READERS_OWN] == []
+
+
+def test_the_readme_shows_the_repository_as_it_is() -> None:
+    tree = _text("README.md").partition("\n## The repository\n")[2].partition("\n## ")[0]
+    lines = re.findall(r"^ {4}( *)((?:[a-z_]+/ ?)+)", tree, re.MULTILINE)
+    shown: dict[int, list[str]] = {}
+    for indent, names in lines:
+        shown.setdefault(len(indent), []).extend(names.replace("/", " ").split())
+    floors = [path.parent.name for path in ROOT.glob("include/shotclock/*/__init__.py")]
+    rooms = [path.name for path in (ROOT / "include").iterdir() if path.suffix != ".egg-info"]
+
+    assert {name for name in shown[0] if not (ROOT / name).is_dir()} <= {"var"}
+    assert sorted(shown[2]) == sorted(set(rooms) - {"__pycache__"})
+    assert sorted(shown[4]) == sorted(floors)
+
+
+def test_a_port_in_an_example_is_no_other_services_own() -> None:
+    own = {str(port): name for name, port in vars(layout).items() if name.endswith("_PORT")}
+    taken = [
+        f"{page.name}: {name}={port}"
+        for page in PAGES
+        for name, port in re.findall(r"((?:[A-Z]+_)?PORT|--port)[= ](\d+)", _shell(page))
+        if port in own
+    ]
+
+    assert taken == []
