@@ -44,16 +44,6 @@ def _compared(name: str, number: str, pulse: str) -> Compared:
     return distributions.compare(name, number)
 
 
-def court_map(name: str, number: str, size: float, min_rows: int) -> dict[str, Any]:
-    """Predicted and observed shares by squares of the court; see `demonstration.court_map`."""
-    return _court_map(name, number, size, min_rows, history.pulse(name))
-
-
-@_kept
-def _court_map(name: str, number: str, size: float, min_rows: int, pulse: str) -> dict[str, Any]:
-    return demonstration.court_map(name, number, size=size, min_rows=min_rows)
-
-
 def roles(name: str) -> dict[str, str]:
     """The numbers of `champion` and `previous`, as they are at this moment."""
     return demonstration.roles(name)

@@ -365,38 +365,6 @@ def test_a_notification_that_could_not_be_sent_is_refused(
     assert message in refusal(NOTIFY, f"{NOTIFY}notify: {notify}\n")
 
 
-COURT = """\
-demonstration:
-  court:
-    x: {feature: rooms, at_basket: 1, per_foot: 2}
-    y: {feature: lift, at_basket: 0, per_foot: -1}
-"""
-
-
-def test_a_court_of_a_column_that_is_no_feature_is_refused(refusal) -> None:
-    message = refuse_court(refusal, "feature: lift", "feature: day")
-
-    assert "found demonstration.court of rooms, day, allowed: each once, of rooms, lift" in message
-
-
-def test_a_court_that_names_a_feature_twice_is_refused(refusal) -> None:
-    message = refuse_court(refusal, "feature: lift", "feature: rooms")
-
-    assert "found demonstration.court of rooms, rooms, allowed: each once" in message
-
-
-def test_an_axis_of_the_court_that_stands_still_is_refused_with_its_line(refusal) -> None:
-    message = refuse_court(refusal, "per_foot: 2", "per_foot: 0")
-
-    assert "line 21: field 'demonstration.court.x'" in message
-    assert "found per_foot 0" in message
-
-
-def refuse_court(refusal, old: str, new: str) -> str:
-    assert COURT.count(old) == 1
-    return refusal("drift:\n", COURT.replace(old, new) + "drift:\n")
-
-
 # One project's file and the others
 
 
