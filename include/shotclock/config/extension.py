@@ -95,17 +95,7 @@ def _project(package: Path) -> object:
     sys.modules[name] = module = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (
-        ImportError,
-        SyntaxError,
-        NameError,
-        AttributeError,
-        TypeError,
-        ValueError,
-        LookupError,
-        OSError,
-        ArithmeticError,
-    ) as error:
+    except _FAULTS as error:
         del sys.modules[name]
         found = f"{type(error).__name__}: {error}"
         raise ConfigError(
