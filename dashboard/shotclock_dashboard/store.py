@@ -1,7 +1,6 @@
 """What the pages ask the package for, kept until something has happened. What is kept is shared by all who look."""
 
 from datetime import timedelta
-from typing import Any
 
 import streamlit as st
 
