@@ -12,7 +12,7 @@ from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.reading import demonstration
 from shotclock.reading.demonstration import Input
-from shotclock.store import queries
+from shotclock.store import queries, records
 
 FEATURES = ("lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance")
 
@@ -97,7 +97,7 @@ def test_rows_that_the_version_was_trained_on_are_left_out(at):
 def test_they_are_the_labelled_rows_that_the_window_was_judged_on(at):
     at("rested")
     seen = demonstration.unseen("shots", "2")
-    newest = queries.newest("shots", "performance")[0].data.metrics
+    newest = queries.newest("shots", records.Performance)[0].record.figures
     assert int((~np.isnan(seen.label)).sum()) == newest["rows"]
     assert np.nansum(seen.label) == pytest.approx(newest["positives"])
     assert ((seen.probability > 0) & (seen.probability < 1)).all()
