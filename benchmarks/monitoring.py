@@ -67,7 +67,11 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
 
 def _make_project(folder: Path, rules: Project) -> None:
     content = rules.model_dump(mode="json")
-    content |= {"name": NAME, "training": {**content["training"], "backend": "scikit-learn", "iterations": 1}}
+    content |= {
+        "name": NAME,
+        "demonstration": None,
+        "training": {**content["training"], "backend": "scikit-learn", "iterations": 1},
+    }
     (folder / "projects").mkdir()
     (folder / "projects" / f"{NAME}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
 

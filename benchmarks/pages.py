@@ -86,6 +86,7 @@ def write_project(folder: Path, name: str) -> None:
     content |= {
         "name": name,
         "title": name,
+        "demonstration": None,
         "training": {**content["training"], "backend": "scikit-learn", "iterations": 1},
     }
     (folder / "projects").mkdir(parents=True, exist_ok=True)

@@ -88,6 +88,7 @@ def write_projects(folder: Path, count: int) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     text = (ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8")
+    (folder / "court").symlink_to(ROOT / "include" / "projects" / "court")
     for number in range(count):
         content = text.replace("name: kobe_shots\n", f"name: project_{number}\n")
         (folder / f"project_{number}.yaml").write_text(content, "utf-8")

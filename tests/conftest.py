@@ -138,6 +138,7 @@ class Stages:
         rules |= {"name": "shots", "training": rules["training"] | {"backend": "scikit-learn", "iterations": 2}}
         for name in ("projects", "data/raw"):
             (self.live / name).mkdir(parents=True)
+        (self.live / "projects" / "court").symlink_to(ROOT / "include" / "projects" / "court")
         (self.live / "projects" / "shots.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
         for path in self._raw:
             (self.live / "data" / "raw" / path.name).symlink_to(path.resolve())

@@ -1,7 +1,6 @@
 """What the pages ask the package for, kept until something has happened. What is kept is shared by all who look."""
 
 from datetime import timedelta
-from typing import Any
 
 import streamlit as st
 
@@ -42,16 +41,6 @@ def compared(name: str, number: str) -> Compared:
 @_kept
 def _compared(name: str, number: str, pulse: str) -> Compared:
     return distributions.compare(name, number)
-
-
-def court_map(name: str, number: str, size: float, min_rows: int) -> dict[str, Any]:
-    """Predicted and observed shares by squares of the court; see `demonstration.court_map`."""
-    return _court_map(name, number, size, min_rows, history.pulse(name))
-
-
-@_kept
-def _court_map(name: str, number: str, size: float, min_rows: int, pulse: str) -> dict[str, Any]:
-    return demonstration.court_map(name, number, size=size, min_rows=min_rows)
 
 
 def roles(name: str) -> dict[str, str]:

@@ -39,8 +39,6 @@ HELP = {
     "Above 0 the challenger is better.",
     "candidate": "A model that took part in a training. The one with the lowest log loss (on the recent validation rows, where "
     "there are any) meets the champion at the gate.",
-    "observed": "The share of labelled rows with target 1 in this square, with its 95 % interval (Wilson). Rows that the model "
-    "was trained on are left out.",
 }
 
 LEVELS: dict[Level, tuple[str, str, str]] = {  # sign, word, Streamlit's colour

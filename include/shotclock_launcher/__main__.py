@@ -44,8 +44,8 @@ def _arguments() -> argparse.Namespace:
     serve_.add_argument("--project", help="the one that /invocations is about; the first one if left out")
     serve_.add_argument("--host", default=LOOPBACK, help="the address to listen on (%(default)s)")
     demo_ = commands.add_parser("demo", help="the whole chain of one project, once")
-    history_ = commands.add_parser("demo-history", help="the production rows season by season, a line for each")
-    history_.add_argument("--batches", type=int, metavar="N", help="only the first N seasons")
+    history_ = commands.add_parser("demo-history", help="the production rows batch by batch, a line for each")
+    history_.add_argument("--batches", type=int, metavar="N", help="only the first N batches")
     screenshots_ = commands.add_parser("screenshots", help="pictures of the running system for docs/images")
     screenshots_.add_argument("--project", help="its name; the first one if left out")
     for command in (demo_, history_):

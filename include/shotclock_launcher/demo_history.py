@@ -1,4 +1,4 @@
-"""`demo-history`: the years go by. Train once, then hand in the production rows season by season, each to its rest."""
+"""`demo-history`: the years go by. Train once, then hand in the production rows period by period, each to its rest."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from shotclock.config import Settings, load_project, settings
+from shotclock.config import Settings, load_project, project, settings
 from shotclock_launcher import lock
 from shotclock_launcher.api import Api
 from shotclock_launcher.console import elapsed, say, show
@@ -24,7 +24,7 @@ def demo_history(project: str, batches: int | None = None, patience: float = PAT
     """Run a copy of `project` that takes batches in, in a home of its own under `var/`. Returns whether every step succeeded.
 
     Args:
-        batches: how many seasons; all of them if None.
+        batches: how many; all of them if None.
 
     Raises:
         LaunchError: Airflow did not start, or nothing moved for `patience` seconds.
@@ -36,11 +36,11 @@ def demo_history(project: str, batches: int | None = None, patience: float = PAT
     lock.check_stopped(layout.lock)
     lay_out(ours.projects / f"{project}.yaml", name, home)
     os.environ.update(environment)  # for what is asked here, in this process
-    seasons = _cut(name, home)[:batches]
+    files = _cut(name, home)[:batches]
     with running(layout) as stack:
         outcome, _ = chain(stack, name, patience)
-        good = outcome.good and all(_hand_in(stack, name, file, place, patience) for place, file in enumerate(seasons))
-    _print_end(name, home, len(seasons), good)
+        good = outcome.good and all(_hand_in(stack, name, file, place, patience) for place, file in enumerate(files))
+    _print_end(name, home, len(files), good)
     return good
 
 
@@ -62,12 +62,14 @@ def lay_out(original: Path, name: str, home: Path) -> None:
     """A fresh home: the project's file under another name and with a folder of batches, the recipes, and no past."""
     for left in _FRESH:
         shutil.rmtree(home / left, ignore_errors=True)
-    load_project(original)  # refuses with line and field, before anything is written
+    by = next(iter(load_project(original).periods))  # refuses with line and field, before anything is written
     content: dict[str, Any] = yaml.safe_load(original.read_text("utf-8"))
-    content |= {"name": name, "title": f"{content['title']}, season by season"}
+    content |= {"name": name, "title": f"{content['title']}, {by} by {by}"}
     content["data"] = content["data"] | {"batches": name}
     (home / "projects").mkdir(parents=True, exist_ok=True)
     (home / "projects" / f"{name}.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    for extension in content.get("demonstration") or ():
+        shutil.copytree(original.parent / extension, home / "projects" / extension, dirs_exist_ok=True)
     recipes = original.parent.parent / "synthetic"
     if recipes.is_dir():
         shutil.copytree(recipes, home / "synthetic", dirs_exist_ok=True)
@@ -76,8 +78,9 @@ def lay_out(original: Path, name: str, home: Path) -> None:
 def _cut(name: str, home: Path) -> list[Path]:
     from shotclock.projects.split_history import split_history
 
-    done = split_history(name, "season", into=str(home / "data" / "seasons"))
-    say(f"cut {done['rows']:,} rows into {len(done['files'])} seasons")
+    by = next(iter(project(name).periods))
+    done = split_history(name, by, into=str(home / "data" / f"{by}s"))
+    say(f"cut {done['rows']:,} rows into {len(done['files'])} {by}s")
     return [Path(done["folder"]) / part["file"] for part in done["files"]]
 
 
@@ -116,10 +119,10 @@ def _asset(api: Api, name: str) -> int:
     raise LaunchError(f"there is no asset '{name}' in Airflow: no DAG of dags/ is scheduled on it")
 
 
-def _print_end(name: str, home: Path, seasons: int, good: bool) -> None:
+def _print_end(name: str, home: Path, batches: int, good: bool) -> None:
     from shotclock.reading.status import status
     from shotclock.reading.summary import summarise
 
     show(f"\n{summarise(status(name, stories=3))}\n")
-    say(f"{seasons} batches; " + ("at rest" if good else "NOT every step succeeded: see above"))
+    say(f"{batches} batches; " + ("at rest" if good else "NOT every step succeeded: see above"))
     show(f"\nto look around: SHOTCLOCK_HOME={home} SHOTCLOCK_PROJECTS=projects make up\n{elapsed():.0f} s in all")

@@ -53,6 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Pa
     rules |= {"name": PROJECT, "title": f"Shots {EVIL}"}
     rules["training"] |= {"backend": "scikit-learn", "candidates": ["decision_tree"], "iterations": 2, "folds": 2}
     rules["gate"] |= {"mode": "approval"}
+    (folder / "projects" / "court").symlink_to(ROOT / "include" / "projects" / "court")
     (folder / "projects" / f"{PROJECT}.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("SHOTCLOCK_DATA", "SHOTCLOCK_DATA_DIR", "SHOTCLOCK_ARTIFACTS", "MLFLOW_TRACKING_URI"):

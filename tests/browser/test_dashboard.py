@@ -35,6 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: P
         (folder / "data" / "raw" / path.name).symlink_to(path.resolve())
     rules = safe_load((ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8"))
     rules |= {"name": PROJECT, "training": rules["training"] | {"backend": "scikit-learn", "iterations": 2, "folds": 2}}
+    (folder / "projects" / "court").symlink_to(ROOT / "include" / "projects" / "court")
     (folder / "projects" / f"{PROJECT}.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("SHOTCLOCK_DATA", "SHOTCLOCK_DATA_DIR", "SHOTCLOCK_ARTIFACTS", "MLFLOW_TRACKING_URI"):

@@ -59,6 +59,7 @@ def projects(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "projects"
     folder.mkdir()
     shutil.copy(ROOT / "include" / "projects" / "kobe_shots.yaml", folder)
+    (folder / "court").symlink_to(ROOT / "include" / "projects" / "court")
     monkeypatch.setenv("SHOTCLOCK_PROJECTS", str(folder))
     return folder
 

@@ -184,6 +184,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Pa
 def _write_projects(folder: Path) -> None:
     shipped = ROOT / "include" / "projects" / "kobe_shots.yaml"
     shutil.copy(shipped, folder)
+    (folder / "court").symlink_to(shipped.parent / "court")
     for name, rules in PREPARED.items():
         content = safe_load(shipped.read_text("utf-8"))
         for section, changed in (*SMALL.items(), *rules.items()):

@@ -66,6 +66,7 @@ def layout(tmp_path: Path, mailbox, webhook, monkeypatch) -> Layout:
     for folder in ("projects", "dags"):
         (tmp_path / folder).mkdir()
     shutil.copy(ROOT / "include" / "projects" / "kobe_shots.yaml", tmp_path / "projects")
+    (tmp_path / "projects" / "court").symlink_to(ROOT / "include" / "projects" / "court")
     with (tmp_path / "projects" / "kobe_shots.yaml").open("a") as file:
         file.write("\nnotify: {slack: team, smtp: post, mail_to: [a@example.org]}\n")
     (tmp_path / "dags" / "toys.py").write_text(textwrap.dedent(DAGS))

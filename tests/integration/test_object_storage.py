@@ -68,9 +68,11 @@ def by_airflow(ways, tmp_path_factory, free_tcp_port_factory, _object_store, dev
 
 def _settle(home: Path, patch: pytest.MonkeyPatch, environment: dict[str, str], **changes: dict) -> None:
     """Lay a small project out in `home`, and set the environment that shows it."""
-    rules = safe_load((Path(__file__).parents[2] / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8"))
+    shipped = Path(__file__).parents[2] / "include" / "projects"
+    rules = safe_load((shipped / "kobe_shots.yaml").read_text("utf-8"))
     rules |= {"name": "shots", "training": rules["training"] | {"backend": "scikit-learn", "iterations": 2}, **changes}
     (home / "projects").mkdir()
+    (home / "projects" / "court").symlink_to(shipped / "court")
     (home / "projects" / "shots.yaml").write_text(safe_dump(rules), "utf-8")
     own = {"SHOTCLOCK_HOME": str(home), "SHOTCLOCK_PROJECTS": "projects"}
     own |= {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db", **environment}

@@ -58,6 +58,7 @@ def copies(folder: Path, names: tuple[str, ...]) -> Path:
     """A folder of project files: the one that ships, and the same under other names."""
     projects = folder / "projects"
     projects.mkdir()
+    shutil.copytree(ROOT / "include" / "projects" / "court", projects / "court")  # links lead nowhere in a container
     text = (ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8")
     for name in ("kobe_shots", *names):
         (projects / f"{name}.yaml").write_text(text.replace("name: kobe_shots\n", f"name: {name}\n"), "utf-8")

@@ -1,7 +1,9 @@
 """The pages say what the code says: DAGs, tasks, commands, targets, keys, settings, modules, files, ports, links."""
 
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -14,6 +16,7 @@ from shotclock_launcher import layout
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "data" / "README.md"])
+COURT: Any = sys.modules[type(config.load_project(ROOT / "include" / "projects" / "kobe_shots.yaml")).__module__]
 SECTIONS: dict[str, type[BaseModel]] = {
     "The file itself": config.Project,
     "data": config.Data,
@@ -30,9 +33,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "retraining": config.RetrainingRules,
     r"slices.\<name\>": config.Slice,
     "notify": config.NotifyRules,
-    "demonstration": config.Demonstration,
-    "demonstration.court": config.Court,
-    "demonstration.court.x and y": config.Axis,
+    "demonstration": COURT.Demonstration,
+    "demonstration.court": COURT.Court,
+    "demonstration.court.x and y": COURT.Axis,
 }
 CODE = [ROOT / folder for folder in ("include", "plugins", "dags", "dashboard", "benchmarks")]
 NO_SETTINGS = {"SHOTCLOCK_STACK"}  # a mark that the launcher puts on its own processes

@@ -7,24 +7,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shotclock.config import project, settings
+from shotclock.config.extension import Period
 from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.rows import periods
-from shotclock.rows.periods import Period
 from shotclock.sources import find
 
 _ROWS = 1 << 16  # read at a time
 _HELD = 1 << 20  # rows held before they are written: each part's rows of them are one row group
 
 
-def split_history(name: str, by: Period = "season", into: str | None = None, file: str | None = None) -> dict[str, Any]:
+def split_history(name: str, by: str | None = None, into: str | None = None, file: str | None = None) -> dict[str, Any]:
     """Cut the production file, or the one at `file`, by its time column into parquet files whose names sort as time does.
 
     All columns are kept, and the rows' order. The files are written aside and then moved into the folder one after the
     other, oldest first, so whoever looks meanwhile sees whole files in the right order. The same rows give the same bytes.
 
     Args:
+        by: one of the project's `periods`; by default the first of them.
         into: the folder, under `data/raw/` or absolute; by default the project's folder of batches, or one of its name.
         file: a file under `data/raw/`, or absolute.
 
@@ -33,10 +34,11 @@ def split_history(name: str, by: Period = "season", into: str | None = None, fil
         ContractError: the time column is missing, or a time in it is missing or no date.
     """
     rules, raw = project(name), settings().data / "raw"
+    by = by or next(iter(rules.periods))
     source = storage.at(file, raw) if file else find.find(rules, "production", settings()).path
     folder = storage.at(into or rules.data.batches or name, raw)
     with storage.locked(folder.with_name(f".{folder.name}.lock")), storage.filling(folder) as staging:
-        rows = _write_parts(source, rules.columns.time, by, staging)
+        rows = _write_parts(source, rules.columns.time, rules.periods[by], staging)
         _refuse_others(folder, staging, list(rows))
         for part in sorted(rows):
             storage.move(staging / _file(part), folder / _file(part))
@@ -50,7 +52,7 @@ def _file(part: str) -> str:
     return f"{part}.parquet"
 
 
-def _write_parts(source: Address, time: str, by: Period, folder: Path) -> dict[str, int]:
+def _write_parts(source: Address, time: str, period: Period, folder: Path) -> dict[str, int]:
     """Stream the file into one parquet file a part, below `folder`; the rows of each."""
     with storage.open_parquet(source) as file:
         schema = file.schema_arrow
@@ -60,7 +62,7 @@ def _write_parts(source: Address, time: str, by: Period, folder: Path) -> dict[s
     writers: dict[str, pq.ParquetWriter] = {}
     try:
         for table in _tables(source, schema):
-            for part, cut in periods.cut(table, time, by).items():
+            for part, cut in periods.cut(table, time, period).items():
                 if part not in writers:
                     writers[part] = pq.ParquetWriter(folder / _file(part), schema)
                 writers[part].write_table(cut)

@@ -1,20 +1,20 @@
-"""One prediction at a time: which inputs a model version takes, what it says to them, and how it does on the court."""
+"""One prediction at a time: which inputs a model version takes, what it says to them, and how it does on rows new to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pandas import DataFrame
 
 from shotclock.config import Feature, project
-from shotclock.errors import ConfigError
 from shotclock.files import storage
-from shotclock.judging import court
-from shotclock.judging.court import Cell
 from shotclock.store import registry
 from shotclock.store.history import TRAINING_IDS
 from shotclock.store.window import Window, reference_rows
+
+Floats = NDArray[np.float64]
 
 ROLES = (registry.CHAMPION, registry.PREVIOUS)
 
@@ -73,7 +73,7 @@ def inputs(name: str, served: Served) -> list[Input]:
     return [_input(column, known.get(column), reference[column].to_numpy(dtype=float)) for column in served.inputs]
 
 
-def _input(name: str, feature: Feature | None, seen: court.Floats) -> Input:
+def _input(name: str, feature: Feature | None, seen: Floats) -> Input:
     whole = feature.type == "integer" if feature else bool(np.array_equal(seen, np.trunc(seen)))
     low = seen.min() if feature is None or feature.min is None else feature.min
     high = seen.max() if feature is None or feature.max is None else feature.max
@@ -84,32 +84,25 @@ def _input(name: str, feature: Feature | None, seen: court.Floats) -> Input:
     return Input(name, whole, float(low), float(high), float(round(start)) if whole else start, choices)
 
 
-def court_map(name: str, number: str, *, size: float, min_rows: int) -> dict[str, Any]:
-    """What a version predicted and what came, by squares of the court.
+@dataclass(frozen=True)
+class Unseen:
+    """Rows that a version scored and was not trained on: what it predicted, and what came as far as that is known."""
 
-    Over the labelled rows of its newest window that it was not trained on.
+    rows: DataFrame
+    probability: Floats
+    """Of shape (rows,), as is the label."""
+    label: Floats
+    """0, 1, or missing."""
 
-    Args:
-        size: of a square's side, in feet.
-        min_rows: squares with fewer labelled rows are left out.
 
-    Returns:
-        `cells`; `rows`, how many labelled rows there are; `shown`, how many of them lie in the cells; `window`.
+def unseen(name: str, number: str) -> Unseen:
+    """The rows of the newest window of a version, without those that it was trained on.
 
     Raises:
         StoreError: the version has scored nothing yet.
-        ConfigError: the project has no court.
     """
-    rules = project(name)
-    if rules.demonstration is None:
-        raise ConfigError(f"project '{name}' has no section 'demonstration': there is no court to draw a map of")
-    version, ids = registry.version(name, number), rules.columns.id
-    window = Window.newest(name, version)
-    rows = window.rows()[0].to_pandas()
+    columns, version = project(name).columns, registry.version(name, number)
+    rows, ids = Window.newest(name, version).rows()[0].to_pandas(), columns.id
     trained_on = storage.read_table(version.artifact(TRAINING_IDS), [ids])[ids].to_numpy()
     rows = rows[~np.isin(rows[ids], trained_on)]
-    label, probability = (rows[column].to_numpy(dtype=float) for column in (rules.columns.target, "probability"))
-    x, y = court.places(rules.demonstration.court, rows)
-    found: list[Cell] = court.cells(x, y, probability, label, size=size, min_rows=min_rows)
-    shown = sum(cell.rows for cell in found)
-    return {"cells": found, "rows": int((~np.isnan(label)).sum()), "shown": shown, "window": window.id}
+    return Unseen(rows, *(rows[column].to_numpy(dtype=float) for column in ("probability", columns.target)))

@@ -1,26 +1,21 @@
-"""Rows cut by the calendar of their time column: one table for each season or month. Tables in, tables out."""
+"""Rows cut by the calendar of their time column: one table for each period. Tables in, tables out."""
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from shotclock.config.extension import Period
 from shotclock.errors import ContractError
-
-Period = Literal["season", "month"]
-PERIODS: tuple[Period, ...] = get_args(Period)
-SEASON_BEGINS = 7  # July: a season is played from autumn to early summer
 
 Months = NDArray[np.int64]
 """Calendar months counted from year 0: `12 * year + month - 1`."""
 
 
-def cut(rows: pa.Table, time: str, by: Period) -> dict[str, pa.Table]:
-    """Cut rows by season (July to June) or calendar month: all columns, and the order that they had.
+def cut(rows: pa.Table, time: str, period: Period) -> dict[str, pa.Table]:
+    """Cut rows by the period that the month of each is part of: all columns, and the order that they had.
 
     The calendar is that of the value as it is written: of a time with a zone, the day in that zone.
 
@@ -28,39 +23,21 @@ def cut(rows: pa.Table, time: str, by: Period) -> dict[str, pa.Table]:
         time: a column of dates, timestamps, or ISO text.
 
     Returns:
-        The parts by name, in the order of time, which is also that of the names: `1996-97` or `1996-11`.
+        The parts by name, in the order of time, which is also that of the names.
 
     Raises:
         ContractError: a time is missing, or is text but not an ISO date.
     """
-    number_of, name_of = _CALENDARS[by]
-    numbers = number_of(_months(rows[time], time))
-    return {name_of(int(number)): rows.filter(pa.array(numbers == number)) for number in np.unique(numbers)}
-
-
-def _season(months: Months) -> Months:
-    return (months - (SEASON_BEGINS - 1)) // 12
-
-
-def _season_name(year: int) -> str:
-    return f"{year:04d}-{(year + 1) % 100:02d}"
-
-
-def _month_name(month: int) -> str:
-    return f"{month // 12:04d}-{month % 12 + 1:02d}"
-
-
-_CALENDARS: dict[Period, tuple[Callable[[Months], Months], Callable[[int], str]]] = {
-    "season": (_season, _season_name),
-    "month": (lambda months: months, _month_name),
-}
+    months, part = np.unique(_months(rows[time], time), return_inverse=True)
+    names = np.array([period(month // 12, month % 12 + 1) for month in months.tolist()])
+    return {name: rows.filter(pa.array((names == name)[part])) for name in dict.fromkeys(names.tolist())}
 
 
 def _months(times: pa.ChunkedArray, name: str) -> Months:
     if times.null_count:
         raise ContractError(
             f"column '{name}': {times.null_count:,} of {len(times):,} rows have no time, expected one in every row: "
-            "without it a row belongs to no season or month; fill it in or leave these rows out"
+            "without it a row belongs to no period; fill it in or leave these rows out"
         )
     if pa.types.is_temporal(times.type):
         return _whole(pc.year(times)) * 12 + _whole(pc.month(times)) - 1

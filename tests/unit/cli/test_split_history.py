@@ -4,6 +4,7 @@ import json
 
 import pyarrow.parquet as pq
 import pytest
+from yaml import safe_dump, safe_load
 
 from shotclock import config
 from shotclock.config import settings
@@ -26,6 +27,18 @@ def test_the_production_file_is_cut_into_seasons_that_hold_all_of_it(at, shotclo
     assert all(table.schema.equals(whole.schema, check_metadata=True) for table in tables)
     rows = [row for table in tables for row in table.to_pylist()]
     assert sorted(rows, key=lambda row: row["shot_id"]) == sorted(whole.to_pylist(), key=lambda row: row["shot_id"])
+
+
+def test_a_project_without_an_extension_is_cut_by_month_and_nothing_else(at, shotclock):
+    folder = at("empty") / "data" / "raw"
+    path = settings().projects / "shots.yaml"
+    path.write_text(safe_dump(safe_load(path.read_text("utf-8")) | {"demonstration": None}), "utf-8")
+    config.project.cache_clear()
+    refused = shotclock("split-history", "shots", "--by", "season")
+    assert refused.exit_code == 2
+    assert "found 'season', expected month" in refused.stderr
+    assert shotclock("split-history", "shots", "--into", "parts").exit_code == 0
+    assert len(list((folder / "parts").iterdir())) == 140
 
 
 def test_cutting_again_leaves_the_same_bytes(at, shotclock):

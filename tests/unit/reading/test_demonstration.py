@@ -1,18 +1,18 @@
-"""One prediction: the inputs that a version asks for, its answer, and where on the court it holds."""
+"""One prediction: the inputs that a version asks for, its answer, and the rows that tell how it does."""
 
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 from yaml import safe_dump, safe_load
 
 from shotclock import config
 from shotclock.config import settings
-from shotclock.errors import ConfigError, StoreError
-from shotclock.judging.court import features_at
+from shotclock.errors import StoreError
 from shotclock.reading import demonstration
 from shotclock.reading.demonstration import Input
-from shotclock.store import queries
+from shotclock.store import queries, records
 
 FEATURES = ("lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance")
 
@@ -41,14 +41,12 @@ def test_champion_and_previous_are_told_as_far_as_they_are_there(at, stage, role
 
 
 @pytest.mark.parametrize("number", ["1", "2"])
-def test_a_spot_gets_the_very_probability_that_mlflows_scoring_server_gives(at, kobe, number):
+def test_a_row_gets_the_very_probability_that_mlflows_scoring_server_gives(at, number):
     at("rested")
     served = demonstration.load("shots", number)
-    spots = features_at(kobe.demonstration.court, [0, -22, 7, 24], [0, 3, 26, 40])
-    rows = [
-        {"minutes_remaining": 2.0, "period": 4.0, "playoffs": 1.0} | {name: values[i] for name, values in spots.items()}
-        for i in range(4)
-    ]
+    spots = [(34.04, -118.27, 0.0), (34.01, -118.49, 22.0), (33.78, -118.2, 26.0), (33.64, -118.03, 46.0)]
+    others = {"minutes_remaining": 2.0, "period": 4.0, "playoffs": 1.0}
+    rows = [dict(zip(("lat", "lon", "shot_distance"), spot, strict=True)) | others for spot in spots]
     mlflow.set_tracking_uri(settings().tracking_uri)
     columns = {name: [row[name] for row in rows] for name in FEATURES}
     answered = mlflow.pyfunc.load_model(f"models:/shots/{number}").predict(columns)
@@ -89,34 +87,26 @@ def test_an_input_that_the_project_no_longer_knows_is_asked_for_all_the_same(at,
     assert found["period"] == Input("period", True, 1, 7, 3)
 
 
-def test_the_map_leaves_out_rows_that_the_version_was_trained_on(at):
+def test_rows_that_the_version_was_trained_on_are_left_out(at):
     at("rested")
-    champion, previous = (demonstration.court_map("shots", number, size=4, min_rows=20) for number in ("2", "1"))
-    assert (champion["rows"], previous["rows"]) == (1624, 5412)
-    assert champion["shown"] == sum(cell.rows for cell in champion["cells"]) < 1624
-    assert all(cell.rows >= 20 and cell.low <= cell.observed <= cell.high for cell in champion["cells"])
+    champion, previous = (demonstration.unseen("shots", number) for number in ("2", "1"))
+    assert [int((~np.isnan(seen.label)).sum()) for seen in (champion, previous)] == [1624, 5412]
+    assert [len(seen.rows) for seen in (champion, previous)] == [len(seen.label) for seen in (champion, previous)]
 
 
-def test_a_map_of_all_squares_has_the_windows_own_means(at):
+def test_they_are_the_labelled_rows_that_the_window_was_judged_on(at):
     at("rested")
-    found = demonstration.court_map("shots", "2", size=4, min_rows=1)
-    newest = queries.newest("shots", "performance")[0].data.metrics
-    made = sum(cell.observed * cell.rows for cell in found["cells"])
-    assert found["shown"] == newest["rows"]
-    assert made == pytest.approx(newest["positives"])
+    seen = demonstration.unseen("shots", "2")
+    newest = queries.newest("shots", records.Performance)[0].record.figures
+    assert int((~np.isnan(seen.label)).sum()) == newest["rows"]
+    assert np.nansum(seen.label) == pytest.approx(newest["positives"])
+    assert ((seen.probability > 0) & (seen.probability < 1)).all()
 
 
-def test_before_anything_was_scored_there_is_no_map(at):
+def test_before_anything_was_scored_there_are_none(at):
     at("trained")
     with pytest.raises(StoreError, match=r"models:/shots/1 has scored nothing yet; trigger shots\.inference first"):
-        demonstration.court_map("shots", "1", size=4, min_rows=20)
-
-
-def test_a_project_without_a_court_has_no_map(at, edit):
-    at("rested")
-    edit(lambda rules: rules.pop("demonstration"))
-    with pytest.raises(ConfigError, match="project 'shots' has no section 'demonstration'"):
-        demonstration.court_map("shots", "2", size=4, min_rows=20)
+        demonstration.unseen("shots", "1")
 
 
 def test_asking_writes_nothing(at, published, files):
@@ -124,5 +114,5 @@ def test_asking_writes_nothing(at, published, files):
     before = published(), files(folder / "data")
     served = demonstration.load("shots", "2")
     demonstration.inputs("shots", served)
-    demonstration.court_map("shots", "2", size=4, min_rows=20)
+    demonstration.unseen("shots", "2")
     assert (published(), files(Path(folder) / "data")) == before

@@ -1,4 +1,4 @@
-"""Rows cut by season and month: nothing lost, nothing twice, names that sort as time does."""
+"""Rows cut by the calendar: nothing lost, nothing twice, names that sort as time does."""
 
 from datetime import UTC, date, datetime
 from itertools import pairwise
@@ -9,31 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shotclock.config.extension import month
 from shotclock.errors import ContractError
-from shotclock.rows.periods import PERIODS, cut
+from shotclock.rows.periods import cut
 
-SEASONS = {
-    "1996-97": 159,
-    "1997-98": 234,
-    "1998-99": 124,
-    "1999-00": 208,
-    "2000-01": 234,
-    "2001-02": 190,
-    "2002-03": 386,
-    "2003-04": 314,
-    "2004-05": 387,
-    "2005-06": 553,
-    "2006-07": 426,
-    "2007-08": 521,
-    "2008-09": 442,
-    "2009-10": 432,
-    "2010-11": 397,
-    "2011-12": 347,
-    "2012-13": 405,
-    "2013-14": 16,
-    "2014-15": 184,
-    "2015-16": 467,
-}
+
+def half(year, month):
+    return f"{year:04d}, {'second' if month > 6 else 'first'} half"
+
+
+PERIODS = (half, month)
 
 
 @pytest.fixture(scope="module")
@@ -74,19 +59,8 @@ def test_text_dates_and_timestamps_are_cut_alike(days, by):
     assert parts(pa.array([moment.isoformat() for moment in moments], pa.large_string()), by) == expected
 
 
-def test_the_production_shots_are_20_seasons(shots):
-    found = cut(shots, "game_date", "season")
-    assert {name: part.num_rows for name, part in found.items()} == SEASONS
-    assert sum(SEASONS.values()) == 6_426
-
-
-def test_a_season_is_what_the_league_calls_one(shots):
-    for name, part in cut(shots, "game_date", "season").items():
-        assert set(part["season"].to_pylist()) == {name}
-
-
 def test_the_production_shots_are_140_months(shots):
-    found = cut(shots, "game_date", "month")
+    found = cut(shots, "game_date", month)
     assert len(found) == 140
     assert (min(found), max(found)) == ("1996-11", "2016-04")
     assert {day[:7] for day in found["2008-12"]["game_date"].to_pylist()} == {"2008-12"}
@@ -94,28 +68,20 @@ def test_the_production_shots_are_140_months(shots):
 
 def test_all_columns_and_what_the_file_says_of_itself_are_kept(shots):
     marked = shots.replace_schema_metadata({b"mark": b"kept"})
-    for part in cut(marked, "game_date", "season").values():
+    for part in cut(marked, "game_date", half).values():
         assert part.schema.equals(marked.schema, check_metadata=True)
-
-
-def test_a_season_begins_in_july():
-    assert parts(["2016-06-30", "2016-07-01"], "season") == {"2015-16": [0], "2016-17": [1]}
-
-
-def test_the_turn_of_the_century_keeps_the_order():
-    assert list(parts(["1999-12-31", "2000-07-01", "1998-08-01"], "season")) == ["1998-99", "1999-00", "2000-01"]
 
 
 def test_a_time_with_a_zone_belongs_to_the_day_in_that_zone():
     late = pa.array([datetime(2016, 6, 30, 23, tzinfo=UTC)], pa.timestamp("us", "Asia/Tokyo"))
-    assert parts(late, "month") == {"2016-07": [0]}
+    assert parts(late, month) == {"2016-07": [0]}
 
 
 def test_a_missing_time_is_refused_with_its_count():
     with pytest.raises(ContractError, match="column 'when': 1 of 2 rows have no time"):
-        parts(["2016-06-30", None], "season")
+        parts(["2016-06-30", None], month)
 
 
 def test_text_that_is_no_date_is_refused_with_what_it_says():
     with pytest.raises(ContractError, match="column 'when': found 'April', expected an ISO date"):
-        parts(["2016-06-30", "April"], "month")
+        parts(["2016-06-30", "April"], month)

@@ -6,7 +6,7 @@ from math import cos, radians, sin, sqrt
 import numpy as np
 import plotly.graph_objects as go
 
-from shotclock.judging.court import Cell
+from .places import Cell
 
 SIDE = 25.0  # from the basket to each sideline
 BASELINE, HALFWAY = -5.25, 41.75

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pandas import DataFrame
 
-from shotclock.config import Axis, Court
 from shotclock.judging.intervals import wilson
+
+from . import Axis, Court
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,295 @@
+"""The project file as pydantic describes it: its sections, frozen and validated, and the whole."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from math import ceil
+from typing import Annotated, ClassVar, Literal, Self, get_args
+
+from croniter import croniter
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from shotclock.config.extension import Period, Trial, month
+from shotclock.errors import ConfigError
+from shotclock.files.addresses import at
+
+Algorithm = Literal["decision_tree", "logistic_regression", "gradient_boosting"]
+Backend = Literal["pycaret", "scikit-learn"]
+DriftMethod = Literal["wasserstein", "jensenshannon"]
+Mode = Literal["on", "dry_run", "approval"]
+Role = Literal["training", "production"]
+
+MODES: tuple[str, ...] = get_args(Mode)
+ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
+RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
+ConnectionId = Field(None, pattern=r"^[\w.-]+$")
+MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
+
+
+def _is_cron(value: str) -> str:
+    if not croniter.is_valid(value):
+        raise ValueError("a cron expression of five fields, such as '0 0 1 * *' (monthly) or '0 0 1 */3 *' (quarterly)")
+    return value
+
+
+def _is_address(value: str) -> str:
+    whole = "://" in value or value.startswith("/")
+    if not value or (not whole and not set("/\\").isdisjoint(value)):
+        raise ValueError("a name under data/raw, an absolute path, or an address such as s3://bucket/folder")
+    try:
+        at(value)
+    except ConfigError as error:
+        raise ValueError(str(error).partition("expected ")[2] or "a path, file://, s3://") from error
+    return value
+
+
+Cron = Annotated[str, AfterValidator(_is_cron)]
+FileAddress = Annotated[str, AfterValidator(_is_address)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Feature(Section):
+    """One model input: its type, the values that it may take, and how its drift is measured."""
+
+    type: Literal["number", "integer"]
+    min: float | None = None
+    max: float | None = None
+    allowed: tuple[int, ...] | None = None
+    drift: DriftMethod = "wasserstein"
+    drift_threshold: float = Field(0.1, gt=0)
+
+    @model_validator(mode="after")
+    def _range_is_not_empty(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"found min {self.min:g} and max {self.max:g}, allowed: min up to max")
+        return self
+
+    @property
+    def is_category(self) -> bool:
+        """Whether its values are names rather than amounts: one of them may fill a whole window."""
+        return self.drift == "jensenshannon" and self.allowed is not None
+
+
+class Columns(Section):
+    id: str
+    time: str
+    target: str
+    features: dict[str, Feature] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _roles_are_distinct(self) -> Self:
+        names = [self.id, self.time, self.target, *self.features]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            found = "; ".join(f"'{name}' as {' and '.join(self._roles(name))}" for name in twice)
+            raise ValueError(f"found {found}, allowed: one role for each column")
+        return self
+
+    def _roles(self, name: str) -> list[str]:
+        single = [role for role in ("id", "time", "target") if getattr(self, role) == name]
+        return [*single, *(["feature"] if name in self.features else [])]
+
+    @property
+    def all(self) -> list[str]:
+        return [self.id, self.time, *self.features, self.target]
+
+
+class PackageTable(Section):
+    """A CSV file that an installed Python package ships, and how the two raw files are made of its rows and columns.
+
+    `training` and `production` say which rows; `columns` what each raw file holds: formulas over the columns of the CSV file.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z_]\w*$")
+    file: str = Field(pattern=r"^(\w[\w.-]*/)*\w[\w.-]*\.csv(\.zip)?$")
+    training: str
+    production: str
+    columns: dict[str, str] = Field(min_length=1)
+
+
+class Data(Section):
+    """Where the raw files come from: names under `data/raw/`, or whole addresses, whose files are only read."""
+
+    training: FileAddress
+    production: FileAddress
+    download_from: str | None = Field(None, pattern=r"^https?://[^/]")
+    sha256: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = {}
+    package: PackageTable | None = None
+    synthetic: str | None = None
+    batches: FileAddress | None = None
+    """Folder under `data/raw/` whose parquet files are taken in one by one, instead of the one production file."""
+    batches_schedule: Cron = "0 6 * * *"
+    labels: FileAddress | None = None
+    """Folder under `data/raw/` with parquet files of id and target: labels that come later than their rows."""
+
+    @model_validator(mode="after")
+    def _digests_are_of_the_files(self) -> Self:
+        files = (self.training, self.production)
+        strangers = sorted(set(self.sha256) - set(files))
+        if strangers:
+            raise ValueError(f"found sha256 of {', '.join(strangers)}, allowed: of {' and '.join(files)}")
+        return self
+
+
+class Quarantine(Section):
+    """The largest share of rows that may break the contract before a run fails."""
+
+    training: float = Field(0.0, ge=0, le=1)
+    production: float = Field(0.01, ge=0, le=1)
+
+
+class Scoring(Section):
+    """How a production file is cut for scoring."""
+
+    partition_rows: int = Field(10_000_000, ge=1)
+    """A file with more rows is scored by partitions of about so many: whole row groups, each partition a task."""
+
+
+class Split(Section):
+    test_share: float = Field(0.2, gt=0, lt=1)
+    seed: int = Field(42, ge=0)
+
+
+class Training(Section):
+    backend: Backend = "pycaret"
+    candidates: tuple[Algorithm, ...] = Field(("decision_tree", "logistic_regression"), min_length=1)
+    folds: int = Field(5, ge=2)
+    iterations: int = Field(10, ge=1)
+    seed: int = Field(42, ge=0)
+
+
+class GateRules(Section):
+    """When a challenger is proven better: paired gain in log loss (nats per row) on rows that neither model saw."""
+
+    mode: Annotated[Mode, BeforeValidator(lambda found: "on" if found is True else found)] = "on"  # YAML's on is true
+    min_gain: float = Field(0.001, ge=0)
+    min_rows: int = Field(500, ge=2)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    resamples: int = Field(2000, ge=100)
+    seed: int = Field(42, ge=0)
+
+
+class DriftRules(Section):
+    """`alert` when at least `share` of the columns drifted in `windows` of the last `of_windows` windows."""
+
+    share: float = Field(0.5, gt=0, le=1)
+    min_rows: int = Field(1000, ge=1)
+    max_rows: int = Field(500_000, ge=1)
+    windows: int = Field(1, ge=1)
+    of_windows: int = Field(1, ge=1)
+    seed: int = Field(42, ge=0)
+
+    @model_validator(mode="after")
+    def _k_of_n(self) -> Self:
+        if self.windows > self.of_windows:
+            found = f"windows {self.windows} and of_windows {self.of_windows}"
+            raise ValueError(f"found {found}, allowed: windows up to of_windows")
+        return self
+
+
+class DegradationRules(Section):
+    """When labelled rows prove that the champion has become too bad: see `performance.judge_performance`."""
+
+    min_rows: int = Field(1000, ge=2)
+    max_skill_drop: float = Field(0.05, gt=0)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    resamples: int = Field(2000, ge=100)
+    seed: int = Field(42, ge=0)
+
+
+class RetrainingRules(Section):
+    """When a retraining runs, on which rows, and what keeps alerts from starting one again and again."""
+
+    schedule: Cron = "0 0 1 * *"
+    recent_rows: int = Field(10_000, ge=1)
+    every_new_records: int = Field(5000, ge=1)
+    cool_down_days: float = Field(30, ge=0)
+    min_new_labels: int = Field(1000, ge=1)
+    max_fruitless: int = Field(3, ge=1)
+    train_share: float = Field(0.5, gt=0, lt=1)
+    validation_share: float = Field(0.2, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _rows_are_left_for_the_gate(self) -> Self:
+        if self.train_share + self.validation_share >= 1:
+            found = f"train_share {self.train_share:g} and validation_share {self.validation_share:g}"
+            raise ValueError(f"found {found}, allowed: together below 1, the rest is the gate's holdout")
+        return self
+
+
+class Slice(Section):
+    """A feature by which the model card tells the figures apart: by its values or, with `edges`, by the bands between."""
+
+    column: str
+    edges: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _edges_go_up(self) -> Self:
+        if any(low >= high for low, high in pairwise(self.edges)):
+            found = ", ".join(f"{edge:g}" for edge in self.edges)
+            raise ValueError(f"found edges {found}, allowed: each one above the one before")
+        return self
+
+
+class NotifyRules(Section):
+    """Who is told besides the log: ids of Airflow connections. Nothing here is needed to run."""
+
+    slack: str | None = ConnectionId
+    smtp: str | None = ConnectionId
+    mail_to: tuple[MailAddress, ...] = ()
+
+    @model_validator(mode="after")
+    def _mail_has_a_server_and_a_reader(self) -> Self:
+        if (self.smtp is None) != (not self.mail_to):
+            found = f"smtp {self.smtp or 'none'} and mail_to {', '.join(self.mail_to) or 'nobody'}"
+            raise ValueError(f"found {found}, allowed: both, or neither")
+        return self
+
+
+class Project(Section):
+    """One model's file: data, target, features, candidates, rules. An extension derives its own from it: see `extension`."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    title: str
+    data: Data
+    columns: Columns
+    quarantine: Quarantine = Quarantine()
+    scoring: Scoring = Scoring()
+    split: Split = Split()
+    training: Training = Training()
+    gate: GateRules = GateRules()
+    drift: DriftRules = DriftRules()
+    degradation: DegradationRules = DegradationRules()
+    retraining: RetrainingRules = RetrainingRules()
+
+    @model_validator(mode="after")
+    def _recent_rows_are_enough(self) -> Self:
+        rules = self.retraining
+        holdout = 1 - rules.train_share - rules.validation_share
+        needed = ceil(self.gate.min_rows / holdout)
+        if rules.recent_rows < needed:
+            found = f"retraining.recent_rows {rules.recent_rows:,}"
+            why = f"gate.min_rows {self.gate.min_rows:,} is the holdout's share of {holdout:.2g}"
+            raise ValueError(f"found {found}, allowed: at least {needed:,} ({why})")
+        return self
+
+    slices: dict[str, Slice] = {}
+    notify: NotifyRules = NotifyRules()
+    demonstration: Section | None = None
+    """What the dashboard asks for one prediction with, instead of a form of all features: an extension says what is in it."""
+    periods: ClassVar[Mapping[str, Period]] = {"month": month}
+    """The ways to cut a history, by name; the first one is the default."""
+
+    @model_validator(mode="after")
+    def _slices_are_of_features(self) -> Self:
+        strangers = {name: cut.column for name, cut in self.slices.items() if cut.column not in self.columns.features}
+        if strangers:
+            found = ", ".join(f"slices.{name}.column '{column}'" for name, column in strangers.items())
+            raise ValueError(f"found {found}, allowed: one of the features {', '.join(self.columns.features)}")
+        return self
+
+    def trial(self) -> Trial | None:
+        """What an extension puts on the dashboard's page *Try it*; None without a section `demonstration`."""
+        return None

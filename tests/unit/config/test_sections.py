@@ -1,0 +1,111 @@
+"""What each section of a project file may hold, and what it may not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from shotclock.config import load_project
+
+
+def test_a_project_cannot_be_changed_after_it_is_read(kobe) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        kobe.split.seed = 7
+
+
+def test_the_first_project_names_both_files_and_their_digests(kobe) -> None:
+    assert kobe.data.sha256 == {
+        "dataset_kobe_dev.parquet": "3a177adbf7e4ef40cb770940a3aa52ee4880372352d4cf676a94a2d274a36b07",
+        "dataset_kobe_prod.parquet": "98e4a0c2ed17d350f84fd356bfdcce9b707e931ec37909999489a3d36cf9d05e",
+    }
+    assert list(kobe.columns.features) == [
+        "lat",
+        "lon",
+        "minutes_remaining",
+        "period",
+        "playoffs",
+        "shot_distance",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("address", "allowed"),
+    [
+        ("sub/old.parquet", "a name under data/raw, an absolute path, or an address such as s3://bucket/folder"),
+        ("'sub\\old.parquet'", "a name under data/raw"),
+        ("''", "a name under data/raw"),
+        ("s4://bucket/old.parquet", "a path, file://, s3://"),
+        ("s3:///old.parquet", "s3://bucket/folder"),
+    ],
+)
+def test_what_is_neither_a_name_nor_an_address_is_refused(
+    refusal: Callable[..., str], address: str, allowed: str
+) -> None:
+    message = refusal("training: old.parquet", f"training: {address}")
+    assert "line 4: field 'data.training': found " in message
+    assert f"allowed: {allowed}" in message
+
+
+@pytest.mark.parametrize(
+    "address", ["old.parquet", "/mnt/old.parquet", "file:///mnt/old.parquet", "s3://bucket/old.parquet"]
+)
+def test_data_may_be_a_name_or_a_whole_address(sound: str, tmp_path: Path, address: str) -> None:
+    text = sound.replace("production: new.parquet", f"production: {address}\n  batches: {address}\n  labels: {address}")
+    (tmp_path / "flats.yaml").write_text(text)
+    data = load_project(tmp_path / "flats.yaml").data
+    assert (data.production, data.batches, data.labels) == (address,) * 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("id: flat", "id: rooms", "'rooms' as id and feature"),
+        ("time: day", "time: flat", "'flat' as id and time"),
+        ("target: sold", "target: lift", "'lift' as target and feature"),
+    ],
+)
+def test_a_column_in_two_roles_is_refused(refusal: Callable[..., str], old: str, new: str, found: str) -> None:
+    assert f"line 9: field 'columns': found {found}, allowed: one role for each column" in refusal(old, new)
+
+
+def test_a_digest_of_a_file_that_the_project_does_not_have_is_refused(refusal: Callable[..., str]) -> None:
+    message = refusal("    old.parquet: a", "    odl.parquet: a")
+
+    assert "line 3: field 'data': found sha256 of odl.parquet, allowed: of old.parquet and new.parquet" in message
+
+
+NOTIFY = "drift:\n  share: 0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("notify", "found"),
+    [
+        ("{slack: team}", ("team", None, ())),
+        ("{smtp: post, mail_to: [a@example.org, b@example.org]}", (None, "post", ("a@example.org", "b@example.org"))),
+        ("{}", (None, None, ())),
+    ],
+)
+def test_who_is_told_is_named_by_connection(sound: str, tmp_path: Path, notify: str, found: tuple[object, ...]) -> None:
+    path = tmp_path / "flats.yaml"
+    path.write_text(f"{sound}notify: {notify}\n")
+
+    rules = load_project(path).notify
+
+    assert (rules.slack, rules.smtp, rules.mail_to) == found
+
+
+@pytest.mark.parametrize(
+    ("notify", "message"),
+    [
+        ("{smtp: post}", "line 21: field 'notify': found smtp post and mail_to nobody, allowed: both, or neither"),
+        ("{mail_to: [a@example.org]}", "found smtp none and mail_to a@example.org, allowed: both, or neither"),
+        ("{smtp: post, mail_to: [nobody]}", "field 'notify.mail_to.0': found 'nobody', allowed: text like"),
+        ("{slack: 'https://hooks.slack.com/services/T0/B0/x'}", "field 'notify.slack': found"),
+        ("{mail: post}", "unknown key; allowed: slack, smtp, mail_to"),
+    ],
+)
+def test_a_notification_that_could_not_be_sent_is_refused(
+    refusal: Callable[..., str], notify: str, message: str
+) -> None:
+    assert message in refusal(NOTIFY, f"{NOTIFY}notify: {notify}\n")
