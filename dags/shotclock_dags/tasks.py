@@ -59,7 +59,8 @@ def step(project: str, address: str, **options: Any) -> Any:
 
         function = getattr(import_module(f"shotclock.steps.{module}"), name)
         context = get_current_context()
-        given = {key: _whole(value) for key, value in arguments.items()} | _from_the_run(function, context)
+        handed = {key: _whole(arguments[key]) for key in context["task"].op_kwargs}  # Airflow adds all of its context
+        given = handed | _from_the_run(function, context)
         try:
             result = handoff.call(function, _run(project, context), given, seen=partial(_name_mapped, context))
         except ShotclockError as error:

@@ -9,6 +9,7 @@ from shotclock import config
 from shotclock.config import settings
 from shotclock.files import storage
 from shotclock.store import queries
+from shotclock.store.records import Performance
 
 
 @pytest.fixture
@@ -119,4 +120,4 @@ def test_labels_that_come_later_have_the_window_judged_again(folder, run, prod_p
     assert after.events()["shots/degradation_alert"]["champion"] == "1"
     summary = after.xcom("performance_check", "summary")
     assert "where labels have come it is off by +0.0" in summary
-    assert queries.newest("shots", "performance")[0].data.metrics["estimate_log_loss_error"] > 0
+    assert queries.newest("shots", Performance)[0].record.figures["estimate_log_loss_error"] > 0

@@ -187,15 +187,14 @@ def test_sensors_that_do_not_fire_are_silent(at, run, told):
 
 
 def test_a_guard_that_has_stopped_is_told_once_although_three_sensors_and_two_runs_find_it_so(at, run, told):
-    from shotclock.store import tracking
+    from shotclock.store.records import Decision
     from shotclock.store.run import Run
+    from shotclock.store.tracking import tracked
 
     at("alerted")
     for number in range(3):
-        with tracking.tracked(
-            Run("shots", "retraining", f"k{number}"), "decision", "Decision", kind="decision"
-        ) as kept:
-            kept.record(tags={"decision": "keep", "reason": "no gain", "after": "1", "flow": "retraining"})
+        with tracked(Run("shots", "retraining", f"k{number}"), "decision", Decision, name="Decision: keep") as kept:
+            kept.write(Decision(decision="keep", reason="no gain", after="1", flow="retraining"))
     for _ in range(2):
         assert run("monitoring").state == "success"
     assert told() == [("WARNING", "shots: STOPPED, alerts start no retraining, champion v1")]
@@ -213,11 +212,22 @@ def test_a_promotion_is_told_with_the_gate_s_figures_and_the_alerts_that_it_answ
 def test_who_is_to_approve_is_asked_with_the_gate_s_figures(bag, projects, told):
     from types import SimpleNamespace
 
+    from shotclock.handoff import Gated, to_wire
+    from shotclock.judging.gate import Ruling
+    from shotclock.judging.performance import Performance
+
     dag = bag().dags["kobe_shots.retraining"]
     (notifier,) = dag.get_task("approve").notifiers
-    gate = {"outcome": "promote", "because": "gain 0.02", "champion": "1", "challenger": "tree", "rows": 1624}
-    gate |= {"gain": None, "more_rows": None}
-    notifier({"dag": dag, "run_id": "r1", "task": SimpleNamespace(decision=gate)})
+    gated = Gated(
+        champion="1",
+        challenger="tree",
+        regime="production",
+        ruling=Ruling("promote", "gain 0.02", 1624, "champion", 0.95),
+        figures={},
+        measured=Performance(rows=1624, positives=700, confidence=0.95),
+        scores="/scores",
+    )
+    notifier({"dag": dag, "run_id": "r1", "task": SimpleNamespace(decision=to_wire(gated))})
     assert told() == [("WARNING", "kobe_shots: approval asked, promote tree?")]
 
 
