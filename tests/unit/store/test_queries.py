@@ -58,12 +58,7 @@ def test_every_run_is_found_over_many_pages(checked, monkeypatch):
     paged = MlflowClient.search_runs
     monkeypatch.setattr(MlflowClient, "search_runs", lambda self, *a, **kw: paged(self, *a, **kw | {"max_results": 2}))
     assert windows(queries.newest("shots", records.Drift, most=100)) == ["w4", "w3", "w2", "w1", "w0"]
-    assert windows(stored for stored in map(_stored, queries.traces("shots"))) == ["w4", "w3", "w2", "w1", "w0"]
-
-
-def _stored(found):
-    trace, record = found
-    return queries.Stored(**vars(trace), record=record)
+    assert [record.window for _, record in queries.traces("shots")] == ["w4", "w3", "w2", "w1", "w0"]
 
 
 def test_the_pulse_changes_whenever_a_run_ends_and_asking_for_it_makes_nothing(store, runs):
