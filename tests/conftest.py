@@ -266,6 +266,22 @@ def promote_r1(_stages, at):
     return lambda: promote(_stages.live)
 
 
+@pytest.fixture
+def stored_runs():
+    """`stored_runs("gate")`: the finished MLflow runs of that kind, newest first, as MLflow's own client gives them."""
+    from mlflow import MlflowClient
+
+    from shotclock.config import settings
+
+    def look(kind: str) -> list[Any]:
+        client = MlflowClient(settings().tracking_uri)
+        where = f"tags.`shotclock.kind` = '{kind}' and attributes.status = 'FINISHED'"
+        experiment = client.get_experiment_by_name("shots").experiment_id
+        return list(client.search_runs([experiment], where, order_by=["attributes.start_time DESC"]))
+
+    return look
+
+
 @pytest.fixture(scope="session")
 def _stages(tmp_path_factory, dev_path, prod_path) -> Stages:
     return Stages(tmp_path_factory.mktemp("stages"), [dev_path, prod_path])

@@ -19,15 +19,16 @@ from yaml import safe_dump, safe_load
 from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.files import dataset, storage
+from shotclock.handoff import Done
 from shotclock.judging import alerts
 from shotclock.judging.alerts import KINDS
-from shotclock.steps import inference, intake, monitoring, retraining, sensing, training
-from shotclock.store import history, queries, registry, verify
+from shotclock.reading import findings
+from shotclock.steps import inference, intake, monitoring, retraining, training
+from shotclock.store import history, registry, verify
 from shotclock.store.client import experiment_id
 from shotclock.store.run import Run
 
 _Verifier = verify.Verifier  # the fixture `at` replaces it
-CHECKS = ("drift_check", "performance_check")
 STEPS = {
     intake: ("ingest", "validate", "ingest_batches", "validate_batches"),
     training: ("filter_rows", "split", "candidates", "train", "select", "gate", "promote"),
@@ -51,7 +52,7 @@ def decisions():
 
 
 def fired(found):
-    return [kind for kind in KINDS if found[kind]["fires"]]
+    return [kind for kind in KINDS if found.sensors[kind].fires]
 
 
 # Second tries
@@ -144,7 +145,7 @@ def whole_retraining(call):
     trained += [training.train(run, item, data) for item in named[1:]]
     selection = call(lambda: training.select(run, trained))
     decision = call(lambda: training.gate(run, selection, data))
-    return call(lambda: training.promote(run, selection, decision, data))["version"]
+    return call(lambda: training.promote(run, selection, decision, data)).version
 
 
 # they name MLflow's runs and the hour, which another retraining has of its own
@@ -193,41 +194,43 @@ def test_a_retraining_killed_before_each_of_its_writes_in_turn_ends_as_one_that_
 # Champions that end differently
 
 
-def test_a_tree_is_replaced_by_a_model_of_recent_rows_that_is_loaded_back_in_a_fresh_process(at, monkeypatch):
+def test_a_tree_is_replaced_by_a_model_of_recent_rows_that_is_loaded_back_in_a_fresh_process(
+    at, monkeypatch, stored_runs
+):
     at("alerted")
     monkeypatch.setattr(verify, "Verifier", _Verifier)
     found = flows.retrain("shots", "r1", by="alert")
-    assert (found["decision"], found["version"]) == ("promote", "2")
-    (gate, _) = queries.newest("shots", "gate", most=2)
+    assert (found.decision, found.version) == ("promote", "2")
+    (gate, _) = stored_runs("gate")
     assert gate.data.metrics["gate_gain"] == pytest.approx(0.0277, abs=5e-4)
     assert gate.data.metrics["gate_gain_low"] > 0.015
     assert gate.data.metrics["gate_rows"] == 1_624
-    assert registry.champion("shots").tags["shotclock.algorithm"].endswith(".recent")
+    assert registry.champion("shots").origin.algorithm.endswith(".recent")
 
 
-def test_a_logistic_regression_drifts_but_is_not_worse_than_the_base_rate_and_is_kept(at):
+def test_a_logistic_regression_drifts_but_is_not_worse_than_the_base_rate_and_is_kept(at, stored_runs):
     at("empty")
     change(training={"candidates": ["logistic_regression"]})
     flows.train("shots", "t1")
     flows.score("shots", "s1")
     found = flows.check("shots", "m1")
-    assert (found["drift_check"]["verdict"], found["performance_check"]["verdict"]) == ("alert", "ok")
-    (window,) = queries.newest("shots", "performance")
+    assert (found.drift_check.verdict, found.performance_check.verdict) == ("alert", "ok")
+    (window,) = stored_runs("performance")
     assert 0 < window.data.metrics["log_loss_skill_low"] < 0.008 < window.data.metrics["log_loss_skill_high"]
     assert fired(found) == ["drift", "new_records"]
     result = flows.retrain("shots", "r1", by="alert")
-    assert result["decision"] == "keep"
-    (gate, _) = queries.newest("shots", "gate", most=2)
+    assert result.decision == "keep"
+    (gate, _) = stored_runs("gate")
     assert gate.data.metrics["gate_gain_low"] < 0.001
     assert decisions() == [("retraining", "keep", "1"), ("training", "promote", "1")]
     assert fired(flows.check("shots", "m2")) == []
-    assert flows.retrain("shots", "r2", by="alert")["skip"].startswith("every alert is answered already")
+    assert flows.retrain("shots", "r2", by="alert").skip.startswith("every alert is answered already")
 
 
 # Many batches
 
 
-def test_a_project_with_more_rows_than_a_retraining_takes_comes_to_rest_after_each_batch(at, prod):
+def test_a_project_with_more_rows_than_a_retraining_takes_comes_to_rest_after_each_batch(at, prod, stored_runs):
     at("trained")
     change(data={"batches": "arrivals"}, retraining={"recent_rows": 2000, "every_new_records": 1500})
     folder = settings().data / "raw" / "arrivals"
@@ -239,7 +242,11 @@ def test_a_project_with_more_rows_than_a_retraining_takes_comes_to_rest_after_ea
     assert "promote" in [outcome for flow, outcome, _ in decisions() if flow == "retraining"]
     champion = registry.champion("shots").number
     assert alerts.unanswered(history.alerts("shots"), history.decisions("shots"), champion) == []
-    assert queries.newest("shots", "performance")[0].data.metrics["rows_new"] < 1500
+    assert stored_runs("performance")[0].data.metrics["rows_new"] < 1500
+
+
+def promoted(end):
+    return isinstance(end, Done) and end.decision == "promote"
 
 
 def come_to_rest(number):
@@ -248,7 +255,7 @@ def come_to_rest(number):
         flows.score("shots", f"s{number}.{turn}")
         if not fired(flows.check("shots", f"m{number}.{turn}")):
             return
-        if "version" not in flows.retrain("shots", f"r{number}.{turn}", by="alert"):
+        if not promoted(flows.retrain("shots", f"r{number}.{turn}", by="alert")):
             return
     pytest.fail(f"batch {number} never comes to rest: {decisions()}")
 
@@ -297,18 +304,18 @@ def test_an_alert_waits_for_the_labels_that_it_takes_to_answer_it(at, prod):
     prod.assign(shot_made_flag=float("nan")).to_parquet(late.parent / "given.parquet")
     flows.score("shots", "s1", path="given.parquet")
     assert fired(flows.check("shots", "m1")) == ["drift"]
-    assert "0 labelled rows, 1,667 are needed" in flows.retrain("shots", "r1", by="alert")["skip"]
+    assert "0 labelled rows, 1,667 are needed" in flows.retrain("shots", "r1", by="alert").skip
     assert fired(flows.check("shots", "m2")) == ["drift"]  # nothing was decided, so the alert stays
     prod.dropna()[["shot_id", "shot_made_flag"]].to_parquet(late / "all.parquet")
     found = flows.check("shots", "m3")
-    assert found["performance_check"]["verdict"] == "alert"
+    assert found.performance_check.verdict == "alert"
     assert fired(found) == list(KINDS)
-    assert flows.retrain("shots", "r2", by="alert")["decision"] == "promote"
+    assert flows.retrain("shots", "r2", by="alert").decision == "promote"
     flows.score("shots", "s2", path="given.parquet")
     assert fired(flows.check("shots", "m4")) == []
     recent = pd.read_parquet(settings().data / "shots" / "champion" / "recent.parquet")
     assert len(recent) == 5_412
-    assert sensing.judged("shots", "drift")[0].champion == "2"
+    assert findings.newest("shots", "drift")[0].champion == "2"
 
 
 def whole_inference(call):
@@ -362,7 +369,7 @@ def test_an_inference_by_partitions_broken_off_before_each_of_its_writes_ends_as
     folder = laid_out()
     shown = folder / "data" / "shots" / "predictions"
     before = shown.resolve()
-    assert whole_inference(lambda step: step())["rows"] == 5998
+    assert whole_inference(lambda step: step()).rows == 5998
     in_peace, after, broken = what_is_left(folder), shown.resolve(), 0
     seen = set()
 
@@ -376,7 +383,7 @@ def test_an_inference_by_partitions_broken_off_before_each_of_its_writes_ends_as
             broken += 1
 
     laid_out()
-    assert whole_inference(broken_off_all_the_way)["rows"] == 5998
+    assert whole_inference(broken_off_all_the_way).rows == 5998
     for found, expected in zip(what_is_left(folder), in_peace, strict=True):
         assert found == expected
     assert seen == {before, after}
@@ -395,7 +402,11 @@ def test_partitions_in_an_object_store_hold_the_same_rows_and_lead_to_the_same_v
         found = flows.check("shots", f"m{number}")
         place = storage.published(settings().data, "shots", "predictions") / inference.RESULT
         rows = pa.Table.from_batches(dataset.read_batches(place, ["shot_id", "probability", "model_version"], 10_000))
-        return len(dataset.files(place)), rows, [(found[name]["verdict"], found[name]["reason"]) for name in CHECKS]
+        return (
+            len(dataset.files(place)),
+            rows,
+            [(check.verdict, check.reason) for check in (found.drift_check, found.performance_check)],
+        )
 
     here = scored_and_judged(1)
     bucket = object_store.bucket()

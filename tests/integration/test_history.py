@@ -11,16 +11,16 @@ from yaml import safe_dump, safe_load
 from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.files import storage
+from shotclock.handoff import Done
 from shotclock.judging import alerts
 from shotclock.judging.alerts import KINDS
 from shotclock.projects.split_history import split_history
+from shotclock.reading import findings
 from shotclock.reading import history as told
-from shotclock.steps import sensing
+from shotclock.reading import lines as told_in_lines
 from shotclock.steps.intake import ingest_batches
-from shotclock.store import history, ledger, queries, registry
-from shotclock.store import window as window_
+from shotclock.store import history, ledger, queries, records, registry, window
 from shotclock.store.run import Run
-from shotclock.words import summaries
 
 ROWS = {"1996-97": 159, "1997-98": 234, "1998-99": 124, "1999-00": 208, "2000-01": 234, "2001-02": 190, "2002-03": 386}
 LABELLED = {"1996-97": 127, "1997-98": 193, "1998-99": 111, "1999-00": 177, "2000-01": 195, "2001-02": 161}
@@ -63,19 +63,19 @@ class Seasons:
         ends = []
         for _ in range(4):
             scored = self.score()
-            if "skip" in scored:
+            if scored.skip:
                 return ends
             if not fired(self.check()):
                 return ends
             self._number += 1
             ends.append(flows.retrain("shots", f"r{self._number}", by="alert"))
-            if "version" not in ends[-1]:
+            if not (isinstance(ends[-1], Done) and ends[-1].decision == "promote"):
                 return ends
         pytest.fail(f"no rest: {ends}")
 
 
 def fired(found):
-    return [kind for kind in KINDS if found[kind]["fires"]]
+    return [kind for kind in KINDS if found.sensors[kind].fires]
 
 
 def change(**sections):
@@ -94,8 +94,10 @@ def seasons(at):
     return Seasons()
 
 
-def performance():
-    return queries.newest("shots", "performance")[0].data
+@pytest.fixture
+def performance(stored_runs):
+    """`performance()`: what the newest run `Performance` holds, under its names in MLflow."""
+    return lambda: stored_runs("performance")[0].data
 
 
 # The windows
@@ -106,31 +108,31 @@ def test_the_seasons_hold_all_6426_rows(seasons):
     assert {part["file"].removesuffix(".parquet"): part["rows"] for part in seasons.cut["files"][:7]} == ROWS
 
 
-def test_windows_reach_back_until_they_hold_the_minimum_and_name_their_batches(seasons):
+def test_windows_reach_back_until_they_hold_the_minimum_and_name_their_batches(seasons, stored_runs):
     total = 0
     for name in list(ROWS)[:5]:
         seasons.put(name)
         seasons.score()
         found = seasons.check()
         total += ROWS[name]
-        assert found["drift_check"]["reason"].startswith(f"{total} current and 4057 reference rows, 1000 are needed")
+        assert found.drift_check.reason.startswith(f"{total} current and 4057 reference rows, 1000 are needed")
         assert fired(found) == []
     seasons.put("2001-02")
     seasons.score()
     found = seasons.check()
-    assert found["drift_check"]["verdict"] == "alert"  # 1,149 rows: six seasons
-    (drift,) = queries.newest("shots", "drift")
+    assert found.drift_check.verdict == "alert"  # 1,149 rows: six seasons
+    drift = stored_runs("drift")[0]
     assert drift.data.tags["shotclock.batches"] == ", ".join(f"{name}.parquet" for name in reversed(list(ROWS)[:6]))
     assert drift.data.metrics["drift_rows_current"] == sum(list(ROWS.values())[:6])
     seasons.put("2002-03")
     seasons.score()
     seasons.check()
-    (drift,) = queries.newest("shots", "drift")
+    drift = stored_runs("drift")[0]
     assert drift.data.tags["shotclock.batches"] == "2002-03.parquet, 2001-02.parquet, 2000-01.parquet, 1999-00.parquet"
     assert drift.data.metrics["drift_rows_current"] == 386 + 190 + 234 + 208
 
 
-def test_new_records_are_counted_over_batches(seasons):
+def test_new_records_are_counted_over_batches(seasons, performance):
     seen = 0
     for name, labelled in LABELLED.items():
         seasons.put(name)
@@ -138,23 +140,22 @@ def test_new_records_are_counted_over_batches(seasons):
         found = seasons.check()
         seen += labelled
         assert performance().metrics["rows_new"] == seen
-        assert found["new_records"]["reason"].startswith(f"ok: {seen:,} new labelled rows")
+        assert found.sensors["new_records"].reason.startswith(f"ok: {seen:,} new labelled rows")
     change(retraining={"every_new_records": seen})
-    assert sensing.judged("shots", "new_records")[1].fires
+    assert findings.newest("shots", "new_records")[1].fires
 
 
-def test_where_the_window_has_too_few_labels_the_batches_before_it_lend_theirs(seasons):
+def test_where_the_window_has_too_few_labels_the_batches_before_it_lend_theirs(seasons, performance):
     seasons.put(*list(ROWS)[:7])
     seasons.score()
     found = seasons.check()
     # four seasons are 1,018 rows, but only 854 labels: two more seasons are needed for 1,000
-    assert found["performance_check"]["verdict"] == "alert"
+    assert found.performance_check.verdict == "alert"
     assert performance().tags["shotclock.labels_from"] == "1998-99.parquet, 1997-98.parquet"
     assert performance().metrics["rows"] == 854 + 111 + 193
     assert performance().metrics["rows_scored"] == 1_018
-    assert (
-        "some of them from the batches before it: 1998-99.parquet, 1997-98.parquet"
-        in (found["performance_check"]["summary"])
+    assert "some of them from the batches before it: 1998-99.parquet, 1997-98.parquet" in (
+        found.performance_check.summary
     )
 
 
@@ -164,11 +165,11 @@ def test_where_the_window_has_too_few_labels_the_batches_before_it_lend_theirs(s
 def test_files_are_taken_in_once_in_the_order_of_time_and_scored_once(seasons):
     seasons.put(*seasons.names)
     scored = seasons.score()
-    assert (scored["rows"], scored["batches"]) == (6_426, list(range(1, 21)))
+    assert (scored.rows, scored.batches) == (6_426, tuple(range(1, 21)))
     assert [batch.name.removesuffix(".parquet") for batch, _ in ledger.arrivals("shots")] == seasons.names
     again = seasons.score()
-    assert again["skip"] == "nothing new to score: champion v1 has scored every batch of its window"
-    assert len(queries.every("shots", "application", most=100)) == 20
+    assert again.skip == "nothing new to score: champion v1 has scored every batch of its window"
+    assert len(queries.newest("shots", records.Application, most=100)) == 20
 
 
 def test_without_a_champion_nothing_is_taken_in_and_nothing_fails(at):
@@ -176,10 +177,10 @@ def test_without_a_champion_nothing_is_taken_in_and_nothing_fails(at):
     change(data={"batches": "arrivals"})
     seasons = Seasons()
     seasons.put("1996-97")
-    assert seasons.score()["skip"] == "nothing new to score: there is no champion yet; trigger shots.training first"
+    assert seasons.score().skip == "nothing new to score: there is no champion yet; trigger shots.training first"
     assert ledger.entries("shots") == []
     flows.train("shots", "t1")
-    assert seasons.score()["batches"] == [1]
+    assert seasons.score().batches == (1,)
 
 
 RIVAL = """
@@ -189,7 +190,7 @@ from shotclock.steps.intake import ingest_batches
 import shotclock.store.registry
 print("ready", flush=True)
 sys.stdin.readline()
-print(json.dumps([batch["name"] for batch in ingest_batches(Run("shots", "inference", sys.argv[1]))]))
+print(json.dumps([batch.name for batch in ingest_batches(Run("shots", "inference", sys.argv[1]))]))
 """
 
 
@@ -215,40 +216,40 @@ def test_a_batch_that_another_run_has_taken_in_is_left_to_it(seasons):
 # The loop
 
 
-def test_the_loop_rests_after_each_season_and_too_few_rows_are_said_and_not_counted_as_fruitless(seasons):
+def test_the_loop_rests_after_each_season_and_too_few_rows_are_said_and_not_counted_as_fruitless(seasons, performance):
     for name in list(ROWS)[:5]:
         seasons.put(name)
         assert seasons.come_to_rest() == []
     seasons.put("2001-02")
     (end,) = seasons.come_to_rest()
-    assert end["skip"].endswith("964 labelled rows, 1,667 are needed to train a challenger and to judge it")
+    assert end.skip.endswith("964 labelled rows, 1,667 are needed to train a challenger and to judge it")
     seasons.put("2002-03")
     (end,) = seasons.come_to_rest()
-    assert "1,285 labelled rows, 1,667 are needed" in end["skip"]
+    assert "1,285 labelled rows, 1,667 are needed" in end.skip
     assert alerts.fruitless_in_a_row(history.decisions("shots")) == 0
-    skips = queries.newest("shots", "decision", tags={"decision": "skip"}, most=9)
+    skips = queries.newest("shots", records.Decision, where={"decision": "skip"}, most=9)
     assert len(skips) == 2
-    assert skips[0].data.tags["shotclock.by"] == "alert"
+    assert skips[0].record.by == "alert"
 
     seasons.put("2003-04")
     seasons.come_to_rest()
     seasons.put("2004-05")
     (end,) = seasons.come_to_rest()  # 1,885 labelled rows: enough
-    assert end["decision"] == "promote"
-    (window, *_) = window_.scored_batches("shots", registry.require_champion("shots"))
-    assert window["source"].endswith("2004-05.parquet")
+    assert end.decision == "promote"
+    (newest, *_) = window.scored_batches("shots", registry.require_champion("shots"))
+    assert newest.source.endswith("2004-05.parquet")
     assert performance().metrics["rows_new"] == 0
 
     lines = told.batches("shots")
-    assert [line["batch"] for line in lines] == seasons.names[:9]
-    assert {line["batch"]: line["rows"] for line in lines[:7]} == ROWS
-    assert [line["champion"] for line in lines] == ["1"] * 8 + ["2"]
-    assert lines[5]["window"] == seasons.names[:6]
-    assert lines[5]["alerts"] == ["drift"]
-    assert lines[5]["drift_share"] == pytest.approx(5 / 6)
-    assert [done["outcome"] for done in lines[8]["decisions"]] == ["promote"]
-    assert lines[8]["log_loss_skill_high"] < 0
-    shown = [summaries.batch(line) for line in lines]
+    assert [line.batch for line in lines] == seasons.names[:9]
+    assert {line.batch: line.rows for line in lines[:7]} == ROWS
+    assert [line.champion for line in lines] == ["1"] * 8 + ["2"]
+    assert lines[5].window == tuple(seasons.names[:6])
+    assert lines[5].alerts == ("drift",)
+    assert lines[5].drift_share == pytest.approx(5 / 6)
+    assert [done.outcome for done in lines[8].decisions] == ["promote"]
+    assert lines[8].log_loss_skill_high < 0
+    shown = [told_in_lines.batch(line) for line in lines]
     assert "1996-97…2001-02 (6)" in shown[5] and "skip: 964 labelled rows, 1,667 are needed" in shown[5]
     assert shown[8].endswith("v2        promote")
 
@@ -256,42 +257,42 @@ def test_the_loop_rests_after_each_season_and_too_few_rows_are_said_and_not_coun
 # Labels that come later
 
 
-def test_a_window_without_labels_is_judged_again_once_they_have_come(seasons):
+def test_a_window_without_labels_is_judged_again_once_they_have_come(seasons, performance):
     seasons.put(*list(ROWS)[:6], labels=False)
     seasons.score()
     found = seasons.check()
-    before = found["performance_check"]
-    assert (before["verdict"], before["reason"]) == ("insufficient data", "0 labelled rows, 1000 are needed")
+    before = found.performance_check
+    assert (before.verdict, before.reason) == ("insufficient data", "0 labelled rows, 1000 are needed")
     assert "estimate_log_loss_error" not in performance().metrics
     assert fired(found) == ["drift"]
 
     seasons.label(*list(ROWS)[:5])
-    assert seasons.check()["performance_check"]["reason"] == "803 labelled rows, 1000 are needed"
+    assert seasons.check().performance_check.reason == "803 labelled rows, 1000 are needed"
     change(degradation={"min_rows": 900})
     seasons.label("2001-02")
     found = seasons.check()
-    after = found["performance_check"]
-    assert (after["verdict"], after["window"]) == ("alert", before["window"])
+    after = found.performance_check
+    assert (after.verdict, after.window) == ("alert", before.window)
     assert "degradation" in fired(found)
     assert performance().metrics["rows"] == performance().metrics["rows_new"] == sum(LABELLED.values())
 
 
-def test_labels_of_older_batches_are_judged_while_the_newest_have_none_yet(seasons):
+def test_labels_of_older_batches_are_judged_while_the_newest_have_none_yet(seasons, performance):
     seasons.put(*list(ROWS)[:7], labels=False)
     seasons.put("2003-04", "2004-05", "2005-06", labels=False)
     seasons.score()
-    assert seasons.check()["performance_check"]["verdict"] == "insufficient data"
+    assert seasons.check().performance_check.verdict == "insufficient data"
     seasons.label(*list(ROWS)[:7])
-    found = seasons.check()["performance_check"]
-    assert found["verdict"] == "alert"
+    found = seasons.check().performance_check
+    assert found.verdict == "alert"
     assert performance().tags["shotclock.batches"] == "2005-06.parquet, 2004-05.parquet, 2003-04.parquet"
     assert performance().tags["shotclock.labels_from"].startswith("2002-03.parquet, 2001-02.parquet, 2000-01.parquet")
 
 
-def test_the_estimate_stands_beside_its_own_past_error_once_labels_are_there(seasons):
+def test_the_estimate_stands_beside_its_own_past_error_once_labels_are_there(seasons, performance):
     seasons.put(*list(ROWS)[:6])
     seasons.score()
-    summary = seasons.check()["performance_check"]["summary"]
+    summary = seasons.check().performance_check.summary
     found = performance().metrics
     # the tree thinks that it is on two-point shots: its own estimate is too pessimistic about three-point shots
     assert found["estimate_log_loss_error"] == pytest.approx(0.027, abs=0.005)

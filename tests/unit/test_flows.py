@@ -138,7 +138,7 @@ def test_a_broken_copy_of_the_projects_own_file_is_refused_by_its_digest(at, pub
 
 
 def fired(found):
-    return [kind for kind in KINDS if found[kind]["fires"]]
+    return [kind for kind in KINDS if found.sensors[kind].fires]
 
 
 def test_one_trigger_leads_to_alerts_one_promotion_and_rest(at):
@@ -155,7 +155,7 @@ def test_at_rest_another_look_at_the_same_rows_raises_nothing(at):
     at("rested")
     flows.score("shots", "s3")
     assert fired(flows.check("shots", "m3")) == []
-    assert flows.retrain("shots", "r2", by="alert")["skip"].startswith("every alert is answered already")
+    assert flows.retrain("shots", "r2", by="alert").skip.startswith("every alert is answered already")
     assert registry.champion("shots").number == "2"
 
 
@@ -163,8 +163,8 @@ def test_the_same_training_file_again_keeps_the_champion(at, published):
     at("trained")
     before = published()
     found = flows.train("shots", "t2")
-    assert found["decision"] == "keep"
-    assert "not above the smallest gain worth a change" in found["reason"]
+    assert found.decision == "keep"
+    assert "not above the smallest gain worth a change" in found.reason
     assert published() == before
     assert [(done.outcome, done.champion) for done in history.decisions("shots")] == [("keep", "1"), ("promote", "1")]
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from mlflow import MlflowClient
 
 from shotclock import flows
 from shotclock.config import settings
 from shotclock.errors import ContractError, StoreError
+from shotclock.handoff import ValidBatch
 from shotclock.steps import inference
-from shotclock.store import queries, registry, tracking
+from shotclock.store import registry
 from shotclock.store.run import Run
 
 S1 = Run("shots", "inference", "s1")
@@ -43,9 +43,9 @@ def test_a_new_champion_scores_the_same_rows_again(at):
     assert result().num_rows == 6_426
 
 
-def test_scoring_is_the_mlflow_run_that_people_know(at):
+def test_scoring_is_the_mlflow_run_that_people_know(at, stored_runs):
     at("alerted")
-    (run,) = queries.newest("shots", "application")
+    (run,) = stored_runs("application")
     assert run.info.run_name == "PipelineAplicacao"
     assert run.data.params["model_version"] == "1"
     assert {name: run.data.metrics[name] for name in ("rows", "rows_scored", "rows_quarantined")} == {
@@ -63,13 +63,13 @@ def test_the_same_run_again_leaves_the_same_bytes_and_one_run(at, published, mlf
     assert (published(), mlflow_runs(), files(folder / "data")) == before
 
 
-def test_a_try_that_meets_a_new_champion_goes_on_with_it(at, mlflow_runs):
+def test_a_try_that_meets_a_new_champion_goes_on_with_it(at, mlflow_runs, stored_runs):
     at("rested")
     runs = mlflow_runs()
     flows.score("shots", "s1")  # the first try scored with version 1
     assert set(result()["model_version"].to_pylist()) == {"2"}
     assert mlflow_runs() == runs
-    assert {run.data.params["model_version"] for run in queries.newest("shots", "application", most=9)} == {"2"}
+    assert {run.data.params["model_version"] for run in stored_runs("application")} == {"2"}
 
 
 def test_bad_rows_are_set_aside_and_the_rest_is_scored(at, prod, put):
@@ -77,7 +77,7 @@ def test_bad_rows_are_set_aside_and_the_rest_is_scored(at, prod, put):
     prod.loc[[7, 8], "shot_distance"] = -1
     done = flows.score("shots", "s1", path=put(prod))
     folder = settings().data / "shots" / "predictions"
-    assert (done["rows"], result().num_rows) == (6_424, 6_424)
+    assert (done.rows, result().num_rows) == (6_424, 6_424)
     aside = pq.read_table(folder / "quarantine.parquet")
     assert aside["shot_id"].to_pylist() == prod.loc[[7, 8], "shot_id"].tolist()
     assert set(aside["reason"].to_pylist()) == {"shot_distance: below 0"}
@@ -96,7 +96,7 @@ def test_a_run_whose_input_went_bad_after_it_was_published_leaves_what_was_publi
 def test_nothing_to_score_is_said_and_publishes_nothing(at, published):
     at("alerted")
     before = published()
-    assert inference.publish(S1, None)["skip"].startswith("nothing new to score")
+    assert inference.publish(S1, None).skip.startswith("nothing new to score")
     assert published() == before
 
 
@@ -106,15 +106,9 @@ def test_before_the_first_promotion_there_is_nothing_to_score_with(at):
         flows.score("shots", "s1")
 
 
-def test_synthetic_rows_are_marked_in_mlflow(at, prod, put):
+def test_synthetic_rows_are_marked_in_mlflow(at, prod, put, stored_runs):
     at("trained")
-    batch = {
-        "number": 1,
-        "name": "x",
-        "path": str(settings().data / "raw" / put(prod)),
-        "sha256": "0",
-        "synthetic": True,
-    }
-    inference.score(S1, batch)
-    found = MlflowClient(settings().tracking_uri).get_run(tracking.find_run(S1, "score/1").id)
-    assert found.data.tags["shotclock.synthetic"] == "True"
+    path = str(settings().data / "raw" / put(prod))
+    inference.score(S1, ValidBatch(number=1, name="x", path=path, sha256="0", rows=len(prod), synthetic=True))
+    (run,) = stored_runs("application")
+    assert run.data.tags["shotclock.synthetic"] == "True"

@@ -13,6 +13,7 @@ from shotclock.config import settings
 from shotclock.errors import ContractError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import write_table
+from shotclock.handoff import Batch
 from shotclock.sources import synthetic
 from shotclock.steps import intake
 from shotclock.store import history, ledger
@@ -34,17 +35,17 @@ def change(**sections):
 def test_the_projects_own_file_is_found_and_known_by_its_digest(at, kobe):
     folder = at("empty")
     found = intake.ingest(RUN, "training")
-    assert found["path"] == str(folder / "data" / "raw" / "dataset_kobe_dev.parquet")
-    assert (found["rows"], found["synthetic"]) == (24_271, False)
-    assert found["sha256"] == kobe.data.sha256["dataset_kobe_dev.parquet"]
-    assert "real data" in found["summary"]
+    assert found.path == str(folder / "data" / "raw" / "dataset_kobe_dev.parquet")
+    assert (found.rows, found.synthetic) == (24_271, False)
+    assert found.sha256 == kobe.data.sha256["dataset_kobe_dev.parquet"]
+    assert "real data" in found.summary
 
 
 def test_a_file_may_be_named_below_the_raw_folder_or_by_its_address(at, dev, put):
     folder = at("empty")
     name = put(dev.head(10))
     for path in (name, str(folder / "data" / "raw" / name)):
-        assert intake.ingest(RUN, "training", path)["rows"] == 10
+        assert intake.ingest(RUN, "training", path).rows == 10
 
 
 def test_a_synthetic_sample_is_labelled_loudly(at, kobe, caplog):
@@ -52,16 +53,16 @@ def test_a_synthetic_sample_is_labelled_loudly(at, kobe, caplog):
     recipe = synthetic.load_recipe(config.settings({}).home / "include" / "synthetic" / "kobe_shots.yaml")
     write_table(synthetic.generate(recipe, "dataset_kobe_dev.parquet"), settings().data / "raw" / "sample.parquet")
     found = intake.ingest(RUN, "training", "sample.parquet")
-    assert found["synthetic"] is True
-    assert "SYNTHETIC SAMPLE" in found["summary"]
+    assert found.synthetic is True
+    assert "SYNTHETIC SAMPLE" in found.summary
     assert "SYNTHETIC" in caplog.text
 
 
 def test_every_row_of_dev_keeps_the_contract(at):
     at("empty")
     found = intake.validate(RUN, intake.ingest(RUN, "training"))
-    assert found["quarantined"] == 0
-    assert pq.read_metadata(found["valid"]).num_rows == 24_271
+    assert found.quarantined == 0
+    assert pq.read_metadata(found.valid).num_rows == 24_271
 
 
 def test_bad_rows_below_the_projects_share_are_set_aside_with_their_reason(at, dev, put):
@@ -73,8 +74,8 @@ def test_bad_rows_below_the_projects_share_are_set_aside_with_their_reason(at, d
     assert aside.select(["shot_id", "reason"]).to_pylist() == [
         {"shot_id": dev.loc[5, "shot_id"], "reason": "lat: infinite"}
     ]
-    assert found["quarantined"] == 1
-    assert "- lat: infinite: 1" in found["summary"]
+    assert found.quarantined == 1
+    assert "- lat: infinite: 1" in found.summary
 
 
 def test_bad_rows_above_the_share_end_the_run(at, dev, put):
@@ -101,7 +102,7 @@ def batches(*names):
 
 
 def names(found):
-    return [batch["name"] for batch in found]
+    return [batch.name for batch in found]
 
 
 def test_the_one_production_file_is_one_batch_however_often_it_is_asked_for(at):
@@ -109,7 +110,7 @@ def test_the_one_production_file_is_one_batch_however_often_it_is_asked_for(at):
     runs = [Run("shots", "inference", f"s{number}") for number in (1, 1, 2)]
     found = [intake.ingest_batches(run) for run in runs]
     assert found[0] == found[1] == found[2]
-    assert [(batch["number"], batch["name"]) for batch in found[0]] == [(1, "dataset_kobe_prod.parquet")]
+    assert [(batch.number, batch.name) for batch in found[0]] == [(1, "dataset_kobe_prod.parquet")]
 
 
 def test_new_files_of_a_folder_are_taken_in_once_in_order(at):
@@ -148,29 +149,33 @@ def test_files_and_late_labels_under_an_object_store_s_prefix_are_taken_in_score
     change(data={"batches": str(prefix / "rows"), "labels": str(prefix / "labels")})
     for place in (1, 0):
         write_table(rows.drop(["shot_made_flag"]).slice(3000 * place, 3000), prefix / "rows" / f"{place}.parquet")
-    assert flows.score("shots", "s1")["batches"] == [1, 2]
-    assert "skip" in flows.score("shots", "s2")
+    assert flows.score("shots", "s1").batches == (1, 2)
+    assert flows.score("shots", "s2").skip
     assert [batch.path for batch in ledger.entries("shots")] == [f"{prefix}/rows/{place}.parquet" for place in (1, 0)]
-    assert flows.check("shots", "m1")["performance_check"]["verdict"] == "insufficient data"
+    assert flows.check("shots", "m1").performance_check.verdict == "insufficient data"
     write_table(labels, prefix / "labels" / "late.parquet")
-    assert flows.check("shots", "m2")["performance_check"]["verdict"] == "alert"
+    assert flows.check("shots", "m2").performance_check.verdict == "alert"
 
 
 # Refusals
+
+
+def as_batch(path):
+    return Batch(number=1, name=path.name, path=str(path), sha256="0")
 
 
 def test_an_empty_production_file_is_refused(at, prod_path, tmp_path):
     at("trained")
     write_table(pq.read_table(prod_path).slice(0, 0), tmp_path / "empty.parquet")
     with pytest.raises(ContractError, match=r"empty\.parquet: found no rows, expected at least one"):
-        intake.validate_batches(RUN, [{"path": str(tmp_path / "empty.parquet")}])
+        intake.validate_batches(RUN, [as_batch(tmp_path / "empty.parquet")])
 
 
 def test_a_production_file_may_come_without_labels(at, prod, put):
     at("trained")
     name = put(prod.drop(columns="shot_made_flag"))
-    (found,) = intake.validate_batches(RUN, [{"path": str(settings().data / "raw" / name)}])
-    assert found["rows"] == 6_426
+    (found,) = intake.validate_batches(RUN, [as_batch(settings().data / "raw" / name)])
+    assert found.rows == 6_426
 
 
 def test_a_file_that_is_not_there_is_named(at):
@@ -188,7 +193,7 @@ def test_a_number_that_stands_still_is_refused_once_there_is_a_reference_to_tell
     path = put(prod.assign(lat=33.9, period=2))
     given = intake.ingest_batches(RUN, path)[0]
     if stage == "empty":
-        assert intake.validate_batches(RUN, [given])[0]["rows"] == 6_426
+        assert intake.validate_batches(RUN, [given])[0].rows == 6_426
         return
     said = r"given\.parquet: column 'lat': all 6,426 rows hold 33\.9; column 'period': all 6,426 rows hold 2, but"
     with pytest.raises(ContractError, match=said):
@@ -203,7 +208,7 @@ def test_a_number_that_stands_still_is_refused_once_there_is_a_reference_to_tell
 def test_what_may_well_stand_still_is_no_broken_feed(at, prod, put, rows):
     at("trained")
     given = intake.ingest_batches(RUN, put(rows(prod)))[0]
-    assert intake.validate_batches(RUN, [given])[0]["rows"] == len(rows(prod))
+    assert intake.validate_batches(RUN, [given])[0].rows == len(rows(prod))
 
 
 def test_a_number_that_has_always_stood_still_is_no_broken_feed(at, prod, put, tmp_path, monkeypatch):
@@ -211,4 +216,4 @@ def test_a_number_that_has_always_stood_still_is_no_broken_feed(at, prod, put, t
     prod.assign(lat=33.9).to_parquet(tmp_path / "reference.parquet")
     monkeypatch.setattr(history, "reference", lambda *_: tmp_path / "reference.parquet")
     given = intake.ingest_batches(RUN, put(prod.assign(lat=34.1)))[0]
-    assert intake.validate_batches(RUN, [given])[0]["rows"] == 6_426
+    assert intake.validate_batches(RUN, [given])[0].rows == 6_426

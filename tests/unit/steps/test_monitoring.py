@@ -7,8 +7,8 @@ from shotclock import flows
 from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.judging.alerts import KINDS
-from shotclock.steps import monitoring, sensing
-from shotclock.store import queries
+from shotclock.reading import findings
+from shotclock.steps import monitoring
 from shotclock.store.run import Run
 
 M1 = Run("shots", "monitoring", "m1")
@@ -22,15 +22,15 @@ def checked(path, number=1):
 
 
 def fired():
-    return [kind for kind in KINDS if sensing.judged("shots", kind)[1].fires]
+    return [kind for kind in KINDS if findings.newest("shots", kind)[1].fires]
 
 
 # The real window
 
 
-def test_production_drifts_in_5_of_6_columns_and_playoffs_is_not_among_them(at):
+def test_production_drifts_in_5_of_6_columns_and_playoffs_is_not_among_them(at, stored_runs):
     folder = at("alerted")
-    (run,) = queries.newest("shots", "drift")
+    (run,) = stored_runs("drift")
     assert run.data.tags["shotclock.verdict"] == "alert"
     assert run.data.tags["shotclock.reason"].startswith("5 of 6 columns drifted (lat 2.0")
     assert run.data.metrics["drift_share"] == pytest.approx(5 / 6)
@@ -38,9 +38,9 @@ def test_production_drifts_in_5_of_6_columns_and_playoffs_is_not_among_them(at):
     assert (folder / "data" / "shots" / "monitoring" / "drift_report.html").stat().st_size > 1_000_000
 
 
-def test_the_tree_is_worse_than_the_base_rate_while_its_log_loss_has_fallen(at):
+def test_the_tree_is_worse_than_the_base_rate_while_its_log_loss_has_fallen(at, stored_runs):
     at("alerted")
-    (run,) = queries.newest("shots", "performance")
+    (run,) = stored_runs("performance")
     found = run.data.metrics
     assert found["log_loss_skill_high"] < 0
     assert found["log_loss"] < 0.66 < found["estimate_log_loss"]
@@ -59,7 +59,7 @@ def test_checking_again_leaves_the_same_report_and_one_run_each(at, mlflow_runs,
 def test_another_version_than_the_champion_may_be_judged(at):
     at("rested")
     found = monitoring.performance_check(Run("shots", "monitoring", "m9"), version=1)
-    assert found["verdict"] == "alert"
+    assert found.verdict == "alert"
 
 
 def test_a_champion_that_scored_nothing_yet_cannot_be_judged(at):
@@ -74,8 +74,8 @@ def test_a_champion_that_scored_nothing_yet_cannot_be_judged(at):
 def test_fewer_than_1000_rows_are_no_verdict(at, prod, put):
     at("trained")
     drifted, performed = checked(put(prod.head(999)))
-    assert drifted["verdict"] == performed["verdict"] == "insufficient data"
-    assert drifted["reason"].startswith("999 current and 4057 reference rows, 1000 are needed")
+    assert drifted.verdict == performed.verdict == "insufficient data"
+    assert drifted.reason.startswith("999 current and 4057 reference rows, 1000 are needed")
     assert fired() == []
 
 
@@ -84,24 +84,24 @@ def test_labels_that_are_all_missing_are_no_verdict_on_the_model(at, prod, put, 
     at("trained")
     flows.score("shots", "s1", path=put(prod.assign(shot_made_flag=None).astype({"shot_made_flag": kind})))
     found = monitoring.performance_check(M1)
-    assert (found["verdict"], found["reason"]) == ("insufficient data", "0 labelled rows, 1000 are needed")
+    assert (found.verdict, found.reason) == ("insufficient data", "0 labelled rows, 1000 are needed")
 
 
 def test_a_window_without_labels_is_judged_by_its_features_alone(at, prod, put):
     at("trained")
     drifted, performed = checked(put(prod.drop(columns="shot_made_flag")))
-    assert (drifted["verdict"], performed["verdict"]) == ("alert", "insufficient data")
-    assert "labels not judged" in drifted["reason"]
-    assert "Estimate" in performed["summary"]
+    assert (drifted.verdict, performed.verdict) == ("alert", "insufficient data")
+    assert "labels not judged" in drifted.reason
+    assert "Estimate" in performed.summary
     assert fired() == ["drift"]
 
 
 def test_labels_of_one_class_are_no_verdict_on_the_model(at, prod, put):
     at("trained")
     drifted, performed = checked(put(prod.assign(shot_made_flag=1.0)))
-    assert performed["verdict"] == "insufficient data"
-    assert performed["reason"].startswith("all 6426 labels are 1")
-    assert "labels not judged: all labels of one window are the same" in drifted["reason"]
+    assert performed.verdict == "insufficient data"
+    assert performed.reason.startswith("all 6426 labels are 1")
+    assert "labels not judged: all labels of one window are the same" in drifted.reason
 
 
 def test_labels_that_come_later_are_joined_by_id(at, prod, put):
@@ -109,13 +109,13 @@ def test_labels_that_come_later_are_joined_by_id(at, prod, put):
     labels = prod.dropna(subset=["shot_made_flag"])[["shot_id", "shot_made_flag"]]
     change_labels_folder()
     flows.score("shots", "s1", path=put(prod.assign(shot_made_flag=np.nan)))
-    assert monitoring.performance_check(M1)["verdict"] == "insufficient data"
+    assert monitoring.performance_check(M1).verdict == "insufficient data"
     folder = settings().data / "raw" / "late"
     folder.mkdir()
     labels.sample(frac=1, random_state=1).to_parquet(folder / "first.parquet")
     again = monitoring.performance_check(Run("shots", "monitoring", "m2"))
-    assert again["verdict"] == "alert"
-    assert sensing.judged("shots", "degradation")[1].fires
+    assert again.verdict == "alert"
+    assert findings.newest("shots", "degradation")[1].fires
 
 
 def change_labels_folder():
@@ -139,21 +139,20 @@ def test_a_column_that_stands_still_over_small_batches_is_a_broken_feed_and_no_d
         path = put(prod.assign(shot_distance=24).iloc[start : start + 999], f"{start}.parquet")
         flows.score("shots", f"s{start}", path=path)
     drifted, _ = checked(path)
-    assert drifted["verdict"] == "insufficient data"
-    assert (
-        "shot_distance: constant (24) in the current window, but not in the reference: is the feed broken?"
-        in (drifted["reason"])
+    assert drifted.verdict == "insufficient data"
+    assert "shot_distance: constant (24) in the current window, but not in the reference: is the feed broken?" in (
+        drifted.reason
     )
     assert fired() == []
-    signal = sensing.judged("shots", "new_records")[1]
+    signal = findings.newest("shots", "new_records")[1]
     assert signal.stopped and signal.reason.startswith("BROKEN FEED: shot_distance stood still")
 
 
-def test_a_window_that_reaches_back_says_which_batches_it_holds(at, prod, put):
+def test_a_window_that_reaches_back_says_which_batches_it_holds(at, prod, put, stored_runs):
     at("trained")
     flows.score("shots", "s1", path=put(prod.head(800), "one.parquet"))
     drifted, _ = checked(put(prod.tail(800), "two.parquet"), 2)
-    (run,) = queries.newest("shots", "drift")
+    run = stored_runs("drift")[0]
     assert run.data.tags["shotclock.batches"] == "two.parquet, one.parquet"
     assert run.data.metrics["drift_rows_current"] == 1_600
-    assert drifted["verdict"] == "alert"
+    assert drifted.verdict == "alert"

@@ -1,6 +1,7 @@
 """A batch scored by partitions: the same rows, marks, figures and verdicts as in one file."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,7 @@ from shotclock.config import settings
 from shotclock.errors import ContractError
 from shotclock.files import dataset, storage
 from shotclock.steps import inference, intake, monitoring
-from shotclock.store import queries
-from shotclock.store import window as window_
+from shotclock.store import queries, records, window
 from shotclock.store.run import Run
 
 S1, M1 = Run("shots", "inference", "s1"), Run("shots", "monitoring", "m1")
@@ -69,18 +69,18 @@ def scored(items):
 # The result
 
 
-def test_a_large_file_is_scored_by_partitions_with_the_rows_of_one_file(at, change, raw):
+def test_a_large_file_is_scored_by_partitions_with_the_rows_of_one_file(at, change, raw, stored_runs):
     at("trained")
     whole = flows.score("shots", "s0", path=put(raw))
     tables = [pq.read_table(folder() / name) for name in ("resultado_pipeline.parquet", "quarantine.parquet")]
     change(scoring={"partition_rows": 2000})
     done = flows.score("shots", "s1", path="given.parquet")
-    assert (done["rows"], done["batches"]) == (whole["rows"], whole["batches"]) == (6_423, [1])
+    assert (done.rows, done.batches) == (whole.rows, whole.batches) == (6_423, (1,))
     cut = [pq.read_table(folder() / name) for name in ("resultado_pipeline.parquet", "quarantine.parquet")]
     assert [table.equals(other) for table, other in zip(tables, cut, strict=True)] == [True, True]
     assert sorted(cut[1]["reason"].to_pylist()) == [*["lat: above 36"] * 3, *["shot_id: repeated"] * 2]
 
-    parted, one = queries.newest("shots", "application", most=9)
+    parted, one = stored_runs("application")
     assert parted.data.metrics == pytest.approx(one.data.metrics, rel=1e-12)
     assert parted.data.params == one.data.params | {"partitions": "4"}
     assert parted.data.tags["shotclock.sha256.predictions"] == dataset.digest(folder() / "resultado_pipeline.parquet")
@@ -127,7 +127,7 @@ def test_a_second_try_of_one_partition_writes_its_file_alone_and_the_same_bytes(
     assert inference.score(S1, items[1]) == done[1]
     assert files(run) == before
     rewritten = {path.name for path, at_first in written.items() if path.stat().st_mtime_ns != at_first}
-    assert rewritten == {dataset.part_name(1, items[1]["key"])}
+    assert rewritten == {dataset.part_name(1, items[1].cut.key)}
 
 
 def test_all_partitions_are_scored_by_the_champion_of_their_validation_and_a_later_one_replaces_all_at_once(
@@ -136,7 +136,7 @@ def test_all_partitions_are_scored_by_the_champion_of_their_validation_and_a_lat
     at("rested")
     change(scoring={"partition_rows": 4000})
     items = parts(pq.read_table(prod_path))
-    inference.publish(S1, scored([{**item, "version": "1", "key": "before"} for item in items]))
+    inference.publish(S1, scored([replace(item, cut=replace(item.cut, version="1", key="before")) for item in items]))
     result = folder() / "resultado_pipeline.parquet"
     assert set(pq.read_table(result)["model_version"].to_pylist()) == {"1"}
     done = scored(items)
@@ -183,9 +183,9 @@ def judged(number):
     """Both verdicts with all their figures, and what a retraining would see as recent rows."""
     run = Run("shots", "monitoring", f"m{number}")
     drifted, performed = monitoring.drift_check(run), monitoring.performance_check(run)
-    figures = [queries.newest("shots", kind)[0].data.metrics for kind in ("drift", "performance")]
-    said = [(found["verdict"], found["reason"]) for found in (drifted, performed)]
-    return said, figures, window_.recent_rows("shots")[0].to_pydict()
+    figures = [queries.newest("shots", kind)[0].record.figures for kind in (records.Drift, records.Performance)]
+    said = [(found.verdict, found.reason) for found in (drifted, performed)]
+    return said, figures, window.recent_rows("shots")[0].to_pydict()
 
 
 @pytest.mark.parametrize("max_rows", [2000])
@@ -204,7 +204,7 @@ def test_verdicts_are_those_on_the_whole_file_however_it_is_cut(at, change, raw,
 def performance(number):
     run = Run("shots", "monitoring", f"m{number}")
     found = monitoring.performance_check(run)
-    return (found["verdict"], found["reason"]), queries.newest("shots", "performance")[0].data.metrics
+    return (found.verdict, found.reason), queries.newest("shots", records.Performance)[0].record.figures
 
 
 def test_a_window_above_the_sample_is_measured_on_all_its_labelled_rows(at, change, raw):
@@ -221,7 +221,7 @@ def test_a_window_above_the_sample_is_measured_on_all_its_labelled_rows(at, chan
 
 @pytest.mark.parametrize("at_once", [500, 4_000_000])
 def test_labels_that_come_later_are_joined_and_the_latest_counts(at, change, raw, monkeypatch, at_once):
-    monkeypatch.setattr(window_, "_LABELS_AT_ONCE", at_once)
+    monkeypatch.setattr("shotclock.store.labels._LABELS_AT_ONCE", at_once)
     at("trained")
     change(drift={"max_rows": 2000}, scoring={"partition_rows": 3000}, data={"labels": "late"})
     flows.score("shots", "s1", path=put(raw))

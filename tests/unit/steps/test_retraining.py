@@ -1,6 +1,7 @@
 """Why a retraining runs or does not, and the rows that it learns from."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,12 +10,14 @@ import pytest
 
 from shotclock import flows
 from shotclock.config import RetrainingRules
+from shotclock.handoff import Cause, Plan
 from shotclock.judging.alerts import KINDS
 from shotclock.steps import retraining
-from shotclock.store import history, queries, tracking
+from shotclock.store import history, queries, records, tracking
 from shotclock.store.run import Run
 
 R9 = Run("shots", "retraining", "r9")
+PLAN = Plan(cause=Cause(by="manual", why="", alerts=()))
 
 
 def decided(by, reason=None):
@@ -22,7 +25,7 @@ def decided(by, reason=None):
 
 
 def skips():
-    return queries.newest("shots", "decision", tags={"decision": "skip"}, most=9)
+    return queries.newest("shots", records.Decision, where={"decision": "skip"}, most=9)
 
 
 # Whether it goes on
@@ -31,21 +34,21 @@ def skips():
 def test_alerts_start_one_retraining_that_answers_them_all(at):
     at("alerted")
     plan = decided("alert")
-    assert "skip" not in plan
-    assert sorted(alert["kind"] for alert in plan["alerts"]) == sorted(KINDS)
-    assert plan["answers"] == [alert.id for alert in history.alerts("shots")]
-    assert "5 of 6 columns drifted" in plan["why"] and "log-loss skill" in plan["why"]
-    assert plan["why"] in plan["summary"]
+    assert not plan.skip
+    assert sorted(alert.kind for alert in plan.cause.alerts) == sorted(KINDS)
+    assert plan.cause.answers == tuple(alert.id for alert in history.alerts("shots"))
+    assert "5 of 6 columns drifted" in plan.cause.why and "log-loss skill" in plan.cause.why
+    assert plan.cause.why in plan.summary
 
 
 def test_the_second_retraining_by_alert_finds_them_answered(at):
     at("rested")
     plan = decided("alert")
-    assert plan["skip"].startswith("every alert is answered already by the decision of 20")
-    assert "gain over the champion" in plan["skip"]
+    assert plan.skip.startswith("every alert is answered already by the decision of 20")
+    assert "gain over the champion" in plan.skip
     (skip,) = skips()
-    assert skip.data.tags["shotclock.reason"] in plan["skip"]
-    assert skip.info.run_name == "Retraining: skip"
+    assert skip.record.reason in plan.skip
+    assert skip.name == "Retraining: skip"
 
 
 def test_deciding_again_is_the_same_run(at, mlflow_runs):
@@ -58,53 +61,53 @@ def test_deciding_again_is_the_same_run(at, mlflow_runs):
 @pytest.mark.parametrize("by", ["alert", "scheduled", "manual"])
 def test_without_a_champion_there_is_nothing_to_retrain(at, by):
     at("empty")
-    assert decided(by)["skip"].startswith("no champion yet: trigger shots.training first")
+    assert decided(by).skip.startswith("no champion yet: trigger shots.training first")
 
 
 def test_a_person_may_always_start_one_and_the_reason_is_kept(at):
     at("rested")
     plan = decided("manual", "the hoop was moved")
-    assert "skip" not in plan
-    assert plan["why"] == "the hoop was moved"
-    assert queries.newest("shots", "retraining")[0].data.tags["shotclock.why"] == "the hoop was moved"
+    assert not plan.skip
+    assert plan.cause.why == "the hoop was moved"
+    assert queries.newest("shots", records.Retraining)[0].record.why == "the hoop was moved"
 
 
 def test_the_schedule_waits_until_the_last_decision_is_a_period_old(at):
     at("rested")
-    assert "days old, younger than the schedule's period of" in decided("scheduled")["skip"]
+    assert "days old, younger than the schedule's period of" in decided("scheduled").skip
 
 
 def test_the_schedule_waits_for_labels(at, monkeypatch):
     at("rested")
-    monkeypatch.setattr(retraining, "schedule_period", lambda rules: timedelta(0))
-    assert decided("scheduled")["skip"].startswith("no labelled row has come since the last decision")
+    monkeypatch.setattr(retraining, "_period", lambda rules: timedelta(0))
+    assert decided("scheduled").skip.startswith("no labelled row has come since the last decision")
 
 
 def test_the_schedule_goes_on_when_labels_have_come(at, monkeypatch):
     at("alerted")
     for alert in history.alerts("shots"):
         tracking.close_run(alert.id, "FAILED")
-    monkeypatch.setattr(retraining, "schedule_period", lambda rules: timedelta(0))
+    monkeypatch.setattr(retraining, "_period", lambda rules: timedelta(0))
     plan = decided("scheduled")
-    assert "skip" not in plan and plan["alerts"] == []
+    assert not plan.skip and plan.cause.alerts == ()
 
 
 def test_the_schedule_answers_alerts_whose_events_were_lost(at):
     at("alerted")
     plan = decided("scheduled")  # minutes after the first training
-    assert "skip" not in plan and len(plan["answers"]) == 3
-    assert plan["why"].startswith("scheduled (open alerts: ")
+    assert not plan.skip and len(plan.cause.answers) == 3
+    assert plan.cause.why.startswith("scheduled (open alerts: ")
 
 
 def test_a_champion_whose_decision_is_not_on_record_is_no_obstacle_to_the_schedule(at):
     at("trained")
     tracking.close_run(history.decisions("shots")[0].id, "FAILED")
-    assert decided("scheduled")["skip"].startswith("no labelled row has come")
+    assert decided("scheduled").skip.startswith("no labelled row has come")
 
 
 @pytest.mark.parametrize(("cron", "low", "high"), [("0 0 1 * *", 28, 31), ("0 0 1 */3 *", 89, 92), ("0 6 * * *", 1, 1)])
 def test_the_schedules_period_is_that_of_its_cron(cron, low, high):
-    assert timedelta(days=low) <= retraining.schedule_period(RetrainingRules(schedule=cron)) <= timedelta(days=high)
+    assert timedelta(days=low) <= retraining._period(RetrainingRules(schedule=cron)) <= timedelta(days=high)
 
 
 # The rows
@@ -113,8 +116,8 @@ def test_the_schedules_period_is_that_of_its_cron(cron, low, high):
 def test_all_5412_labelled_production_rows_are_collected_in_the_order_of_time(at):
     at("alerted")
     found = retraining.collect(R9, decided("alert"))
-    rows = pd.read_parquet(found["recent"])
-    assert len(rows) == found["rows"] == 5_412
+    rows = pd.read_parquet(found.recent)
+    assert len(rows) == found.rows == 5_412
     assert rows.equals(rows.sort_values(["game_date", "shot_id"]).reset_index(drop=True))
     assert rows["shot_made_flag"].mean() == pytest.approx(0.3293, abs=5e-5)
 
@@ -122,7 +125,7 @@ def test_all_5412_labelled_production_rows_are_collected_in_the_order_of_time(at
 def test_they_are_cut_by_time_and_the_older_rows_join_the_first_part(at):
     at("alerted")
     data = retraining.split_recent(R9, retraining.collect(R9, decided("alert")))
-    parts = {name: pd.read_parquet(data[name]) for name in ("train", "validation", "test", "all")}
+    parts = {name: pd.read_parquet(getattr(data, name)) for name in ("train", "validation", "test", "all")}
     assert {name: len(part) for name, part in parts.items()} == {
         "train": 2_706,
         "validation": 1_082,
@@ -139,22 +142,21 @@ def test_collecting_and_splitting_again_leave_the_same_bytes_and_runs(at, files,
     folder = at("gated")
     before = files(folder / "data"), mlflow_runs()
     run = Run("shots", "retraining", "r1")
-    plan = {"answers": [alert.id for alert in history.alerts("shots")], "why": "", "alerts": []}
-    retraining.split_recent(run, retraining.collect(run, plan))
+    retraining.split_recent(run, retraining.collect(run, PLAN))
     assert (files(folder / "data"), mlflow_runs()) == before
 
 
 def test_each_algorithm_competes_twice_and_the_recalibrated_champion_once(at):
     at("alerted")
-    found = retraining.candidates(R9, {})
-    assert [(item["name"], item["rows"]) for item in found] == [
+    found = retraining.candidates(R9, PLAN)
+    assert [(item.name, item.rows) for item in found] == [
         ("decision_tree.older_and_recent", "all"),
         ("decision_tree.recent", "train"),
         ("logistic_regression.older_and_recent", "all"),
         ("logistic_regression.recent", "train"),
         ("recalibrated_champion", "train"),
     ]
-    assert len(retraining.candidates(R9, {}, ["decision_tree"])) == 3
+    assert len(retraining.candidates(R9, PLAN, ["decision_tree"])) == 3
 
 
 @pytest.mark.parametrize(
@@ -172,15 +174,16 @@ def test_rows_that_could_not_decide_anything_end_the_retraining_as_skipped(at, p
     flows.score("shots", "s1", path=put(labels(prod)))
     before = published()
     found = flows.retrain("shots", "r9")
-    assert re.match(rf"column 'shot_made_flag' of window `[0-9a-f]+`: {said}", found["skip"])
+    assert re.match(rf"column 'shot_made_flag' of window `[0-9a-f]+`: {said}", found.skip)
     assert published() == before
     assert history.decisions("shots")[0].flow == "training"  # no alert is answered by that
 
 
-def test_a_synthetic_window_is_marked_in_what_comes_of_it(at):
+def test_a_synthetic_window_is_marked_in_what_comes_of_it(at, stored_runs):
     at("alerted")
-    with tracking.tracked(Run("shots", "inference", "s1"), "score/1", "PipelineAplicacao", kind="application") as run:
-        run.record(tags={"synthetic": True})
+    (scored,) = queries.newest("shots", records.Application)
+    with tracking.tracked(Run("shots", "inference", "s1"), "score/1", records.Application) as run:
+        run.write(replace(scored.record, synthetic=True))
     data = retraining.split_recent(R9, retraining.collect(R9, decided("alert")))
-    assert data["synthetic"] is True
-    assert queries.newest("shots", "preparation")[0].data.tags["shotclock.synthetic"] == "True"
+    assert data.synthetic is True
+    assert stored_runs("preparation")[0].data.tags["shotclock.synthetic"] == "True"

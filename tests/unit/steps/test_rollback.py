@@ -6,7 +6,7 @@ import pytest
 
 from shotclock.errors import ConfigError, StoreError
 from shotclock.steps.rollback import rollback
-from shotclock.store import history, queries, registry
+from shotclock.store import history, queries, records, registry
 from shotclock.store.run import Run
 
 
@@ -23,13 +23,13 @@ def outcomes():
 
 
 def skips():
-    return queries.newest("shots", "decision", tags={"decision": "skip"}, most=9)
+    return queries.newest("shots", records.Decision, where={"decision": "skip"}, most=9)
 
 
 def test_the_previous_version_goes_back_and_the_champion_becomes_the_previous_one(at):
     at("rested")
     done = rollback(asked("b1"), "complaints")
-    assert (done["version"], in_service(), outcomes()[0]) == ("1", ["1", "2"], ("rollback", "1"))
+    assert (done.version, in_service(), outcomes()[0]) == ("1", ["1", "2"], ("rollback", "1"))
 
 
 def test_of_two_asked_for_at_once_the_second_does_not_undo_the_first_and_says_why(at):
@@ -38,10 +38,10 @@ def test_of_two_asked_for_at_once_the_second_does_not_undo_the_first_and_says_wh
     rollback(first, "complaints")
     done = rollback(second, "the same complaints")
     assert in_service() == ["1", "2"]
-    assert "v1 has come into service since this rollback was asked for (rollback `b1`: complaints)" in done["skip"]
+    assert "v1 has come into service since this rollback was asked for (rollback `b1`: complaints)" in done.skip
     (skip,) = skips()
-    assert (skip.data.tags["shotclock.reason"], skip.data.tags["airflow.run_id"]) == (done["skip"], "b2")
-    assert rollback(second, "the same complaints")["skip"] == done["skip"], "nor when it is tried again"
+    assert (skip.record.reason, skip.run_id) == (done.skip, "b2")
+    assert rollback(second, "the same complaints").skip == done.skip, "nor when it is tried again"
     assert len(skips()) == 1
 
 
@@ -51,14 +51,14 @@ def test_nor_does_it_undo_a_promotion_that_came_after_it_was_asked_for(at, promo
     promote_r1()
     done = rollback(early, "complaints about version 1")
     assert in_service() == ["2", "1"]
-    assert "v2 has come into service since this rollback was asked for (retraining `r1`: gain over" in done["skip"]
+    assert "v2 has come into service since this rollback was asked for (retraining `r1`: gain over" in done.skip
 
 
 def test_one_that_is_asked_for_after_another_has_ended_goes_back_again(at):
     at("rested")
     rollback(asked("b1"), "complaints")
     later = asked("b2", datetime.now(UTC) + timedelta(milliseconds=2))
-    assert rollback(later, "it was not the model")["version"] == "2"
+    assert rollback(later, "it was not the model").version == "2"
     assert in_service() == ["2", "1"]
 
 
@@ -66,7 +66,7 @@ def test_a_version_that_is_named_is_meant_whatever_came_meanwhile(at):
     at("rested")
     early = asked("b2")
     rollback(asked("b1"), "complaints")
-    assert rollback(early, "it was not the model", version=2)["version"] == "2"
+    assert rollback(early, "it was not the model", version=2).version == "2"
 
 
 def test_a_second_try_of_one_that_has_moved_the_alias_changes_nothing(at):

@@ -1,25 +1,26 @@
 """The step behind each sensor."""
 
-import json
 import logging
 
 import pytest
 
 from shotclock.errors import StoreError
+from shotclock.handoff import Approval
 from shotclock.judging.alerts import KINDS
+from shotclock.reading import findings
 from shotclock.steps import monitoring, sensing, training
-from shotclock.store import history, tracking
+from shotclock.store import history, records, tracking
 from shotclock.store.run import Run
 
 M1 = Run("shots", "monitoring", "m1")
 
 
-def decide(number, outcome="keep", **tags):
-    """A decision of a retraining about the window at hand."""
+def decide(number, **told):
+    """A decision of a retraining that kept the champion, about the window at hand."""
     window = history.findings("shots", "drift", "1", 1)[0].window
-    given = {"decision": outcome, "reason": "gain too small", "after": "1", "flow": "retraining", "window": window}
-    with tracking.tracked(Run("shots", "retraining", f"k{number}"), "decision", "Decision", kind="decision") as run:
-        run.record(tags=given | tags)
+    given = {"reason": "gain too small", "after": "1", "flow": "retraining", "window": window}
+    with tracking.tracked(Run("shots", "retraining", f"k{number}"), "decision", records.Decision) as run:
+        run.write(records.Decision(decision="keep", **given | told))
 
 
 @pytest.mark.parametrize(
@@ -33,18 +34,18 @@ def decide(number, outcome="keep", **tags):
 def test_each_alert_carries_reason_figures_window_and_champion(at, kind, reason, figure):
     at("alerted")
     found = sensing.sense(M1, kind)
-    assert found["fires"] and found["reason"].startswith(reason)
-    assert figure in found["figures"]
-    assert (found["trigger"], found["champion"]) == (kind, "1")
+    assert found.fires and found.reason.startswith(reason)
+    assert figure in found.figures
+    assert (found.trigger, found.champion) == (kind, "1")
     (alert,) = [alert for alert in history.alerts("shots") if alert.kind == kind]
-    assert (alert.id, alert.reason, alert.window) == (found["alert"], found["reason"], found["window"])
+    assert (alert.id, alert.reason, alert.window) == (found.alert, found.reason, found.window)
     assert figure in alert.figures
 
 
 def test_a_sensor_that_is_tried_again_has_alerted_once(at, mlflow_runs):
     at("alerted")
     before = mlflow_runs()
-    assert sensing.sense(M1, "drift")["fires"]
+    assert sensing.sense(M1, "drift").fires
     assert mlflow_runs() == before
 
 
@@ -52,7 +53,7 @@ def test_looking_writes_nothing(at, mlflow_runs):
     at("alerted")
     before = mlflow_runs()
     for kind in KINDS:
-        sensing.judged("shots", kind)
+        findings.newest("shots", kind)
     assert mlflow_runs() == before
 
 
@@ -60,33 +61,29 @@ def test_what_does_not_fire_says_why_and_leaves_no_alert(at):
     at("rested")
     for kind in KINDS:
         found = sensing.sense(Run("shots", "monitoring", "m3"), kind)
-        assert not found["fires"] and found["skip"] == found["reason"]
+        assert not found.fires and found.skip == found.reason
     assert len(history.alerts("shots")) == 3
 
 
-def test_after_keep_the_same_window_is_silent_when_it_is_judged_again(at):
-    folder = at("gated")
-    given = json.loads((folder / "gated.json").read_text("utf-8"))
-    training.promote(Run("shots", "retraining", "r1"), **given, approval={"approved": False, "because": "dry run"})
+def test_after_keep_the_same_window_is_silent_when_it_is_judged_again(gated):
+    training.promote(Run("shots", "retraining", "r1"), **gated(), approval=Approval(approved=False, because="dry run"))
     again = Run("shots", "monitoring", "m2")
     monitoring.drift_check(again)
-    assert monitoring.performance_check(again)["verdict"] == "alert"  # the model is still worse than the base rate
-    skipped = {kind: sensing.sense(again, kind)["skip"] for kind in KINDS}
+    assert monitoring.performance_check(again).verdict == "alert"  # the model is still worse than the base rate
+    skipped = {kind: sensing.sense(again, kind).skip for kind in KINDS}
     assert skipped["drift"].startswith("ok: 0 of 6 columns drifted")  # the reference has become the window itself
     assert skipped["degradation"].startswith("answered for this window on")
     assert skipped["new_records"].startswith("ok: 0 new labelled rows")
 
 
-def test_an_alert_about_a_window_that_was_kept_is_answered(at):
+def test_an_alert_about_a_window_that_was_kept_is_answered(at, performed):
     at("alerted")
     decide(1)
-    with tracking.tracked(Run("shots", "monitoring", "m2"), "performance", "Performance", kind="performance") as run:
-        window = history.findings("shots", "drift", "1", 1)[0].window
-        tags = {"window": window, "champion": "1", "verdict": "alert", "reason": "skill below 0"}
-        run.record(metrics={"rows_new": 0, "rows": 5412}, tags=tags)
+    window = history.findings("shots", "drift", "1", 1)[0].window
+    performed("m2", window, "alert", {"rows_new": 0, "rows": 5412})
     for kind in ("drift", "degradation"):
         found = sensing.sense(Run("shots", "monitoring", "m3"), kind)
-        assert found["skip"].startswith("answered for this window on")
+        assert found.skip.startswith("answered for this window on")
 
 
 def test_after_three_fruitless_retrainings_sensors_stop_and_say_so_loudly(at, caplog):
@@ -95,7 +92,7 @@ def test_after_three_fruitless_retrainings_sensors_stop_and_say_so_loudly(at, ca
         decide(number, window=f"w{number}", gate_outcome="keep")
     with caplog.at_level(logging.INFO, "shotclock"):
         found = sensing.sense(Run("shots", "monitoring", "m2"), "drift")
-    assert found["skip"].startswith("STOPPED: the last 3 retrainings changed nothing")
+    assert found.skip.startswith("STOPPED: the last 3 retrainings changed nothing")
     assert [record.levelname for record in caplog.records if "STOPPED" in record.message] == ["WARNING"]
 
 
@@ -106,9 +103,8 @@ def test_a_window_that_was_not_checked_cannot_be_judged(at, kind):
         sensing.sense(M1, kind)
 
 
-def test_drift_that_was_not_checked_is_named(at):
+def test_drift_that_was_not_checked_is_named(at, performed):
     at("trained")
-    with tracking.tracked(M1, "performance", "Performance", kind="performance") as run:
-        run.record(metrics={"rows_new": 0}, tags={"window": "w", "champion": "1", "verdict": "ok", "reason": "fine"})
+    performed("m1", "w", "ok", {"rows_new": 0})
     with pytest.raises(StoreError, match="the drift of champion v1's windows was not checked yet"):
         sensing.sense(M1, "drift")

@@ -4,7 +4,7 @@ import pytest
 
 from shotclock.judging.alerts import KINDS
 from shotclock.steps import sensing
-from shotclock.store import history, queries, tracking
+from shotclock.store import queries, records, tracking
 from shotclock.store.run import Run
 
 
@@ -13,19 +13,19 @@ def stopped(at):
     """Three retrainings in a row have found nothing better."""
     at("alerted")
     for number in range(3):
-        with tracking.tracked(Run("shots", "retraining", f"k{number}"), "decision", "Decision", kind="decision") as run:
-            run.record(tags={"decision": "keep", "reason": "no gain", "after": "1", "flow": "retraining"})
+        with tracking.tracked(Run("shots", "retraining", f"k{number}"), "decision", records.Decision) as run:
+            run.write(records.Decision(decision="keep", reason="no gain", after="1", flow="retraining"))
 
 
 def news(run_id, *kinds):
-    return [sensing.sense(Run("shots", "monitoring", run_id), kind)["news"] for kind in kinds or KINDS]
+    return [sensing.sense(Run("shots", "monitoring", run_id), kind).news for kind in kinds or KINDS]
 
 
 def test_the_first_of_three_sensors_tells_and_the_next_monitoring_is_silent(stopped):
     assert news("m2") == [True, False, False]
     assert news("m3") == [False, False, False]
-    (said,) = queries.newest("shots", "stopped", most=9)
-    assert history.tag(said, "reason").startswith("STOPPED: the last 3 retrainings")
+    (said,) = queries.newest("shots", records.Stopped, most=9)
+    assert said.record.reason.startswith("STOPPED: the last 3 retrainings")
 
 
 def test_the_same_task_tried_again_tells_again(stopped):
@@ -33,21 +33,20 @@ def test_the_same_task_tried_again_tells_again(stopped):
     assert news("m2", "degradation", "drift") == [True, False]
 
 
-def test_another_window_is_told_of_anew(stopped):
+def test_another_window_is_told_of_anew(stopped, performed):
     assert news("m2", "degradation") == [True]
-    with tracking.tracked(Run("shots", "monitoring", "m3"), "performance", "Performance", kind="performance") as run:
-        run.record(tags={"window": "w2", "champion": "1", "verdict": "alert", "reason": "skill below 0"})
+    performed("m3", "w2", "alert")
     assert news("m3", "degradation") == [True]
 
 
 def test_who_is_stopped_still_fires_nothing_and_is_skipped_with_the_reason(stopped):
     found = sensing.sense(Run("shots", "monitoring", "m2"), "drift")
 
-    assert not found["fires"]
-    assert found["skip"].startswith("STOPPED: ")
+    assert not found.fires
+    assert found.skip.startswith("STOPPED: ")
 
 
 def test_a_finding_that_is_silent_for_another_reason_is_no_stop(at):
     at("rested")
 
-    assert "stopped" not in sensing.sense(Run("shots", "monitoring", "m3"), "drift")
+    assert not sensing.sense(Run("shots", "monitoring", "m3"), "drift").stopped

@@ -15,8 +15,9 @@ from mlflow import MlflowClient
 from shotclock.config import RECALIBRATED, settings
 from shotclock.errors import ConfigError, ConflictError, ContractError, StoreError
 from shotclock.files import storage
+from shotclock.handoff import Approval, Candidate, ValidRows
 from shotclock.steps import training
-from shotclock.store import artifacts, history, queries, registry, tracking
+from shotclock.store import artifacts, history, records, registry, tracking
 from shotclock.store.client import experiment_id
 from shotclock.store.run import Run
 
@@ -65,27 +66,35 @@ def test_the_pickle_is_the_model_that_was_registered(at):
     features = rows[list(model.feature_names_in_)]
     np.testing.assert_array_equal(model.predict_proba(features)[:, 1], rows["probability"])
     np.testing.assert_array_equal(version.load().predict_proba(features)[:, 1], rows["probability"])
-    assert version.tags["shotclock.model_sha256"] == storage.digest(folder / "modelo_final.pickle")
+    assert version.origin.model_sha256 == storage.digest(folder / "modelo_final.pickle")
 
 
-def test_mlflow_has_the_runs_that_people_know_with_a_child_for_each_candidate(at):
+@pytest.fixture
+def below(stored_runs):
+    """`below(run)`: the candidates below an MLflow run, by name."""
+    return lambda parent: {
+        run.info.run_name: run
+        for run in stored_runs("candidate")
+        if run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    }
+
+
+def test_mlflow_has_the_runs_that_people_know_with_a_child_for_each_candidate(at, stored_runs, below):
     at("trained")
-    (parent,) = queries.newest("shots", "training")
-    names = {run.info.run_name for run in queries.children(parent.info.run_id, parent.info.experiment_id)}
+    (parent,) = stored_runs("training")
+    names = set(below(parent))
     assert (parent.info.run_name, names) == ("Treinamento", {"decision_tree", "logistic_regression"})
-    (prepared,) = queries.newest("shots", "preparation")
+    (prepared,) = stored_runs("preparation")
     assert prepared.info.run_name == "PreparacaoDados"
     counts = {"raw": 24_271, "quarantined": 0, "filtered": 20_285, "train": 16_228, "test": 4_057}
     assert prepared.data.metrics == {f"rows_{name}": count for name, count in counts.items()}
     assert {data.dataset.name for data in prepared.inputs.dataset_inputs} == {"raw", "train", "test"}
 
 
-def test_each_candidate_has_its_figures_and_the_tree_wins_by_log_loss(at):
+def test_each_candidate_has_its_figures_and_the_tree_wins_by_log_loss(at, stored_runs, below):
     at("trained")
-    (parent,) = queries.newest("shots", "training")
-    found = {
-        run.info.run_name: run.data.metrics for run in queries.children(parent.info.run_id, parent.info.experiment_id)
-    }
+    (parent,) = stored_runs("training")
+    found = {name: run.data.metrics for name, run in below(parent).items()}
     assert parent.data.params["winner"] == "decision_tree"
     assert found["decision_tree"]["cv_log_loss"] < found["logistic_regression"]["cv_log_loss"]
     assert found["decision_tree"]["holdout_log_loss"] < 0.676
@@ -103,8 +112,9 @@ def test_rows_that_teach_nothing_are_refused_with_file_and_column(at, dev, label
     folder = at("empty")
     path = folder / "valid.parquet"
     dev.head(50).assign(shot_made_flag=labels).astype({"shot_made_flag": float}).to_parquet(path)
+    source = ValidRows(path="raw/shots.parquet", rows=50, sha256="0", synthetic=False, valid=str(path), quarantined=0)
     with pytest.raises(ContractError, match=rf"raw/shots\.parquet: column 'shot_made_flag': .*{message}"):
-        training.filter_rows(RUN, {"valid": str(path), "path": "raw/shots.parquet", "rows": 50})
+        training.filter_rows(RUN, source)
 
 
 def test_an_algorithm_that_does_not_exist_is_refused_with_those_that_do(at):
@@ -116,45 +126,39 @@ def test_an_algorithm_that_does_not_exist_is_refused_with_those_that_do(at):
 def test_an_algorithm_named_twice_competes_once(at):
     at("empty")
     names = training.candidates(RUN, ["decision_tree", "decision_tree"])
-    assert names == [{"name": "decision_tree", "algorithm": "decision_tree", "rows": "train"}]
+    assert names == [Candidate(name="decision_tree", algorithm="decision_tree", rows="train")]
 
 
 # The gate
 
 
-def gated(folder):
-    import json
-
-    return json.loads((folder / "gated.json").read_text("utf-8"))
-
-
-def test_the_gate_leaves_out_rows_that_either_model_was_trained_on(at, tmp_path):
-    given = gated(at("gated"))
+def test_the_gate_leaves_out_rows_that_either_model_was_trained_on(gated, tmp_path):
+    given = gated()
     data = given["data"]
-    holdout, seen = pd.read_parquet(data["test"]), pd.read_parquet(data["train"]).head(300)
+    holdout, seen = pd.read_parquet(data.test), pd.read_parquet(data.train).head(300)
     dev = pd.read_parquet(settings().data / "shots" / "champion" / "base_train.parquet").head(200)
     mixed = tmp_path / "mixed.parquet"
     pd.concat([seen, holdout, dev]).to_parquet(mixed)
-    found = training.gate(R1, given["selection"], {**data, "test": str(mixed)})
-    assert found["rows"] == len(holdout) == 1_624
-    assert found["gain"] == given["decision"]["gain"]
+    found = training.gate(R1, given["selection"], replace(data, test=str(mixed)))
+    assert found.ruling.rows == len(holdout) == 1_624
+    assert found.ruling.gain == given["decision"].ruling.gain
 
 
-def test_a_holdout_of_which_nothing_is_left_decides_nothing(at):
-    given = gated(at("gated"))
+def test_a_holdout_of_which_nothing_is_left_decides_nothing(gated):
+    given = gated()
     data = given["data"]
-    found = training.gate(R1, given["selection"], {**data, "test": data["train"]})
-    assert (found["outcome"], found["rows"]) == ("not enough data", 0)
-    assert "–" in found["summary"]
+    found = training.gate(R1, given["selection"], replace(data, test=data.train))
+    assert (found.ruling.outcome, found.ruling.rows) == ("not enough data", 0)
+    assert "–" in found.summary
 
 
-def test_the_gate_can_be_asked_again_after_another_champion_came(at):
-    given = gated(at("gated"))
+def test_the_gate_can_be_asked_again_after_another_champion_came(gated, stored_runs):
+    given = gated()
     other = registry.version("shots", versions_made(1)[0])
     registry.promote(other, expected="1")
     found = training.gate(R1, given["selection"], given["data"])
-    assert found["champion"] == other.number
-    assert [run.data.params["champion"] for run in queries.newest("shots", "gate", most=9)] == [other.number, "None"]
+    assert found.champion == other.number
+    assert [run.data.params["champion"] for run in stored_runs("gate")] == [other.number, "None"]
 
 
 def versions_made(count):
@@ -170,7 +174,7 @@ def versions_made(count):
 def test_a_better_challenger_becomes_the_champion_and_the_old_one_is_kept(at, promote_r1):
     folder = at("gated")
     found = promote_r1()
-    assert (found["decision"], found["version"]) == ("promote", "2")
+    assert (found.decision, found.version) == ("promote", "2")
     assert registry.champion("shots").number == "2"
     assert registry.by_alias("shots", "previous").number == "1"
     assert (folder / "data" / "shots" / "champion").resolve().name == "r1"
@@ -179,7 +183,8 @@ def test_a_better_challenger_becomes_the_champion_and_the_old_one_is_kept(at, pr
 def test_from_the_version_one_gets_back_to_the_data_the_training_and_the_reason(at):
     at("rested")
     version = registry.require_champion("shots")
-    tags = {name.removeprefix("shotclock."): value for name, value in version.tags.items()}
+    told = store().get_model_version("shots", version.number).tags
+    tags = {name.removeprefix("shotclock."): value for name, value in told.items()}
     assert (tags["flow"], tags["run"], tags["synthetic"]) == ("retraining", "r1", "False")
     assert tags["data_sha256"] == storage.digest(settings().data / "shots" / "champion" / "recent.parquet")
     assert tags["reason"].startswith("gain over the champion 0.02")
@@ -189,14 +194,17 @@ def test_from_the_version_one_gets_back_to_the_data_the_training_and_the_reason(
 @pytest.mark.parametrize(
     ("approval", "said"),
     [
-        ({"approved": False, "because": "dry run", "by": "mode"}, "dry run; gain over"),
-        ({"approved": False, "because": "Ann: not before the finals", "by": "Ann"}, "Ann: not before the finals; gain"),
+        (Approval(approved=False, because="dry run", by="mode"), "dry run; gain over"),
+        (
+            Approval(approved=False, because="Ann: not before the finals", by="Ann"),
+            "Ann: not before the finals; gain",
+        ),
     ],
 )
-def test_without_approval_the_champion_stays_and_the_reason_is_written_down(at, approval, said):
-    given = gated(at("gated"))
+def test_without_approval_the_champion_stays_and_the_reason_is_written_down(gated, approval, said):
+    given = gated()
     found = training.promote(R1, **given, approval=approval)
-    assert found["decision"] == "keep" and found["skip"].startswith(f"the champion stays: {said}")
+    assert found.decision == "keep" and found.skip.startswith(f"the champion stays: {said}")
     assert registry.champion("shots").number == "1" and versions() == 1
     newest = history.decisions("shots")[0]
     assert (newest.outcome, newest.champion, newest.gate) == ("keep", "1", "promote")
@@ -214,51 +222,49 @@ def test_a_champion_that_came_after_the_gate_measured_stays(at, promote_r1, publ
 
 
 @pytest.fixture
-def rolled_back(at):
+def rolled_back(gated):
     """The retraining `r1` at its gate, after a rollback to version 1 that came while it was at work."""
-    given, run = gated(at("gated")), Run("shots", "retraining", "r1", asked=datetime.now(UTC))
-    with tracking.tracked(Run("shots", "rollback", "b1"), "rollback", "rollback", kind="decision") as record:
-        record.record(
-            tags={"decision": "rollback", "before": "0", "after": "1", "reason": "complaints", "flow": "rollback"}
-        )
+    given, run = gated(), Run("shots", "retraining", "r1", asked=datetime.now(UTC))
+    with tracking.tracked(Run("shots", "rollback", "b1"), "rollback", records.Decision) as record:
+        record.write(records.Decision(decision="rollback", before="0", after="1", reason="complaints", flow="rollback"))
     return run, given
 
 
 def test_a_rollback_that_came_after_a_retraining_was_asked_for_stands(rolled_back):
     run, given = rolled_back
-    found = training.promote(run, **given, approval={"approved": True})
-    assert (found["decision"], found["champion"], registry.champion("shots").number) == ("keep", "1", "1")
+    found = training.promote(run, **given, approval=Approval(approved=True))
+    assert (found.decision, found.champion, registry.champion("shots").number) == ("keep", "1", "1")
     said = "v1 was put back into service after this run was asked for (rollback `b1`: complaints), and stays"
-    assert found["reason"].startswith(said)
+    assert found.reason.startswith(said)
     newest = history.decisions("shots")[0]
     assert (newest.outcome, newest.champion, newest.gate, newest.run) == ("keep", "1", "promote", "r1")
 
 
 def test_a_person_who_has_seen_it_may_promote_the_challenger_all_the_same(rolled_back):
     run, given = rolled_back
-    found = training.promote(run, **given, approval={"approved": True, "by": "Ann", "because": "approved by Ann"})
-    assert (found["decision"], found["version"]) == ("promote", "2")
+    found = training.promote(run, **given, approval=Approval(approved=True, by="Ann", because="approved by Ann"))
+    assert (found.decision, found.version) == ("promote", "2")
 
 
 def test_a_rollback_that_came_before_a_retraining_was_asked_for_is_no_obstacle(rolled_back):
     run, given = rolled_back
     later = replace(run, asked=datetime.now(UTC) + timedelta(milliseconds=2))
-    assert training.promote(later, **given)["version"] == "2"
+    assert training.promote(later, **given).version == "2"
 
 
-def test_a_model_that_gives_other_scores_than_the_gate_saw_is_not_promoted(at, published, load_back_here):
-    given = gated(at("gated"))
-    scores = pd.read_parquet(given["decision"]["scores"])
+def test_a_model_that_gives_other_scores_than_the_gate_saw_is_not_promoted(gated, published, load_back_here):
+    given = gated()
+    scores = pd.read_parquet(given["decision"].scores)
     scores.loc[3, "probability"] += 1e-9
-    scores.to_parquet(given["decision"]["scores"])
+    scores.to_parquet(given["decision"].scores)
     before = published()
     with pytest.raises(StoreError, match="models:/shots/2: loaded back, its probabilities differ by up to 1e-09"):
         training.promote(R1, **given)
     assert published() == before
 
 
-def test_a_model_that_gives_the_same_scores_is_promoted(at, load_back_here):
-    assert training.promote(R1, **gated(at("gated")))["version"] == "2"
+def test_a_model_that_gives_the_same_scores_is_promoted(gated, load_back_here):
+    assert training.promote(R1, **gated()).version == "2"
 
 
 def test_the_next_windows_are_measured_against_the_rows_that_the_decision_was_about(at):
@@ -272,19 +278,19 @@ def test_the_next_windows_are_measured_against_the_rows_that_the_decision_was_ab
     np.testing.assert_array_equal(reference["probability"], expected)
 
 
-def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(at):
-    given = gated(at("gated"))
-    data, item = given["data"], {"name": RECALIBRATED, "algorithm": RECALIBRATED, "rows": "train"}
+def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(gated):
+    given = gated()
+    data, item = given["data"], Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")
     trained = training.train(R1, item, data)
     selection = training.select(R1, [trained])
     decision = training.gate(R1, selection, data)
-    training.promote(R1, selection, {**decision, "outcome": "promote"}, data)
+    training.promote(R1, selection, replace(decision, ruling=replace(decision.ruling, outcome="promote")), data)
     champion = registry.require_champion("shots")
     seen = set(pd.read_parquet(champion.artifact("training_ids.parquet"))["shot_id"])
     folder = settings().data / "shots" / "runs" / "training" / "t1"
-    for path in (folder / "base_train.parquet", data["train"], data["validation"]):
+    for path in (folder / "base_train.parquet", data.train, data.validation):
         assert set(pd.read_parquet(path)["shot_id"]) <= seen
-    assert not seen & set(pd.read_parquet(data["test"])["shot_id"])
+    assert not seen & set(pd.read_parquet(data.test)["shot_id"])
 
 
 # Second tries
@@ -334,7 +340,7 @@ def test_a_promotion_killed_anywhere_is_finished_by_its_second_try(at, promote_r
     folder = at("gated")
     killed(monkeypatch, target, name, promote_r1, **options)
     assert registry.champion("shots").number in ("1", "2")
-    assert promote_r1()["version"] == "2"
+    assert promote_r1().version == "2"
     assert (registry.champion("shots").number, registry.by_alias("shots", "previous").number) == ("2", "1")
     assert versions() == 2
     assert len(store().search_logged_models([experiment_id("shots")])) == 2
@@ -348,15 +354,15 @@ def test_a_promotion_killed_anywhere_is_finished_by_its_second_try(at, promote_r
 
 @pytest.mark.parametrize(
     ("target", "name"),
-    [(storage, "digest"), (tracking.Tracked, "record"), (tracking.Tracked, "dataset"), (tracking, "close_run")],
+    [(storage, "digest"), (tracking.Tracked, "write"), (tracking.Tracked, "dataset"), (tracking, "close_run")],
 )
 def test_a_candidate_killed_anywhere_is_trained_again_to_the_same_bytes(
-    at, monkeypatch, target, name, mlflow_runs, files
+    gated, monkeypatch, target, name, mlflow_runs, files
 ):
-    given = gated(at("gated"))
+    given = gated()
     folder, runs = settings().data / "shots" / "runs" / "retraining" / "r1", mlflow_runs()
     before = files(folder)
-    item = {"name": "decision_tree.recent", "algorithm": "decision_tree", "rows": "train"}
+    item = Candidate(name="decision_tree.recent", algorithm="decision_tree", rows="train")
     settings_again = os.environ["MLFLOW_TRACKING_URI"]
     killed(monkeypatch, target, name, lambda: training.train(R1, item, given["data"]))
     assert os.environ["MLFLOW_TRACKING_URI"] == settings_again

@@ -2,31 +2,19 @@
 
 import time
 
-import pytest
-
 from shotclock.judging import alerts as triggers
 from shotclock.judging.alerts import KINDS
-from shotclock.store import history, tracking
+from shotclock.store import history, records, tracking
 from shotclock.store.run import Run
 
 
-@pytest.fixture
-def store(at):
-    at("empty")
-
-
-def decision(number, outcome, **tags):
-    given = {"decision": outcome, "reason": "why", "after": "1", "flow": "retraining", "window": "w", "answers": ""}
-    with tracking.tracked(Run("shots", "retraining", f"r{number}"), "decision", "Decision", kind="decision") as run:
-        run.record(tags=given | tags)
+def decision(number, outcome, **given):
+    told = {"reason": "why", "after": "1", "flow": "retraining", "window": "w", "answers": ()} | given
+    run = Run("shots", "retraining", f"r{number}")
+    with tracking.tracked(run, "decision", records.Decision, name=f"Decision: {outcome}") as opened:
+        opened.write(records.Decision(decision=outcome, **told))
     time.sleep(0.002)  # MLflow knows milliseconds
-    return run.id
-
-
-def check(number, window, verdict="ok", kind="drift", champion="1", **metrics):
-    with tracking.tracked(Run("shots", "monitoring", f"m{number}"), kind, kind, kind=kind) as run:
-        run.record(metrics=metrics, tags={"window": window, "verdict": verdict, "reason": "so", "champion": champion})
-    time.sleep(0.002)
+    return opened.id
 
 
 def test_a_project_without_a_past_has_none(store):
@@ -34,7 +22,7 @@ def test_a_project_without_a_past_has_none(store):
 
 
 def test_decisions_come_newest_first_with_what_they_answered(store):
-    first = decision(1, "promote", answers="a,b", after="2", window="w1")
+    first = decision(1, "promote", answers=("a", "b"), after="2", window="w1")
     second = decision(2, "keep", after="2")
     found = history.decisions("shots")
     assert [done.id for done in found] == [second, first]
@@ -54,31 +42,30 @@ def test_skips_do_not_crowd_out_what_was_decided(store):
 
 
 def test_a_decision_that_was_not_finished_is_none(store):
-    tracking.open_run(Run("shots", "retraining", "r1"), "decision", "Decision", kind="decision").record(
-        tags={"decision": "promote", "after": "2"}
-    )
+    opened = tracking.open_run(Run("shots", "retraining", "r1"), "decision", records.Decision)
+    opened.write(records.Decision(decision="promote", reason="why", after="2"))
     assert history.decisions("shots") == []
 
 
-def test_a_window_that_was_checked_again_counts_once_with_its_newest_verdict(store):
-    check(1, "w1", "alert", drift_share=0.8)
-    check(2, "w2", "ok")
-    check(3, "w1", "ok", drift_share=0.1)
+def test_a_window_that_was_checked_again_counts_once_with_its_newest_verdict(checked):
+    checked("shots", 1, window="w1", verdict="alert", figures={"drift_share": 0.8})
+    checked("shots", 2, window="w2")
+    checked("shots", 3, window="w1", figures={"drift_share": 0.1})
     found = history.findings("shots", "drift", "1", 5)
     assert [(finding.window, finding.verdict.status) for finding in found] == [("w1", "ok"), ("w2", "ok")]
     assert found[0].verdict.figures == {"drift_share": 0.1}
 
 
-def test_a_window_that_was_checked_many_times_does_not_hide_the_one_before(store):
-    check(0, "w1")
+def test_a_window_that_was_checked_many_times_does_not_hide_the_one_before(checked):
+    checked("shots", 0, window="w1")
     for number in range(1, 10):
-        check(number, "w2")
+        checked("shots", number, window="w2")
     assert [finding.window for finding in history.findings("shots", "drift", "1", 2)] == ["w2", "w1"]
 
 
-def test_findings_are_about_one_champion_and_one_kind_of_check(store):
-    check(1, "w1", kind="performance")
-    check(2, "w1", kind="drift", champion="2")
+def test_findings_are_about_one_champion_and_one_kind_of_check(checked):
+    checked("shots", 1, records.Performance, window="w1")
+    checked("shots", 2, window="w1", champion="2")
     assert [found.kind for found in history.findings("shots", "degradation", "1", 5)] == ["degradation"]
     assert history.findings("shots", "drift", "1", 5) == []
 

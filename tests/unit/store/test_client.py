@@ -1,0 +1,26 @@
+"""A project's experiment: one, made when it is first written to, with its files where the settings say."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from shotclock.config import settings
+from shotclock.store import queries, records
+from shotclock.store.client import experiment_id, experiments
+
+
+def test_a_project_asked_for_by_many_at_once_has_one_experiment(store):
+    with ThreadPoolExecutor(6) as pool:
+        found = set(pool.map(lambda _: experiment_id("shots"), range(6)))
+    assert len(found) == 1
+
+
+def test_artifacts_lie_where_the_settings_say(store):
+    found = store.get_experiment(experiment_id("shots"))
+    assert found.artifact_location == f"file://{settings().artifacts}/shots"
+
+
+def test_asking_about_a_project_makes_no_experiment(store):
+    queries.newest_of(["unknown"], records.Drift, each=1)
+    queries.ended_since(["unknown"], datetime.now(UTC))
+    assert list(queries.traces("unknown")) == []
+    assert experiments(["unknown"]) == {}
