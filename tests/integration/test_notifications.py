@@ -20,6 +20,7 @@ DAGS = """
     import os, signal
 
     from airflow.sdk import DAG, get_current_context, task
+    from shotclock.handoff import Done
     from shotclock_airflow.notifiers import tell_decisions, tell_failures
 
     with DAG("kobe_shots.training", schedule=None, **tell_failures("kobe_shots")):
@@ -41,7 +42,7 @@ DAGS = """
     with DAG("kobe_shots.rollback", schedule=None, **tell_failures("kobe_shots")):
         @task(**tell_decisions("kobe_shots"))
         def undo():
-            get_current_context()["told"] = {"decision": "rollback", "version": "1", "reason": "complaints"}
+            get_current_context()["told"] = Done(decision="rollback", version="1", reason="complaints")
 
         undo()
 """

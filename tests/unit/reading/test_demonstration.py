@@ -12,7 +12,7 @@ from shotclock.errors import ConfigError, StoreError
 from shotclock.judging.court import features_at
 from shotclock.reading import demonstration
 from shotclock.reading.demonstration import Input
-from shotclock.store import queries
+from shotclock.store import queries, records
 
 FEATURES = ("lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance")
 
@@ -100,7 +100,7 @@ def test_the_map_leaves_out_rows_that_the_version_was_trained_on(at):
 def test_a_map_of_all_squares_has_the_windows_own_means(at):
     at("rested")
     found = demonstration.court_map("shots", "2", size=4, min_rows=1)
-    newest = queries.newest("shots", "performance")[0].data.metrics
+    newest = queries.newest("shots", records.Performance)[0].record.figures
     made = sum(cell.observed * cell.rows for cell in found["cells"])
     assert found["shown"] == newest["rows"]
     assert made == pytest.approx(newest["positives"])
