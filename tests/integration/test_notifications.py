@@ -20,7 +20,6 @@ DAGS = """
     import os, signal
 
     from airflow.sdk import DAG, get_current_context, task
-    from shotclock.handoff import Done
     from shotclock_airflow.notifiers import tell_decisions, tell_failures
 
     with DAG("kobe_shots.training", schedule=None, **tell_failures("kobe_shots")):
@@ -42,6 +41,8 @@ DAGS = """
     with DAG("kobe_shots.rollback", schedule=None, **tell_failures("kobe_shots")):
         @task(**tell_decisions("kobe_shots"))
         def undo():
+            from shotclock.handoff import Done  # where it is needed: it takes a second, which each task would wait for
+
             get_current_context()["told"] = Done(decision="rollback", version="1", reason="complaints")
 
         undo()
