@@ -79,6 +79,7 @@ def plain(project: str) -> dict[str, Any]:
 
     import shotclock.models.candidates.pycaret_backend  # noqa: F401
     from shotclock import flows
+    from shotclock.handoff import Result
     from shotclock.store import database
 
     imports = time.perf_counter() - start
@@ -87,7 +88,7 @@ def plain(project: str) -> dict[str, Any]:
     ends: dict[str, float] = {}
     start = last = time.perf_counter()
 
-    def note(step: str, _: dict[str, Any]) -> None:
+    def note(step: str, _: Result) -> None:
         nonlocal last
         ends[step] = time.perf_counter()
         steps[step] = steps.get(step, 0.0) + ends[step] - last

@@ -2,7 +2,7 @@
 
     python -m benchmarks.monitoring --rows 50000000
 
-Trains a champion on the real rows with scikit-learn, scores a jittered production file of that many rows (see scoring.py),
+Trains a champion on the real rows with scikit-learn, scores a jittered production file of that many rows (see scale.py),
 and then runs the drift check, the performance check and a retraining's collecting, each in a fresh process. The
 files are removed afterwards.
 """
@@ -77,12 +77,14 @@ def _make_project(folder: Path, rules: Project) -> None:
 
 
 def one(step: str) -> dict[str, float | str]:
+    from shotclock.handoff import Cause, Checked, Plan
     from shotclock.steps import monitoring, retraining
     from shotclock.store.run import Run
 
     run, start = Run(NAME, "monitoring", "benchmark"), time.perf_counter()
-    found = retraining.collect(run, {"answers": []}) if step == "collect" else getattr(monitoring, step)(run)
-    said = str(found.get("reason", found.get("summary")))[:60]
+    plan = Plan(cause=Cause(by="manual", why="", alerts=()))
+    found = retraining.collect(run, plan) if step == "collect" else getattr(monitoring, step)(run)
+    said = (found.reason if isinstance(found, Checked) else found.summary)[:60]
     return {"seconds": time.perf_counter() - start, "peak": _peak_megabytes(), "said": said}
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.objects --rows 1000000 10000000
 
 The store is moto, one Python process on this machine that holds everything in memory: its speed is no store's speed. The
-memory is that of the scoring process alone. Each measurement runs in a fresh process, with rows as in `benchmarks.scoring`.
+memory is that of the scoring process alone. Each measurement runs in a fresh process, with rows as in `benchmarks.scale`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import scoring as rows_and_models
+from benchmarks import scale as rows_and_models
 from shotclock.config import project
 from shotclock.files import storage
 from shotclock.models import scoring

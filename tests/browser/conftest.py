@@ -13,13 +13,13 @@ from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
-import launcher.stack
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from yaml import safe_dump, safe_load
 
 from shotclock import config, flows
 from shotclock.store import database, verify
+from shotclock_launcher import stack as launcher_stack
 from shotclock_launcher.api import Api
 from shotclock_launcher.browser import FLAGS
 from shotclock_launcher.browser import chromium as chromium_path
@@ -89,7 +89,7 @@ def _with_a_viewer(patch: pytest.MonkeyPatch) -> Iterator[None]:
     def both(*arguments: object, **options: object) -> dict[str, str]:
         return airflow_environment(*arguments, **options) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
 
-    patch.setattr(launcher.stack, "airflow_environment", both)
+    patch.setattr(launcher_stack, "airflow_environment", both)
     yield
 
 

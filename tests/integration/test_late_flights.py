@@ -57,13 +57,13 @@ def test_making_the_raw_files_again_gives_the_same_bytes(home: Path) -> None:
 
 def test_the_loop_finds_no_drift_asks_for_a_retraining_keeps_the_champion_and_rests(home: Path) -> None:
     database.prepare_store()
-    assert flows.train(NAME, "t1")["decision"] == "promote"
-    assert flows.score(NAME, "s1")["rows"] == 170_618
+    assert flows.train(NAME, "t1").decision == "promote"
+    assert flows.score(NAME, "s1").rows == 170_618
     first = flows.check(NAME, "m1")
-    assert first["drift_check"]["verdict"] == "ok"
-    assert first["performance_check"]["verdict"] == "ok"
-    assert [kind for kind, found in first.items() if found.get("fires")] == ["new_records"]
-    assert flows.retrain(NAME, "r1", by="alert")["decision"] == "keep"
+    assert first.drift_check.verdict == "ok"
+    assert first.performance_check.verdict == "ok"
+    assert [kind for kind, found in first.sensors.items() if found.fires] == ["new_records"]
+    assert flows.retrain(NAME, "r1", by="alert").decision == "keep"
     assert registry.require_champion(NAME).number == "1"
     assert [done.outcome for done in history.decisions(NAME)] == ["keep", "promote"]
-    assert not any(found.get("fires") for found in flows.check(NAME, "m2").values())
+    assert not any(found.fires for found in flows.check(NAME, "m2").sensors.values())

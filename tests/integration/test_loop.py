@@ -26,7 +26,7 @@ from yaml import safe_dump, safe_load
 from shotclock import config, flows
 from shotclock.judging import alerts as triggers
 from shotclock.steps import monitoring
-from shotclock.store import database, history, queries, registry, verify
+from shotclock.store import database, history, queries, records, registry, verify
 from shotclock.store.run import Run
 from shotclock_launcher.api import Api
 from shotclock_launcher.layout import Layout
@@ -210,8 +210,8 @@ def _age_decisions(project: str, days: float) -> None:
 
     store = _store()._tracking_client.store
     with store.ManagedSessionMaker(read_only=False) as session:
-        for found in queries.newest(project, "decision", most=10):
-            session.get(SqlRun, found.info.run_id).start_time -= int(timedelta(days=days).total_seconds() * 1000)
+        for found in queries.newest(project, records.Decision, most=10):
+            session.get(SqlRun, found.id).start_time -= int(timedelta(days=days).total_seconds() * 1000)
 
 
 def _store() -> MlflowClient:
@@ -299,11 +299,8 @@ def test_one_trigger_of_training_leads_by_itself_through_the_whole_loop_to_rest(
     started = [run["run_type"] for run in rested.runs("kobe_shots.retraining").values()]
     assert started in (["scheduled", "asset_triggered"], ["scheduled", "asset_triggered", "asset_triggered"])
 
-    scored = queries.newest("kobe_shots", "application", most=10)
-    assert [(history.tag(run, "champion"), run.data.metrics["rows_scored"]) for run in scored] == [
-        ("2", 6426),
-        ("1", 6426),
-    ]
+    scored = [stored.record for stored in queries.newest("kobe_shots", records.Application, most=10)]
+    assert [(application.champion, application.scored) for application in scored] == [("2", 6426), ("1", 6426)]
     shown = pq.read_table(home / "data" / "kobe_shots" / "predictions" / "resultado_pipeline.parquet")
     assert (shown.num_rows, set(shown["model_version"].to_pylist())) == (6426, {"2"})
 
@@ -345,8 +342,8 @@ def test_a_rollback_puts_the_first_champion_back_and_the_loop_does_not_undo_it(r
     rested.wait("scoring anew", lambda: len(rested.runs("kobe_shots.monitoring")) == 3)
     rested.rest("kobe_shots")
     assert (champion("kobe_shots"), registry.by_alias("kobe_shots", "previous").number) == ("1", "2")
-    newest = queries.newest("kobe_shots", "application")[0]
-    assert history.tag(newest, "champion") == "1"
+    newest = queries.newest("kobe_shots", records.Application)[0].record
+    assert newest.champion == "1"
     looked = list(rested.runs("kobe_shots.monitoring"))[-1]
     states = rested.states("kobe_shots.monitoring", looked)
     assert {states[f"{kind}_sensor"] for kind in KINDS} == {"skipped"}
@@ -429,9 +426,8 @@ def test_in_approval_mode_a_person_rejects_and_later_approves_and_is_named(airfl
     second = retrainings("approving")[-1]
     assert (second.outcome, champion("approving"), versions("approving")) == ("promote", "2", ["1", "2"])
     assert second.reason.startswith("approved by admin; gain over the champion ")
-    by = [history.tag(_store().get_run(done.id), "by") for done in (first, second)]
-    assert by == ["admin", "admin"]
-    assert history.tag(queries.newest("approving", "application")[0], "champion") == "2"
+    assert [done.by for done in (first, second)] == ["admin", "admin"]
+    assert queries.newest("approving", records.Application)[0].record.champion == "2"
 
 
 def _waiting(airflow: Airflow) -> list[str]:

@@ -13,6 +13,7 @@ from yaml import safe_dump, safe_load
 from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.files import dataset, storage
+from shotclock.handoff import to_wire
 from shotclock.projects import prune
 from shotclock.steps import inference
 from shotclock.store import database, history, registry
@@ -89,7 +90,7 @@ def _loop(home: Path, patch: pytest.MonkeyPatch, addresses: dict[str, str]) -> d
     told: list[tuple] = []
     for flow, run in LOOP:
         options = {"by": "alert"} if flow == "retrain" else {}
-        getattr(flows, flow)("shots", run, note=lambda step, result: told.append((step, result)), **options)
+        getattr(flows, flow)("shots", run, note=lambda step, result: told.append((step, to_wire(result))), **options)
     return {"told": told, "home": home, "data": settings().data, "rows": _rows(), **_left()}
 
 
@@ -162,7 +163,7 @@ def test_old_runs_go_from_the_store_and_the_loop_goes_on(ways):
     assert done["bytes"] == size > 0
     assert storage.weight(old) == 0
     assert _left() == before
-    assert not flows.check("shots", "m3")["drift"]["fires"]
+    assert not flows.check("shots", "m3").sensors["drift"].fires
 
 
 def test_nothing_lies_on_this_machine_but_the_database_and_the_project_file(ways):

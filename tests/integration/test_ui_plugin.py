@@ -18,7 +18,7 @@ import pytest
 
 from shotclock.config import settings
 from shotclock.files import objects
-from shotclock.store import database, tracking
+from shotclock.store import database, records, tracking
 from shotclock.store.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -216,12 +216,14 @@ def _check(home: Path) -> dict[str, str]:
             patch.delenv(name, raising=False)
         patch.setenv("SHOTCLOCK_HOME", str(home))
         database.prepare_store()
-        for kind in ("drift", "performance"):
-            told = {"verdict": "ok", "reason": EVIL, "window": "w", "champion": "1", "batches": "b.parquet"}
-            with tracking.tracked(Run("sample", "monitoring", "m1"), kind, kind, kind=kind) as run:
-                run.record(metrics={"drift_share": 0.0}, tags=told | {"report": report})
+        told = {"verdict": "ok", "reason": EVIL, "window": "w", "champion": "1", "batches": ("b.parquet",)}
+        told |= {"batch_count": 1, "figures": {"drift_share": 0.0}, "synthetic": False}
+        checks = (records.Drift(**told, threshold_share=0.5, report=str(report)), records.Performance(**told))
+        for check in checks:
+            with tracking.tracked(Run("sample", "monitoring", "m1"), check.kind, type(check)) as run:
+                run.write(check)
                 run.artifact(report)
-            made[kind] = run.id
+            made[check.kind] = run.id
     return made
 
 

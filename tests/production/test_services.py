@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from loop import Loop, Outcome, kill
 
-from shotclock.store import history, queries, registry
+from shotclock.store import history, queries, records, registry
 from shotclock_deployment import keys
 from shotclock_launcher.api import ApiError
 
@@ -146,9 +146,10 @@ def test_of_two_rollbacks_started_in_the_same_second_the_second_does_not_undo_th
     runs = [stack.trigger("shaken.rollback", reason=reason) for reason in ("complaints", "the same complaints")]
     assert set(stack.rest(follower).values()) == {"success"}
     assert [registry.by_alias("shaken", alias).number for alias in (registry.CHAMPION, registry.PREVIOUS)] == before
-    done, (skipped,) = history.decisions("shaken")[0], queries.newest("shaken", "decision", tags={"decision": "skip"})
-    assert {done.run, skipped.data.tags["airflow.run_id"]} == set(runs)
-    assert f"(rollback `{done.run}`: {done.reason}): nothing was rolled back" in history.tag(skipped, "reason")
+    done = history.decisions("shaken")[0]
+    (skipped,) = queries.newest("shaken", records.Decision, where={"decision": "skip"})
+    assert {done.run, skipped.run_id} == set(runs)
+    assert f"(rollback `{done.run}`: {done.reason}): nothing was rolled back" in skipped.record.reason
 
 
 # Secrets

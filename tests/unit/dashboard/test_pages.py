@@ -11,7 +11,7 @@ from yaml import safe_dump, safe_load
 from shotclock import config
 from shotclock.config import settings
 from shotclock.reading import demonstration
-from shotclock.store import queries
+from shotclock.store import queries, records
 
 APP = Path(__file__).parents[3] / "dashboard" / "app.py"
 PAGES = ("quality", "data", "retrainings", "trial")
@@ -81,7 +81,7 @@ def test_an_unfit_model_is_called_so_with_a_sign_besides_its_colour(open_page):
 
 def test_quality_shows_the_newest_windows_figures_with_their_intervals(open_page):
     app = open_page("rested", "quality")
-    newest = queries.newest("shots", "performance")[0].data.metrics
+    newest = queries.newest("shots", records.Performance)[0].record.figures
     for metric, name in zip(app.metric, ("log_loss_skill", "log_loss", "accuracy", "f1"), strict=True):
         assert metric.value == f"{newest[name]:.4f}"
         assert metric.delta == f"interval [{newest[f'{name}_low']:.4f}, {newest[f'{name}_high']:.4f}]"

@@ -1,5 +1,6 @@
 """What goes of a project's past, and that nothing which anybody still needs goes with it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,10 +11,11 @@ from shotclock.config import settings
 from shotclock.files import storage
 from shotclock.projects import prune
 from shotclock.reading import history
+from shotclock.reading.status import status
 from shotclock.steps.rollback import rollback
 from shotclock.store import artifacts, registry
-from shotclock.store import window as window_
 from shotclock.store.run import Run
+from shotclock.store.window import Window, recent_rows
 
 LATER = datetime.now(UTC) + timedelta(days=3650)
 ALL = {"older_than_days": 0, "keep": 0, "now": LATER}
@@ -21,6 +23,11 @@ ALL = {"older_than_days": 0, "keep": 0, "now": LATER}
 
 def places(done):
     return sorted((run["flow"], run["run"]) for run in done["runs"])
+
+
+def standing():
+    """How the project stands, without what each run has left: of a pruned one that is less."""
+    return replace(status("shots"), stories=())
 
 
 @pytest.fixture
@@ -66,20 +73,20 @@ def test_what_is_young_or_among_the_newest_stays(rested):
 
 
 def test_published_state_history_and_batches_are_what_they_were(rested, published):
-    before = published(), history.decisions("shots"), history.standing("shots"), history.batches("shots")
+    before = published(), history.decisions("shots"), standing(), history.batches("shots")
     prune.prune("shots", **ALL, remove=True)
-    after = published(), history.decisions("shots"), history.standing("shots"), history.batches("shots")
+    after = published(), history.decisions("shots"), standing(), history.batches("shots")
     assert after == before
 
 
 def test_the_loop_goes_on_and_goes_back_to_the_first_champion(rested):
     prune.prune("shots", **ALL, remove=True)
-    assert not flows.check("shots", "m3")["drift"]["fires"]
+    assert not flows.check("shots", "m3").sensors["drift"].fires
     rollback(Run("shots", "rollback", "b1"), "a trial of going back")
     assert registry.require_champion("shots").number == "1"
     flows.score("shots", "s3")
-    assert flows.check("shots", "m4")["drift_check"]["verdict"] == "alert"
-    assert "skip" not in flows.retrain("shots", "r2", reason="a trial")
+    assert flows.check("shots", "m4").drift_check.verdict == "alert"
+    assert not flows.retrain("shots", "r2", reason="a trial").skip
 
 
 def test_of_many_batches_those_stay_that_the_next_check_and_retraining_read(at, monkeypatch):
@@ -96,13 +103,13 @@ def test_of_many_batches_those_stay_that_the_next_check_and_retraining_read(at, 
         storage.write_table(rows.slice(500 * number, 500), settings().data / "raw" / "arrivals" / f"{number}.parquet")
         flows.score("shots", f"s{number}")
     champion = registry.require_champion("shots")
-    before = window_.recent_rows("shots"), window_.newest_window("shots", champion)["batches"]
+    before = recent_rows("shots"), Window.newest("shots", champion).batches
     assert before[0][1] == 5  # of which a sixth is unlabelled
     done = prune.prune("shots", **ALL, remove=True)
     assert places(done) == [("inference", f"s{number}") for number in range(5)]
-    assert (window_.recent_rows("shots"), window_.newest_window("shots", champion)["batches"]) == before
-    assert [line["rows"] for line in history.batches("shots")] == [500] * 10
-    assert "skip" in flows.score("shots", "s10")  # no batch is taken in again
+    assert (recent_rows("shots"), Window.newest("shots", champion).batches) == before
+    assert [line.rows for line in history.batches("shots")] == [500] * 10
+    assert flows.score("shots", "s10").skip  # no batch is taken in again
 
 
 def test_an_open_alert_keeps_its_checks_its_report_and_its_predictions(at):
@@ -113,7 +120,7 @@ def test_an_open_alert_keeps_its_checks_its_report_and_its_predictions(at):
 
 
 def test_the_files_of_a_retraining_that_kept_the_champion_go_and_its_records_stay(rested, mlflow_runs):
-    assert flows.retrain("shots", "r2", reason="a trial")["decision"] == "keep"
+    assert flows.retrain("shots", "r2", reason="a trial").decision == "keep"
     before = [run for run in mlflow_runs() if "/r2/" in run[0]]
     assert ("retraining", "r2") in places(prune.prune("shots", **ALL, remove=True))
     assert not (rested / "runs" / "retraining" / "r2").exists()

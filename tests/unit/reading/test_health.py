@@ -8,13 +8,28 @@ from mlflow import MlflowClient
 from shotclock.config import settings
 from shotclock.errors import ConfigError
 from shotclock.reading import health
-from shotclock.store import history, recent, tracking
+from shotclock.store import history, recent, records, tracking
 from shotclock.store.run import Run
 
 
 def row():
     (found,) = health.Projects().overview().projects
     return found
+
+
+def drifted(share):
+    """What a drift check of v1 writes; another share means another parameter too."""
+    return records.Drift(
+        batch_count=1,
+        figures={"drift_share": share},
+        verdict="alert",
+        reason="so",
+        window="w",
+        champion="1",
+        batches=("b.parquet",),
+        synthetic=False,
+        threshold_share=share,
+    )
 
 
 def test_a_project_without_a_champion_has_an_empty_row(at):
@@ -121,10 +136,8 @@ def test_what_happens_after_the_first_look_is_seen_at_the_next(at):
     at("trained")
     projects = health.Projects()
     assert projects.overview().projects[0].newest is None
-    with tracking.tracked(Run("shots", "monitoring", "m9"), "drift", "Drift", kind="drift") as run:
-        run.record(
-            metrics={"drift_share": 1.0}, tags={"verdict": "alert", "reason": "so", "window": "w", "champion": "1"}
-        )
+    with tracking.tracked(Run("shots", "monitoring", "m9"), "drift", records.Drift) as run:
+        run.write(drifted(1.0))
     assert projects.overview().projects[0].newest.drift_share == 1.0
 
 
@@ -132,9 +145,8 @@ def test_a_check_that_is_tried_again_replaces_what_it_said_before(at):
     at("trained")
     projects = health.Projects()
     for share in (1.0, 0.5):
-        with tracking.tracked(Run("shots", "monitoring", "m9"), "drift", "Drift", kind="drift") as run:
-            tags = {"verdict": "ok", "reason": "so", "window": "w", "champion": "1"}
-            run.record(metrics={"drift_share": share}, params={"share": share}, tags=tags)
+        with tracking.tracked(Run("shots", "monitoring", "m9"), "drift", records.Drift) as run:
+            run.write(drifted(share))
         (found,) = projects.overview().projects
         assert [window.drift_share for window in found.windows] == [share]
 
@@ -152,8 +164,8 @@ def test_a_rollback_stands_among_the_decisions_and_begins_a_time_in_service(at):
 
 def test_skips_are_no_decisions(at):
     at("trained")
-    with tracking.tracked(Run("shots", "retraining", "r9"), "decide", "skip", kind="decision") as run:
-        run.record(tags={"decision": "skip", "reason": "nothing to do", "after": "1"})
+    with tracking.tracked(Run("shots", "retraining", "r9"), "decide", records.Decision, name="skip") as run:
+        run.write(records.Decision(decision="skip", reason="nothing to do", after="1"))
     assert row().decision.outcome == "promote"
     assert [done.outcome for done in health.details("shots").decisions] == ["promote"]
     assert history.decisions("shots")[0] == row().decision

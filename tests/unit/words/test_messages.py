@@ -1,24 +1,37 @@
 """What people are told, word for word."""
 
+from dataclasses import replace
+
 import pytest
 
+from shotclock.handoff import Done, Gated, Sensed
+from shotclock.judging.gate import Ruling
+from shotclock.judging.performance import Figure, Performance
 from shotclock.words import messages
 from shotclock.words.messages import Failed, Where
 
 HERE = Where("shots.monitoring", "run 1", "http://airflow/dags/shots.monitoring/runs/run%201")
 RETRAINING = Where("shots.retraining", "run 2", "http://airflow/dags/shots.retraining/runs/run%202")
-GATE = {
-    "outcome": "promote",
-    "because": "gain over the champion 0.0271 [0.0184, 0.0352] nats per row on 1624 rows: above 0.001",
-    "champion": "1",
-    "challenger": "decision_tree.recent",
-    "against": "champion",
-    "rows": 1624,
-    "gain": {"value": 0.02713, "low": 0.01839, "high": 0.03521},
-    "champion_log_loss": 0.6488,
-    "challenger_log_loss": 0.6217,
-    "more_rows": None,
-}
+BECAUSE = "gain over the champion 0.0271 [0.0184, 0.0352] nats per row on 1624 rows: above 0.001"
+RULING = Ruling(
+    outcome="promote",
+    because=BECAUSE,
+    rows=1624,
+    against="champion",
+    confidence=0.95,
+    gain=Figure(0.02713, 0.01839, 0.03521),
+    champion_log_loss=0.6488,
+    challenger_log_loss=0.6217,
+)
+GATED = Gated(
+    champion="1",
+    challenger="decision_tree.recent",
+    regime="production",
+    ruling=RULING,
+    figures={},
+    measured=Performance(rows=1624, positives=535, confidence=0.95),
+    scores="gate_scores.parquet",
+)
 FIGURES = """\
 gate: promote
 challenger: decision_tree.recent
@@ -34,8 +47,15 @@ def told(**changes):
         "log_loss_skill_low": -0.0347,
         "log_loss_skill_high": -0.0192,
     }
-    judged = {"trigger": "degradation", "reason": "skill lies below 0", "window": "w1", "champion": "1"}
-    return judged | {"figures": figures} | changes
+    judged = Sensed(
+        trigger="degradation",
+        reason="skill lies below 0",
+        window="w1",
+        champion="1",
+        fires=True,
+        figures=figures,
+    )
+    return replace(judged, **changes)
 
 
 def test_an_alert_says_what_is_wrong_with_which_champion_on_which_window():
@@ -74,14 +94,14 @@ def test_a_stop_is_a_warning_and_its_subject_says_the_word_of_the_guard():
 
 
 def test_a_promotion_says_who_serves_now_instead_of_whom_and_by_which_figures():
-    done = {"decision": "promote", "reason": GATE["because"], "version": "2"}
+    done = Done(decision="promote", reason=BECAUSE, version="2")
 
-    message = messages.decision("shots", done, RETRAINING, GATE, "drift: 5 of 6 columns")
+    message = messages.decision("shots", done, RETRAINING, GATED, "drift: 5 of 6 columns")
 
     assert message.subject == "shots: promote, v2 is the champion instead of v1"
     assert message.level == "info"
     assert message.body == (
-        f"{GATE['because']}\n\n{FIGURES}\nstarted because: drift: 5 of 6 columns\n\n"
+        f"{BECAUSE}\n\n{FIGURES}\nstarted because: drift: 5 of 6 columns\n\n"
         "run: shots.retraining, run 2\nhttp://airflow/dags/shots.retraining/runs/run%202"
     )
 
@@ -89,19 +109,23 @@ def test_a_promotion_says_who_serves_now_instead_of_whom_and_by_which_figures():
 @pytest.mark.parametrize(
     ("done", "champion", "subject"),
     [
-        ({"decision": "promote", "version": "1"}, None, "shots: promote, v1 is the champion, the first one"),
-        ({"decision": "keep"}, "1", "shots: keep, v1 stays the champion"),
-        ({"decision": "keep"}, None, "shots: keep, there is still no champion"),
+        (
+            Done(decision="promote", version="1", reason="so"),
+            None,
+            "shots: promote, v1 is the champion, the first one",
+        ),
+        (Done(decision="keep", reason="so"), "1", "shots: keep, v1 stays the champion"),
+        (Done(decision="keep", reason="so"), None, "shots: keep, there is still no champion"),
     ],
 )
 def test_the_subject_of_a_decision_says_who_is_the_champion_now(done, champion, subject):
-    message = messages.decision("shots", done | {"reason": "so"}, RETRAINING, GATE | {"champion": champion})
+    message = messages.decision("shots", done, RETRAINING, replace(GATED, champion=champion))
 
     assert message.subject == subject
 
 
 def test_a_rollback_needs_no_gate():
-    done = {"decision": "rollback", "version": "1", "reason": "complaints"}
+    done = Done(decision="rollback", version="1", reason="complaints")
     here = Where("shots.rollback", "run 3", "http://airflow")
 
     message = messages.decision("shots", done, here)
@@ -111,16 +135,17 @@ def test_a_rollback_needs_no_gate():
 
 
 def test_a_skip_says_why_nothing_is_decided():
-    message = messages.decision("shots", {"skip": "no champion yet: trigger shots.training first"}, RETRAINING)
+    message = messages.skipped("shots", "no champion yet: trigger shots.training first", RETRAINING)
 
     assert message.subject == "shots: skip, shots.retraining ends without a decision"
     assert message.body.startswith("no champion yet: trigger shots.training first\n\nrun: shots.retraining, run 2\n")
 
 
 def test_too_little_data_says_how_many_more_rows_would_decide():
-    gate = GATE | {"outcome": "not enough data", "gain": None, "rows": 0, "more_rows": 1500}
+    ruling = replace(RULING, outcome="not enough data", gain=None, rows=0, more_rows=1500)
+    done = Done(decision="keep", reason="no rows")
 
-    body = messages.decision("shots", {"decision": "keep", "reason": "no rows"}, RETRAINING, gate).body
+    body = messages.decision("shots", done, RETRAINING, replace(GATED, ruling=ruling)).body
 
     assert body.startswith(
         "no rows\n\ngate: not enough data\nchallenger: decision_tree.recent\nholdout rows: 0\n"
@@ -129,11 +154,11 @@ def test_too_little_data_says_how_many_more_rows_would_decide():
 
 
 def test_who_is_asked_to_approve_sees_the_figures_and_where_to_answer():
-    message = messages.approval("shots", GATE, RETRAINING)
+    message = messages.approval("shots", GATED, RETRAINING)
 
     assert message.subject == "shots: approval asked, promote decision_tree.recent?"
     assert message.body == (
-        f"{GATE['because']}\n\n{FIGURES}\nagainst: champion v1\n\n"
+        f"{BECAUSE}\n\n{FIGURES}\nagainst: champion v1\n\n"
         "Answer in Airflow, under Required actions. Until then the champion stays.\n\n"
         "run: shots.retraining, run 2\nhttp://airflow/dags/shots.retraining/runs/run%202"
     )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from yaml import safe_dump, safe_load
 
 from shotclock import config
 from shotclock.config import settings
+from shotclock.handoff import call
 from shotclock.steps import training
 from shotclock.store import artifacts, history, registry
 from shotclock.store.run import Run
 from shotclock.words.cards import contents
 
-R1 = Run("shots", "retraining", "r1")
+promote = partial(call, training.promote, Run("shots", "retraining", "r1"))
 
 
 class _Words(HTMLParser):
@@ -45,6 +47,7 @@ def runs(flow, run):
 
 
 def gated(folder):
+    """What the step `promote` is called with, as it travels."""
     return json.loads((folder / "gated.json").read_text("utf-8"))
 
 
@@ -89,20 +92,20 @@ def test_the_card_of_a_retraining_tells_of_the_window_and_the_champion_before(at
 
 def test_the_figures_on_the_card_are_those_of_the_gate(at):
     given = gated(at("gated"))["decision"]
-    found = training.promote(R1, **gated(at("gated")))
+    found = promote(gated(at("gated")))
     said, _ = read(runs("retraining", "r1") / "model_card.html")
-    assert found["decision"] == "promote"
+    assert found.decision == "promote"
     for name in ("log_loss", "log_loss_skill", "roc_auc"):
         figure = given["measured"][name]
         assert f"{figure['value']:.4f} | {figure['low']:.4f} to {figure['high']:.4f}" in said
-    assert given["because"][1:] in said
+    assert given["ruling"]["because"][1:] in said
 
 
 def test_mlflow_has_the_card_with_the_versions_run_and_the_version_names_it(at):
     at("rested")
     for number, run in (("1", runs("training", "t1")), ("2", runs("retraining", "r1"))):
         version = registry.version("shots", number)
-        assert version.tags["shotclock.model_card"] == f"runs:/{version.run_id}/model_card.html"
+        assert version.origin.model_card == f"runs:/{version.run_id}/model_card.html"
         assert version.artifact("model_card.html").read_bytes() == (run / "model_card.html").read_bytes()
 
 
@@ -124,7 +127,7 @@ def test_a_decision_tells_why_the_run_ran_and_what_came_of_it(at):
 def test_a_champion_that_is_kept_has_a_page_of_the_decision_and_no_card(at):
     given = gated(at("gated"))
     answer = {"approved": False, "because": "Ann: not before the finals", "by": "Ann"}
-    training.promote(R1, **given, approval=answer)
+    promote(given | {"approval": answer})
     said, _ = read(artifacts.artifact(history.decisions("shots")[0].id, "decision.html"))
     for sentence in (
         "v1 stays",
@@ -139,7 +142,7 @@ def test_a_champion_that_is_kept_has_a_page_of_the_decision_and_no_card(at):
 def test_promoting_again_gives_the_same_bytes(at, promote_r1):
     at("gated")
     promote_r1()
-    pages = [runs("retraining", "r1") / name for name in (contents.MODEL_CARD, contents.DECISION)]
+    pages = [runs("retraining", "r1") / name for name in (contents.MODEL_CARD, contents.DECISION_PAGE)]
     before = [page.read_bytes() for page in pages]
     for page in pages:
         page.unlink()
@@ -161,17 +164,18 @@ def test_what_a_name_or_reason_holds_never_runs(at):
     path.write_text(safe_dump(rules), "utf-8")
     config.project.cache_clear()
     given = gated(folder)
-    given["data"] |= {"why": EVIL, "alerts": [{"kind": EVIL, "window": EVIL, "reason": EVIL}]}
-    given["decision"]["because"] = given["selection"]["reason"] = EVIL
-    training.promote(R1, **given)
-    for name in (contents.MODEL_CARD, contents.DECISION):
+    given["data"]["cause"]["why"] = EVIL
+    given["data"]["cause"]["alerts"] = [{"id": EVIL, "kind": "drift", "window": EVIL, "reason": EVIL}]
+    given["decision"]["ruling"]["because"] = given["selection"]["reason"] = EVIL
+    promote(given)
+    for name in (contents.MODEL_CARD, contents.DECISION_PAGE):
         said, tags = read(runs("retraining", "r1") / name)
         assert EVIL in said
         assert not {"script", "img", "iframe", "object"} & {tag for tag, _ in tags}
         assert not [attribute for _, attributes in tags for attribute in attributes if attribute.startswith("on")]
 
 
-@pytest.mark.parametrize("name", [contents.MODEL_CARD, contents.DECISION])
+@pytest.mark.parametrize("name", [contents.MODEL_CARD, contents.DECISION_PAGE])
 def test_a_page_loads_nothing(at, name):
     at("rested")
     text = (settings().data / "shots" / "champion" / name).read_text("utf-8")
@@ -186,7 +190,7 @@ def test_the_check_on_the_card_is_a_command_that_finds_no_difference(at, capsys)
     said, _ = read(settings().data / "shots" / "champion" / "model_card.html")
     code = said.split('.venv/bin/python -c "')[1].split('"')[0]
     code = code.strip()
-    code = re.sub(r" (rows = |model = |print\()", r"\n\1", code)
+    code = re.sub(r" (from shotclock.store|rows = |model = |print\()", r"\n\1", code)
     exec(compile(code, "card", "exec"), {})
     assert capsys.readouterr().out == "0.0\n"
 

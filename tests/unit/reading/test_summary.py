@@ -1,13 +1,16 @@
 """The project on one page of text."""
 
-from shotclock.reading import status
-from shotclock.store import tracking
+from dataclasses import replace
+
+from shotclock.reading.status import status
+from shotclock.reading.summary import summarise
+from shotclock.store import records, tracking
 from shotclock.store.run import Run
 
 
 def test_a_project_at_rest_is_told_from_the_first_rows_to_the_last_check(at):
     folder = at("rested")
-    told = status.summarise("shots")
+    told = summarise(status("shots"))
     for said in (
         "raw 24,271",
         "filtered 20,285",
@@ -32,7 +35,7 @@ def test_a_project_at_rest_is_told_from_the_first_rows_to_the_last_check(at):
 
 def test_open_alerts_are_named(at):
     at("alerted")
-    told = status.summarise("shots")
+    told = summarise(status("shots"))
     assert all(
         kind in told.split("open alerts: ")[1].splitlines()[0] for kind in ("drift", "degradation", "new_records")
     )
@@ -40,18 +43,18 @@ def test_open_alerts_are_named(at):
 
 def test_a_project_without_a_past_says_so(at):
     at("empty")
-    assert "no champion yet" in status.summarise("shots")
+    assert "no champion yet" in summarise(status("shots"))
 
 
 def test_a_synthetic_sample_is_said_in_capitals(at):
     at("alerted")
-    assert "SYNTHETIC" not in status.summarise("shots")
-    with tracking.tracked(Run("shots", "inference", "s1"), "score/1", "PipelineAplicacao", kind="application") as run:
-        run.record(tags={"synthetic": True})
-    assert "SYNTHETIC SAMPLE" in status.summarise("shots")
+    assert "SYNTHETIC" not in summarise(status("shots"))
+    with tracking.tracked(Run("shots", "inference", "s1"), "score/1", records.Application) as run:
+        run.write(replace(run.written(records.Application), synthetic=True))
+    assert "SYNTHETIC SAMPLE" in summarise(status("shots"))
 
 
 def test_a_training_that_failed_halfway_does_not_hide_the_rest(at):
     at("trained")
-    tracking.open_run(Run("shots", "training", "t2"), "training", "Treinamento", kind="training")
-    assert "PROMOTE, champion v1" in status.summarise("shots")
+    tracking.open_run(Run("shots", "training", "t2"), "training", records.Training)
+    assert "PROMOTE, champion v1" in summarise(status("shots"))
