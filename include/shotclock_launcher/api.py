@@ -1,14 +1,11 @@
 """Airflow's REST API, as far as the launcher needs it."""
 
-import http.client
-import json
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+
+import httpx
 
 from shotclock_launcher.credentials import Login
 from shotclock_launcher.errors import LaunchError
@@ -16,6 +13,7 @@ from shotclock_launcher.errors import LaunchError
 _PAGE = 100  # the largest page that Airflow gives
 _TRIES = 4
 _TIMEOUT = 30.0
+_NEW_EACH = httpx.Limits(max_keepalive_connections=0)  # a kept one can close under a write, and that is never repeated
 
 
 class ApiError(LaunchError):
@@ -38,7 +36,7 @@ class Api:
         self.address = address
         self._login = login
         self._token: str | None = None
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never a proxy to ourselves
+        self._client = httpx.Client(timeout=_TIMEOUT, limits=_NEW_EACH, trust_env=False)  # never a proxy to ourselves
 
     def health(self) -> dict[str, Any]:
         """The state of each part and its last heartbeat. Needs no login."""
@@ -48,9 +46,8 @@ class Api:
         """Ask once what tasks will ask: their side of the API builds its routes, for seconds, at the first request."""
         self._send("GET", "/execution/health", None)
 
-    def get(self, path: str, **query: object) -> dict[str, Any]:
-        suffix = f"?{urllib.parse.urlencode(query)}" if query else ""
-        return self._patiently("GET", path + suffix, None)
+    def get(self, path: str, **query: str | int | bool) -> dict[str, Any]:
+        return self._patiently("GET", f"{path}?{httpx.QueryParams(query)}" if query else path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._patiently("POST", path, body, writes=True)
@@ -64,11 +61,11 @@ class Api:
         try:
             self._patiently("POST", f"/dags/{dag}/dagRuns", {"dag_run_id": run, "logical_date": None, "conf": conf})
         except ApiError as error:
-            if error.status != http.client.CONFLICT:  # an earlier try, whose answer was lost, has made it
+            if error.status != httpx.codes.CONFLICT:  # an earlier try, whose answer was lost, has made it
                 raise
         return run
 
-    def listed(self, path: str, key: str, **query: object) -> Iterator[dict[str, Any]]:
+    def listed(self, path: str, key: str, **query: str | int | bool) -> Iterator[dict[str, Any]]:
         """Every entry of a collection, page by page."""
         yield from self._pages(lambda offset: self.get(path, **query, limit=_PAGE, offset=offset), key, _PAGE)
 
@@ -105,7 +102,7 @@ class Api:
         try:
             return self._send(method, f"/api/v2{path}", body, self._token)
         except ApiError as error:
-            if error.status != http.client.UNAUTHORIZED:
+            if error.status != httpx.codes.UNAUTHORIZED:
                 raise
         self._log_in()  # a token lives for a day
         return self._send(method, f"/api/v2{path}", body, self._token)
@@ -115,19 +112,14 @@ class Api:
         self._token = str(self._send("POST", "/auth/token", body)["access_token"])
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None, token: str | None = None) -> dict[str, Any]:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, headers, method=method)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            with self._opener.open(request, timeout=_TIMEOUT) as answer:
-                content = json.load(answer)
-        except urllib.error.HTTPError as error:
-            detail = error.read().decode(errors="replace")[:2000]
-            raise ApiError(f"{method} {path}: HTTP {error.code}: {detail}", error.code) from error
-        except (OSError, http.client.HTTPException) as error:
+            answer = self._client.request(method, self.address + path, json=body, headers=headers)
+        except httpx.HTTPError as error:
             raise ApiError(f"{method} {path}: no answer from {self.address} ({error})") from error
+        if not answer.is_success:
+            raise ApiError(f"{method} {path}: HTTP {answer.status_code}: {answer.text[:2000]}", answer.status_code)
+        content = answer.json()
         if not isinstance(content, dict):
             raise ApiError(f"{method} {path}: found {type(content).__name__}, expected an object")
         return content

@@ -5,11 +5,9 @@ from shotclock_launcher.api import Api
 from shotclock_launcher.console import elapsed, say, show
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.follow import Follower, Outcome, Task, follow
-from shotclock_launcher.layout import Layout
+from shotclock_launcher.layout import PATIENCE, Layout
 from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
 from shotclock_launcher.stack import Stack, running
-
-PATIENCE = 600.0  # seconds without any progress after which the demo gives up
 
 
 def demo(layout: Layout, project: str, patience: float = PATIENCE) -> bool:

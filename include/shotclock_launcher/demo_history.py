@@ -11,10 +11,10 @@ from shotclock.config import Settings, load_project, project, settings
 from shotclock_launcher import lock
 from shotclock_launcher.api import Api
 from shotclock_launcher.console import elapsed, say, show
-from shotclock_launcher.demo import PATIENCE, chain, tell
+from shotclock_launcher.demo import chain, tell
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.follow import Follower, Outcome, follow
-from shotclock_launcher.layout import Layout
+from shotclock_launcher.layout import PATIENCE, Layout
 from shotclock_launcher.stack import Stack, running
 
 _FRESH = ("data", "var/airflow", "var/mlflow", "var/log")  # what an earlier demo left; the lock stays

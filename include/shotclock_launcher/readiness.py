@@ -2,11 +2,11 @@
 
 import re
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+
+import httpx
 
 from shotclock_launcher.api import Api, ApiError
 from shotclock_launcher.console import say
@@ -73,8 +73,8 @@ def wait_for_endpoint(stack: Stack) -> None:
 
 
 def _wait_for_answer(stack: Stack, what: str, address: str) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    _wait(stack, what, lambda: _answers(opener, address))
+    with httpx.Client(timeout=5, trust_env=False) as client:
+        _wait(stack, what, lambda: _answers(client, address))
 
 
 def refuse_import_errors(api: Api) -> None:
@@ -134,9 +134,8 @@ def _is_new(moment: str | None, started: float) -> bool:
     return moment is not None and datetime.fromisoformat(moment).timestamp() >= started
 
 
-def _answers(opener: urllib.request.OpenerDirector, address: str) -> bool:
+def _answers(client: httpx.Client, address: str) -> bool:
     try:
-        with opener.open(address, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        return client.get(address).status_code == httpx.codes.OK
+    except httpx.HTTPError:
         return False

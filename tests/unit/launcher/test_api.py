@@ -88,3 +88,9 @@ def test_reading_is_tried_four_times_and_then_says_what_was_asked(server, api):
     with pytest.raises(ApiError, match="GET /api/v2/dags: HTTP 500"):
         api.get("/dags")
     assert len(server.asked) == 4
+
+
+def test_airflow_is_never_asked_through_a_proxy(server, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    server.answers = [200]
+    assert Api(f"http://127.0.0.1:{server.server_port}", Login("admin", "secret")).get("/dags") != {}
