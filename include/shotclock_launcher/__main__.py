@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from dotenv import load_dotenv
 
 from shotclock.config import projects
 from shotclock.errors import ShotclockError
@@ -15,24 +16,18 @@ from shotclock_launcher.console import say, show
 from shotclock_launcher.layout import CHECKOUT, LOOPBACK, PATIENCE, Layout
 from shotclock_launcher.signals import Stopped, stop_on_signals
 
-_FAILED = 1
 _INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
 Project = Annotated[str | None, typer.Option(metavar="NAME", help="its name; the first one if left out")]
+Served = Annotated[str | None, typer.Option(help="the one that /invocations is about; the first one if left out")]
+Host = Annotated[str, typer.Option(help="the address to listen on")]
+Batches = Annotated[int | None, typer.Option(metavar="N", help="only the first N batches")]
 Dags = Annotated[Path | None, typer.Option(metavar="FOLDER", help="the DAG folder, if not the checkout's")]
 Patience = Annotated[
-    float,
-    typer.Option(envvar="SHOTCLOCK_PATIENCE", help="seconds without progress before it gives up"),
+    float, typer.Option(envvar="SHOTCLOCK_PATIENCE", help="seconds without progress before it gives up")
 ]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-
-
-@app.callback()
-def _read_settings() -> None:
-    from dotenv import load_dotenv
-
-    load_dotenv(CHECKOUT / ".env")  # what stands in the environment already goes first
 
 
 @contextmanager
@@ -46,7 +41,7 @@ def _at_work(interrupted: int = _INTERRUPTED) -> Iterator[None]:
         raise typer.Exit(interrupted) from None
     except ShotclockError as error:
         show(f"\n{error}")
-        raise typer.Exit(_FAILED) from error
+        raise typer.Exit(1) from error
 
 
 @app.command()
@@ -69,12 +64,7 @@ def up(dags: Dags = None) -> None:
 
 @app.command()
 @_at_work()
-def serve(
-    project: Annotated[
-        str | None, typer.Option(help="the one that /invocations is about; the first one if left out")
-    ] = None,
-    host: Annotated[str, typer.Option(help="the address to listen on")] = LOOPBACK,
-) -> None:
+def serve(project: Served = None, host: Host = LOOPBACK) -> None:
     """the endpoint alone, until Ctrl-C"""
     from shotclock_launcher.serve import serve
 
@@ -92,11 +82,7 @@ def demo(project: Project = None, patience: Patience = PATIENCE, dags: Dags = No
 
 @app.command()
 @_at_work()
-def demo_history(
-    batches: Annotated[int | None, typer.Option(metavar="N", help="only the first N batches")] = None,
-    project: Project = None,
-    patience: Patience = PATIENCE,
-) -> None:
+def demo_history(batches: Batches = None, project: Project = None, patience: Patience = PATIENCE) -> None:
     """the production rows batch by batch, a line for each"""
     from shotclock_launcher.demo_history import demo_history
 
@@ -117,8 +103,9 @@ def _first() -> str:
 
 
 def _end(good: bool) -> None:
-    raise typer.Exit(0 if good else _FAILED)
+    raise typer.Exit(0 if good else 1)
 
 
 if __name__ == "__main__":
+    load_dotenv(CHECKOUT / ".env")  # what stands in the environment already goes first
     app(prog_name="shotclock_launcher")

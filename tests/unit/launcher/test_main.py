@@ -1,7 +1,5 @@
 """The command line of the launcher: what its commands are given, and how they end."""
 
-import os
-
 import pytest
 from typer.testing import CliRunner
 
@@ -24,20 +22,12 @@ def raising(error):
 
 
 def test_a_command_is_told_what_was_asked_for(monkeypatch):
-    monkeypatch.setenv("SHOTCLOCK_PATIENCE", "")
+    monkeypatch.setenv("SHOTCLOCK_PATIENCE", "7")
     asked = []
     monkeypatch.setattr(demo_, "demo", lambda _, *what: not asked.append(what))
     assert launcher("demo", "--project", "late_flights").exit_code == 0
     assert launcher("demo", "--patience", "5").exit_code == 0
-    assert asked == [("late_flights", 600.0), ("kobe_shots", 5.0)]
-
-
-def test_patience_may_stand_in_the_file_of_settings(monkeypatch):
-    monkeypatch.setattr("dotenv.load_dotenv", lambda _: monkeypatch.setitem(os.environ, "SHOTCLOCK_PATIENCE", "7"))
-    asked = []
-    monkeypatch.setattr(demo_, "demo", lambda *what: not asked.append(what[-1]))
-    launcher("demo")
-    assert asked == [7.0]
+    assert asked == [("late_flights", 7.0), ("kobe_shots", 5.0)]
 
 
 def test_a_chain_that_did_not_succeed_ends_with_1(monkeypatch):
