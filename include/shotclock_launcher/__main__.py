@@ -14,7 +14,7 @@ from shotclock.config import projects
 from shotclock.errors import ShotclockError
 from shotclock_launcher.console import say, show
 from shotclock_launcher.layout import CHECKOUT, LOOPBACK, PATIENCE, Layout
-from shotclock_launcher.signals import Stopped, stop_on_signals
+from shotclock_launcher.running.signals import Stopped, stop_on_signals
 
 _INTERRUPTED = 130  # what a shell reports after Ctrl-C
 
@@ -57,7 +57,7 @@ def data() -> None:
 @_at_work(interrupted=0)
 def up(dags: Dags = None) -> None:
     """Airflow and MLflow with their web pages, and the endpoint, until Ctrl-C"""
-    from shotclock_launcher.up import up
+    from shotclock_launcher.commands.up import up
 
     up(Layout.of(dags=dags))
 
@@ -66,7 +66,7 @@ def up(dags: Dags = None) -> None:
 @_at_work()
 def serve(project: Served = None, host: Host = LOOPBACK) -> None:
     """the endpoint alone, until Ctrl-C"""
-    from shotclock_launcher.serve import serve
+    from shotclock_launcher.commands.serve import serve
 
     serve(Layout.of(), project or _first(), host)
 
@@ -75,7 +75,7 @@ def serve(project: Served = None, host: Host = LOOPBACK) -> None:
 @_at_work()
 def demo(project: Project = None, patience: Patience = PATIENCE, dags: Dags = None) -> None:
     """the whole chain of one project, once"""
-    from shotclock_launcher.demo import demo
+    from shotclock_launcher.commands.demo import demo
 
     _end(demo(Layout.of(dags=dags), project or _first(), patience))
 
@@ -84,7 +84,7 @@ def demo(project: Project = None, patience: Patience = PATIENCE, dags: Dags = No
 @_at_work()
 def demo_history(batches: Batches = None, project: Project = None, patience: Patience = PATIENCE) -> None:
     """the production rows batch by batch, a line for each"""
-    from shotclock_launcher.demo_history import demo_history
+    from shotclock_launcher.commands.demo_history import demo_history
 
     _end(demo_history(project or _first(), batches, patience))
 
@@ -93,7 +93,7 @@ def demo_history(batches: Batches = None, project: Project = None, patience: Pat
 @_at_work()
 def screenshots(project: Project = None) -> None:
     """pictures of the running system for docs/images"""
-    from shotclock_launcher.screenshots import screenshots
+    from shotclock_launcher.commands.screenshots import screenshots
 
     screenshots(Layout.of(), project or _first())
 

@@ -16,9 +16,9 @@ from shotclock.config import settings
 from shotclock.judging import alerts as triggers
 from shotclock.store import history, registry
 from shotclock.store.client import experiment_id
-from shotclock_launcher.api import Api, ApiError
-from shotclock_launcher.credentials import Login
-from shotclock_launcher.follow import Follower
+from shotclock_launcher.following.api import Api, ApiError
+from shotclock_launcher.following.follow import Follower
+from shotclock_launcher.running.credentials import Login
 
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 ACTIVE = ("queued", "running")

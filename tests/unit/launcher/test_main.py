@@ -4,10 +4,10 @@ import pytest
 from typer.testing import CliRunner
 
 from shotclock.errors import ShotclockError
-from shotclock_launcher import demo as demo_
-from shotclock_launcher import up as up_
 from shotclock_launcher.__main__ import app
-from shotclock_launcher.signals import Stopped
+from shotclock_launcher.commands import demo as demo_
+from shotclock_launcher.commands import up as up_
+from shotclock_launcher.running.signals import Stopped
 
 
 def launcher(*arguments):

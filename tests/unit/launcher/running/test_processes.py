@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shotclock_launcher import credentials, processes
-from shotclock_launcher.environment import airflow_environment
 from shotclock_launcher.layout import Layout
+from shotclock_launcher.running import credentials, processes
+from shotclock_launcher.running.environment import airflow_environment
 
 FORKS = """
     import os, time
@@ -93,8 +93,8 @@ def test_the_guardian_ends_the_stack_of_a_launcher_that_was_killed(stack: str, t
             textwrap.dedent(f"""
             import sys, time
             from pathlib import Path
-            from shotclock_launcher import processes
-            from shotclock_launcher.guardian import Guardian
+            from shotclock_launcher.running import processes
+            from shotclock_launcher.running.guardian import Guardian
             guardian = Guardian("{stack}", Path("{tmp_path}/guardian.log"))
             for _ in range(2):
                 processes.spawn(["sleep", "60"], {{}}, Path("{tmp_path}/out.log"), "{stack}", Path("/"))

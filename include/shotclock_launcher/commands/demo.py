@@ -1,13 +1,13 @@
 """`demo`: trigger a project's training once, follow all that comes of it, stop everything, print the summary."""
 
-from shotclock_launcher import task_log
-from shotclock_launcher.api import Api
 from shotclock_launcher.console import elapsed, say, show
 from shotclock_launcher.errors import LaunchError
-from shotclock_launcher.follow import Follower, Outcome, Task, follow
+from shotclock_launcher.following import task_log
+from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.follow import Follower, Outcome, Task, follow
+from shotclock_launcher.following.readiness import wait_for_airflow, wait_for_dags
 from shotclock_launcher.layout import PATIENCE, Layout
-from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
-from shotclock_launcher.stack import Stack, running
+from shotclock_launcher.running.stack import Stack, running
 
 
 def demo(layout: Layout, project: str, patience: float = PATIENCE) -> bool:

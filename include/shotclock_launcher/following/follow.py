@@ -8,9 +8,9 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
-from shotclock_launcher.api import Api
 from shotclock_launcher.console import say
 from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.following.api import Api
 
 GOOD = ("success", "skipped")
 _ENDED = (*GOOD, "failed", "upstream_failed", "removed")

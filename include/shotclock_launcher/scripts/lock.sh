@@ -2,7 +2,7 @@
 # Makes requirements.txt anew from requirements.in and requirements-dev.in: every package with its hashes, for uv and for plain pip.
 # pip takes `celery` and `celery[redis]` for two packages and wants both in a lock with hashes; uv writes one of them.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 
 .venv/bin/uv pip compile requirements-dev.in --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
   --no-emit-index-url --quiet --output-file requirements.txt

@@ -7,15 +7,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from shotclock_launcher import credentials, lock, ports, processes
 from shotclock_launcher.console import say
-from shotclock_launcher.environment import CHAIN_PAUSE, airflow_environment
 from shotclock_launcher.errors import LaunchError
-from shotclock_launcher.guardian import Guardian
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.preparation import prepare, tail
-from shotclock_launcher.services import Service, airflow_services, dashboard_service, mlflow_service, serving_service
-from shotclock_launcher.signals import undisturbed
+from shotclock_launcher.running import credentials, lock, ports, processes
+from shotclock_launcher.running.environment import CHAIN_PAUSE, airflow_environment
+from shotclock_launcher.running.guardian import Guardian
+from shotclock_launcher.running.preparation import prepare, tail
+from shotclock_launcher.running.services import (
+    Service,
+    airflow_services,
+    dashboard_service,
+    mlflow_service,
+    serving_service,
+)
+from shotclock_launcher.running.signals import undisturbed
 
 _TAIL = 25
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from shotclock_launcher.follow import Task
+from shotclock_launcher.following.follow import Task
 from shotclock_launcher.layout import Layout
 
 LINES = 25

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from shotclock_launcher import credentials
-from shotclock_launcher.api import Api, ApiError
-from shotclock_launcher.browser import FLAGS, chromium
+from shotclock_launcher.commands.browser import FLAGS, chromium
 from shotclock_launcher.console import say
 from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.following.api import Api, ApiError
 from shotclock_launcher.layout import CHECKOUT, Layout
+from shotclock_launcher.running import credentials
 
 FOLDER = CHECKOUT / "docs" / "images"
 _WIDTH = 1280

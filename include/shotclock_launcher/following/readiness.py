@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 
-from shotclock_launcher.api import Api, ApiError
 from shotclock_launcher.console import say
 from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.following.api import Api, ApiError
 from shotclock_launcher.layout import LOOPBACK
-from shotclock_launcher.stack import Stack
+from shotclock_launcher.running.stack import Stack
 
 LIMIT = 300.0  # seconds for one part of the start
 _PAUSE = 0.2

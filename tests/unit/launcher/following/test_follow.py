@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from shotclock_launcher import follow as module
 from shotclock_launcher.errors import LaunchError
-from shotclock_launcher.follow import Follower, Outcome, Task, follow
+from shotclock_launcher.following import follow as module
+from shotclock_launcher.following.follow import Follower, Outcome, Task, follow
 
 TRAINING, AFTER = "toy.training", "toy.after"
 AT = "2026-01-01T00:00:{:06.3f}+00:00"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shotclock_launcher import lock
+from shotclock_launcher.running import lock
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 PROGRAMS = ("bash", "env", "dirname", "sha256sum", "cut", "cat", "mkdir", "touch", "rm", "grep", "tail", "sed", "sleep")
 
 
@@ -23,7 +23,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def script(checkout: Path, name: str, **env: str) -> subprocess.CompletedProcess[str]:
-    path = checkout / "include" / "shotclock_launcher" / name
+    path = checkout / "include" / "shotclock_launcher" / "scripts" / name
     return subprocess.run([path], capture_output=True, text=True, check=False, env=env or None)
 
 
@@ -49,7 +49,7 @@ def test_an_environment_that_stands_costs_nothing_until_the_lock_changes(checkou
     python.write_text("#!/bin/sh\nexit 1\n")
     python.chmod(0o755)
     path = without_python(checkout)
-    digest = 'cat "$0/requirements.txt" "$0/pyproject.toml" "$0/include/shotclock_launcher/bootstrap.sh"'
+    digest = 'cat "$0/requirements.txt" "$0/pyproject.toml" "$0/include/shotclock_launcher/scripts/bootstrap.sh"'
     key = subprocess.run(
         ["bash", "-c", f"{{ echo $0; {digest}; }} | sha256sum | cut -d' ' -f1", checkout],
         capture_output=True, text=True, check=True,

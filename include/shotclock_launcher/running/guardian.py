@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from shotclock_launcher import processes
+from shotclock_launcher.running import processes
 
 
 class Guardian:
@@ -16,7 +16,7 @@ class Guardian:
         read, self._write = os.pipe()  # not inheritable: services never get the write end
         with log.open("ab") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "shotclock_launcher.guardian", stack],
+                [sys.executable, "-m", "shotclock_launcher.running.guardian", stack],
                 stdin=read,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from shotclock_launcher.credentials import Login
 from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.running.credentials import Login
 
 _PAGE = 100  # the largest page that Airflow gives
 _TRIES = 4

@@ -2,7 +2,7 @@
 # Makes .venv from requirements.txt, with uv, or finds that it stands already (then it costs nothing).
 # An installation that was cut off is begun anew: what had been downloaded is still in uv's cache.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 unset PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH # compiled modules load three times as fast
 
 wanted=3.11
@@ -22,7 +22,7 @@ fits() { "$1" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$wante
 sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 
 # What the environment depends on: the lock, the package's own description, and where the environment lies.
-digest() { { pwd && cat requirements.txt pyproject.toml include/shotclock_launcher/bootstrap.sh; } | sha256 | cut -d' ' -f1; }
+digest() { { pwd && cat requirements.txt pyproject.toml include/shotclock_launcher/scripts/bootstrap.sh; } | sha256 | cut -d' ' -f1; }
 
 # run "what is done" command...: a line with the seconds every 15 s, so that it is never silent; its output if it fails
 run() {

@@ -5,9 +5,9 @@ import sys
 from typing import NoReturn
 
 from shotclock.config import project
-from shotclock_launcher import ports
 from shotclock_launcher.console import say
 from shotclock_launcher.layout import Layout
+from shotclock_launcher.running import ports
 
 
 def serve(layout: Layout, name: str, host: str) -> NoReturn:

@@ -2,12 +2,17 @@
 
 import time
 
-from shotclock_launcher.api import Api
 from shotclock_launcher.console import say, show
-from shotclock_launcher.environment import RESTING_PAUSE
+from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.readiness import (
+    wait_for_airflow,
+    wait_for_dashboard,
+    wait_for_endpoint,
+    wait_for_mlflow,
+)
 from shotclock_launcher.layout import LOOPBACK, Layout
-from shotclock_launcher.readiness import wait_for_airflow, wait_for_dashboard, wait_for_endpoint, wait_for_mlflow
-from shotclock_launcher.stack import Stack, running
+from shotclock_launcher.running.environment import RESTING_PAUSE
+from shotclock_launcher.running.stack import Stack, running
 
 _PAUSE = 0.5
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from shotclock_launcher import credentials
 from shotclock_launcher.layout import LOOPBACK, Layout
+from shotclock_launcher.running import credentials
 
 CHAIN_PAUSE = 0.03  # of a stack that runs for one chain and is then stopped
 RESTING_PAUSE = 0.1  # of one that is kept: idle, it takes a tenth of a core, and a third of one at 0.03

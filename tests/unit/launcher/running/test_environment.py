@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from shotclock_launcher import credentials
-from shotclock_launcher.environment import CHAIN_PAUSE, RESTING_PAUSE, airflow_environment, task_slots
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.layout import Layout
+from shotclock_launcher.running import credentials
+from shotclock_launcher.running.environment import CHAIN_PAUSE, RESTING_PAUSE, airflow_environment, task_slots
 
 KEYS = credentials.Keys(jwt="j" * 64, api="a" * 64, fernet="f")
 

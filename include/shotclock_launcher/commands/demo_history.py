@@ -8,14 +8,14 @@ from typing import Any
 import yaml
 
 from shotclock.config import Settings, load_project, project, settings
-from shotclock_launcher import lock
-from shotclock_launcher.api import Api
+from shotclock_launcher.commands.demo import chain, tell
 from shotclock_launcher.console import elapsed, say, show
-from shotclock_launcher.demo import chain, tell
 from shotclock_launcher.errors import LaunchError
-from shotclock_launcher.follow import Follower, Outcome, follow
+from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.follow import Follower, Outcome, follow
 from shotclock_launcher.layout import PATIENCE, Layout
-from shotclock_launcher.stack import Stack, running
+from shotclock_launcher.running import lock
+from shotclock_launcher.running.stack import Stack, running
 
 _FRESH = ("data", "var/airflow", "var/mlflow", "var/log")  # what an earlier demo left; the lock stays
 

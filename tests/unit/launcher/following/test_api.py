@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from shotclock_launcher.api import Api, ApiError
-from shotclock_launcher.credentials import Login
+from shotclock_launcher.following.api import Api, ApiError
+from shotclock_launcher.running.credentials import Login
 
 LOST = None  # instead of a status: the connection is cut without an answer
 PATH = "/api/v2/dags/p.training/dagRuns"
@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server(monkeypatch):
     """`server.answers` is what it will answer, `server.asked` what it was asked."""
-    monkeypatch.setattr("shotclock_launcher.api.time.sleep", lambda _: None)
+    monkeypatch.setattr("shotclock_launcher.following.api.time.sleep", lambda _: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.asked, server.answers = [], []
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shotclock_launcher import credentials
 from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.running import credentials
 
 
 def mode(path: Path) -> int:

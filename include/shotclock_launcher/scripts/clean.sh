@@ -2,11 +2,11 @@
 # Removes what running leaves behind: var/, every project's outputs under data/, caches, the environment.
 # Raw data stays. Nothing is removed while a stack runs here.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../../.."
 
 python=.venv/bin/python
 [ -x "$python" ] || python=python3
-PYTHONPATH=include "$python" -m shotclock_launcher.lock var/stack.lock
+PYTHONPATH=include "$python" -m shotclock_launcher.running.lock var/stack.lock
 
 if [ -d data ]; then
   find data -mindepth 1 -maxdepth 1 ! -name raw ! -name README.md -exec rm -rf {} +
