@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
-import launcher.stack
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from yaml import safe_dump, safe_load
@@ -89,7 +88,7 @@ def _with_a_viewer(patch: pytest.MonkeyPatch) -> Iterator[None]:
     def both(*arguments: object, **options: object) -> dict[str, str]:
         return airflow_environment(*arguments, **options) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
 
-    patch.setattr(launcher.stack, "airflow_environment", both)
+    patch.setattr("shotclock_launcher.running.stack.airflow_environment", both)
     yield
 
 

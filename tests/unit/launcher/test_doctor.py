@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shotclock_launcher.commands.doctor import checks
+from shotclock_launcher.doctor import checks
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running import lock, processes
 from shotclock_launcher.running.preparation import preparations

@@ -1,6 +1,4 @@
-"""A project made from a table, and a project held against its data."""
-
-import re
+"""A project made from a table."""
 
 import numpy as np
 import pyarrow as pa
@@ -8,10 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from shotclock import config
-from shotclock.config import load_project, settings
+from shotclock.config import load_project
 from shotclock.errors import ConfigError, ContractError, SourceError
-from shotclock.projects.init import begin as beginning
+from shotclock.projects.init import make
 from shotclock.projects.init.guess import Wishes
+from shotclock.projects.validate import validate
 
 ROWS = 4000
 
@@ -62,19 +61,19 @@ def loans(home):
     return write
 
 
-def begin(path, share=0.6, **options):
+def made(path, share=0.6, **options):
     wishes = Wishes(**options.pop("wishes", {}))
-    return beginning.begin(path, wishes, share=None if "production" in options else share, **options)
+    return make.make_project(path, wishes, share=None if "production" in options else share, **options)
 
 
 @pytest.mark.parametrize("name", ["loans.csv", "loans.parquet"])
 def test_the_project_that_is_made_can_be_read_and_its_files_keep_its_contract(home, loans, name):
-    done = begin(loans(name))
+    done = made(loans(name))
     rules = load_project(home / "include" / "projects" / "loans.yaml")
     assert (rules.columns.id, rules.columns.time, rules.columns.target) == ("loan id", "granted", "repaid")
     assert list(rules.columns.features) == ["income: yearly", "children"]
     assert done["training"]["rows"] + done["production"]["rows"] == ROWS
-    found = beginning.validate("loans")
+    found = validate("loans")
     assert found["faults"] == []
     assert [(file["role"], file["rows"], file["bad"]) for file in found["files"]] == [
         ("training", done["training"]["rows"], 0),
@@ -83,7 +82,7 @@ def test_the_project_that_is_made_can_be_read_and_its_files_keep_its_contract(ho
 
 
 def test_the_project_file_says_what_was_guessed_and_why(home, loans):
-    begin(loans("loans.csv"))
+    made(loans("loans.csv"))
     text = (home / "include" / "projects" / "loans.yaml").read_text("utf-8")
     assert "# Guessed by `shotclock init` from loans.csv." in text
     assert "target: repaid     # has two outcomes; no and yes became 0 and 1" in text
@@ -94,11 +93,11 @@ def test_the_project_file_says_what_was_guessed_and_why(home, loans):
 def test_two_files_become_training_and_production_as_they_are(home, loans):
     older = loans("older.csv", lambda table: table.slice(0, 3000))
     newer = loans("newer.csv", lambda table: table.slice(3000).drop_columns("repaid"))
-    done = begin(older, production=newer, name="two")
+    done = made(older, production=newer, name="two")
     assert (done["training"]["rows"], done["production"]["rows"]) == (3000, 1000)
     assert "production has no labels yet" in " ".join(done["warnings"])
     assert pq.read_table(home / "data" / "raw" / "two_production.parquet")["repaid"].null_count == 1000
-    assert beginning.validate("two")["faults"] == []
+    assert validate("two")["faults"] == []
 
 
 def test_rows_that_lack_a_value_are_counted_and_allowed_for(home, loans):
@@ -107,19 +106,19 @@ def test_rows_that_lack_a_value_are_counted_and_allowed_for(home, loans):
         values[::50] = np.nan
         return table.set_column(3, "children", pa.array(values, from_pandas=True))
 
-    done = begin(loans("loans.csv", without))
+    done = made(loans("loans.csv", without))
     assert "2.0% of the training rows lack a feature's value" in " ".join(done["warnings"])
     rules = load_project(home / "include" / "projects" / "loans.yaml")
     assert (rules.quarantine.training, rules.quarantine.production) == (0.02, 0.02)
-    assert beginning.validate("loans")["faults"] == []
+    assert validate("loans")["faults"] == []
 
 
 def test_rules_about_numbers_of_rows_fit_a_small_file(home, loans):
-    done = begin(loans("small.csv", lambda table: table.slice(0, 300)))
+    done = made(loans("small.csv", lambda table: table.slice(0, 300)))
     rules = load_project(home / "include" / "projects" / "small.yaml")
     assert (rules.gate.min_rows, rules.drift.min_rows, rules.degradation.min_rows) == (35, 35, 124)
     assert "labelled training rows are few" in " ".join(done["warnings"])
-    assert beginning.validate("small")["faults"] == []
+    assert validate("small")["faults"] == []
 
 
 @pytest.mark.parametrize("there", ["include/projects/loans.yaml", "data/raw/loans_training.parquet"])
@@ -128,22 +127,22 @@ def test_nothing_is_overwritten(home, loans, there):
     path.parent.mkdir(parents=True)
     path.write_text("mine")
     with pytest.raises(ConfigError, match="is there already and is not overwritten"):
-        begin(loans("loans.csv"))
+        made(loans("loans.csv"))
     assert path.read_text() == "mine"
     assert [found for found in home.rglob("*") if found.is_file()] == [path]
 
 
 def test_what_fails_leaves_nothing_behind(home, loans, monkeypatch):
-    write = beginning.storage.write_table
+    write = make.storage.write_table
 
     def full(table, path):
         if "production" in path.name:
             raise OSError(28, "No space left on device")
         write(table, path)
 
-    monkeypatch.setattr(beginning.storage, "write_table", full)
+    monkeypatch.setattr(make.storage, "write_table", full)
     with pytest.raises(OSError, match="No space"):
-        begin(loans("loans.csv"))
+        made(loans("loans.csv"))
     assert [found for found in home.rglob("*") if found.is_file()] == []
 
 
@@ -151,12 +150,12 @@ def test_what_fails_leaves_nothing_behind(home, loans, monkeypatch):
     ("name", "expected"), [("My Loans 2024.csv", "my_loans_2024"), ("2024-loans.csv", "project_2024_loans")]
 )
 def test_the_projects_name_is_made_from_the_files(home, loans, name, expected):
-    assert begin(loans(name))["project"] == expected
+    assert made(loans(name))["project"] == expected
 
 
 def test_a_name_that_cannot_be_one_is_refused(home, loans):
     with pytest.raises(ConfigError, match="--name: found 'My Loans', expected lower-case letters"):
-        begin(loans("loans.csv"), name="My Loans")
+        made(loans("loans.csv"), name="My Loans")
 
 
 @pytest.mark.parametrize(
@@ -168,81 +167,12 @@ def test_a_name_that_cannot_be_one_is_refused(home, loans):
 )
 def test_a_table_that_cannot_be_a_project_is_refused(home, loans, change, error, message):
     with pytest.raises(error, match=message):
-        begin(loans("loans.csv", change))
+        made(loans("loans.csv", change))
 
 
 def test_files_that_are_missing_or_do_not_fit_each_other_are_refused(home, loans):
     with pytest.raises(SourceError, match=r"nowhere\.csv: no such file"):
-        begin(home / "nowhere.csv")
+        made(home / "nowhere.csv")
     text = loans("text.csv", lambda table: table.set_column(3, "children", pa.array(["two"] * ROWS)))
     with pytest.raises(ContractError, match="its columns do not fit those of"):
-        begin(loans("loans.csv"), production=text)
-
-
-# Validate
-
-
-def test_every_fault_of_a_project_file_is_listed(at):
-    at("empty")
-    path = settings().projects / "shots.yaml"
-    path.write_text(
-        path.read_text("utf-8").replace("folds: 5", "folds: 1").replace("min_rows: 500", "min_rows: many"), "utf-8"
-    )
-    config.project.cache_clear()
-    faults = beginning.validate("shots")["faults"]
-    assert len(faults) == 2
-    assert "field 'training.folds': found 1, allowed: greater than or equal to 2" in faults[0]
-    assert "field 'gate.min_rows': found 'many', allowed: a valid integer" in faults[1]
-
-
-def test_the_raw_files_of_a_sound_project_keep_the_contract(at):
-    at("empty")
-    found = beginning.validate("shots")
-    assert found["faults"] == []
-    assert [(file["rows"], file["bad"]) for file in found["files"]] == [(24_271, 0), (6_426, 0)]
-
-
-def test_rows_that_break_the_contract_are_counted_by_reason(at, prod):
-    folder = at("empty") / "data" / "raw"
-    path = settings().projects / "shots.yaml"
-    text = path.read_text("utf-8")
-    path.write_text(text[: text.index("  sha256:")] + text[text.index("  synthetic:") :], "utf-8")
-    config.project.cache_clear()
-    prod.loc[:99, "shot_distance"] = 1000
-    prod.loc[50:149, "shot_id"] = 7
-    (folder / "dataset_kobe_prod.parquet").unlink()
-    prod.to_parquet(folder / "dataset_kobe_prod.parquet")
-    found = beginning.validate("shots")
-    assert found["files"][1]["reasons"] == {"shot_distance: above 100": 51, "shot_id: repeated": 99}
-    assert "found 150 of 6,426 rows (2.33%) that break the contract, expected at most 1.00%" in found["faults"][0]
-
-
-def test_every_column_that_is_wrong_is_listed(at, dev):
-    folder = at("empty") / "data" / "raw"
-    path = settings().projects / "shots.yaml"
-    text = path.read_text("utf-8")
-    path.write_text(text[: text.index("  sha256:")] + text[text.index("  synthetic:") :], "utf-8")
-    config.project.cache_clear()
-    (folder / "dataset_kobe_dev.parquet").unlink()
-    dev.drop(columns="lat").assign(period="first").to_parquet(folder / "dataset_kobe_dev.parquet")
-    faults = beginning.validate("shots")["faults"]
-    assert len(faults) == 2
-    assert "column 'lat' is missing" in faults[0]
-    assert "column 'period': found type" in faults[1]
-
-
-def test_a_raw_file_that_is_another_one_is_a_fault_and_one_that_is_not_there_is_none(at):
-    folder = at("empty") / "data" / "raw"
-    (folder / "dataset_kobe_dev.parquet").unlink()
-    (folder / "dataset_kobe_prod.parquet").unlink()
-    (folder / "dataset_kobe_prod.parquet").write_bytes(b"PAR1")
-    found = beginning.validate("shots")
-    assert found["files"][0] == {"role": "training", "present": False, "faults": []}
-    assert "found sha256" in found["faults"][0]
-
-
-def test_too_few_rows_for_the_gate_are_a_fault(home, loans):
-    begin(loans("loans.csv"))
-    path = settings().projects / "loans.yaml"
-    path.write_text(re.sub(r"(gate:\n  min_rows: )\d+", r"\g<1>600", path.read_text("utf-8")), "utf-8")
-    assert "gate.min_rows 600" in beginning.validate("loans")["faults"][0]
+        made(loans("loans.csv"), production=text)

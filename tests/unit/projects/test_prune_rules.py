@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from shotclock.projects.prunable import Going, Past, going
+from shotclock.projects.prune_rules import Going, Past, going
 
 NOW = datetime(2026, 6, 30, 12, tzinfo=UTC)
 
