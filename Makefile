@@ -21,7 +21,7 @@ help: ## this list
 	@echo 'Ports: make up PORT=8081 MLFLOW_PORT=5002 SERVING_PORT=5003; further settings: .env.example'
 
 env: # .venv, made from requirements.txt where it is missing or not what the file says
-	@include/shotclock_launcher/bootstrap.sh
+	@include/shotclock_launcher/scripts/bootstrap.sh
 
 data: env ## get every project's raw files into data/raw
 	@$(run) shotclock_launcher data
@@ -69,7 +69,7 @@ bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others
 	@$(run) benchmarks.scale $(if $(ROWS),--rows $(ROWS))
 
 clean: ## remove what running left behind, and the environment; data/raw stays
-	@include/shotclock_launcher/clean.sh
+	@include/shotclock_launcher/scripts/clean.sh
 
 lock: env ## requirements.txt anew from requirements.in and requirements-dev.in
-	@include/shotclock_launcher/lock.sh
+	@include/shotclock_launcher/scripts/lock.sh

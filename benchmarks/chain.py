@@ -103,10 +103,10 @@ def plain(project: str) -> dict[str, Any]:
 
 def through_airflow(project: str) -> dict[str, Any]:
     """The same through a real Airflow, by its own records of when runs were asked for and tasks ended."""
-    from shotclock_launcher.api import Api
+    from shotclock_launcher.following.api import Api
+    from shotclock_launcher.following.readiness import wait_for_airflow, wait_for_dags
     from shotclock_launcher.layout import Layout
-    from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
-    from shotclock_launcher.stack import running
+    from shotclock_launcher.running.stack import running
 
     with running(Layout.of()) as stack:
         api = Api(stack.layout.address, stack.login)

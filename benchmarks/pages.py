@@ -25,12 +25,12 @@ import yaml
 
 from benchmarks.chain import free_port
 from shotclock.config import project, settings
-from shotclock_launcher import credentials
-from shotclock_launcher.environment import airflow_environment
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.preparation import prepare
-from shotclock_launcher.services import airflow_services
-from shotclock_launcher.stack import Stack
+from shotclock_launcher.running import credentials
+from shotclock_launcher.running.environment import airflow_environment
+from shotclock_launcher.running.preparation import prepare
+from shotclock_launcher.running.services import airflow_services
+from shotclock_launcher.running.stack import Stack
 
 TEMPLATE = "template"
 DAY = 86_400_000  # milliseconds, as MLflow counts

@@ -5,7 +5,6 @@ of each of them. The databases are dumped first: the files that they name were t
 go on working meanwhile. Keys are not in it: without the AIRFLOW_FERNET_KEY of the .env file stored connections stay closed.
 """
 
-import argparse
 import hashlib
 import importlib.metadata
 import json
@@ -17,15 +16,17 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import psycopg2
+import typer
 
 from shotclock.config import settings
 from shotclock.errors import ShotclockError
 from shotclock_deployment.initialise import HOST, OWNERS, make_bucket, make_databases
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 log = logging.getLogger(__name__)
 
 _MANIFEST = "manifest.json"
@@ -146,19 +147,14 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def main() -> int:
+@app.command(help=__doc__)
+def main(command: Literal["save", "restore"], folder: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(prog="shotclock_deployment.backup", description=__doc__)
-    parser.add_argument("command", choices=["save", "restore"])
-    parser.add_argument("folder", type=Path)
-    arguments = parser.parse_args()
     try:
-        save(arguments.folder) if arguments.command == "save" else restore(arguments.folder)
+        save(folder) if command == "save" else restore(folder)
     except BackupError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    app()

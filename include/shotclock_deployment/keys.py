@@ -3,11 +3,13 @@
 import base64
 import os
 import secrets
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import typer
 from dotenv import dotenv_values
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 def _password() -> str:
@@ -53,6 +55,11 @@ def _replace(file: Path, text: str) -> None:
     partial.replace(file)
 
 
+@app.command(help=__doc__)
+def main(file: Path) -> None:
+    made = complete(file)
+    typer.echo(f"{file}: added {', '.join(made)}" if made else f"{file}: nothing is lacking")
+
+
 if __name__ == "__main__":
-    made = complete(Path(sys.argv[1]))
-    sys.stdout.write(f"{sys.argv[1]}: added {', '.join(made)}\n" if made else f"{sys.argv[1]}: nothing is lacking\n")
+    app()

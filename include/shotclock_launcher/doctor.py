@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from shotclock.projects.doctor import Finding
-from shotclock_launcher import lock, ports, processes
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.preparation import preparations
+from shotclock_launcher.running import lock, ports, processes
+from shotclock_launcher.running.preparation import preparations
 
 
 def checks() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Where things lie and which ports are used: the only place of the launcher that reads the environment for itself."""
+"""Where things lie, which ports are used, how long to wait: only here does the launcher read the environment for itself."""
 
 import os
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ AIRFLOW_PORT = 8080
 MLFLOW_PORT = 5000
 SERVING_PORT = 5001
 DASHBOARD_PORT = 8501
+PATIENCE = 600.0  # seconds without any progress after which the demo gives up
 _PORTS = {  # by setting: the field of `Layout`, and the default
     "SHOTCLOCK_PORT": ("port", AIRFLOW_PORT),
     "SHOTCLOCK_MLFLOW_PORT": ("mlflow_port", MLFLOW_PORT),

@@ -19,14 +19,13 @@ from yaml import safe_dump, safe_load
 
 from shotclock import config, flows
 from shotclock.store import database, verify
-from shotclock_launcher import stack as launcher_stack
-from shotclock_launcher.api import Api
-from shotclock_launcher.browser import FLAGS
-from shotclock_launcher.browser import chromium as chromium_path
-from shotclock_launcher.environment import airflow_environment
+from shotclock_launcher.commands.browser import FLAGS
+from shotclock_launcher.commands.browser import chromium as chromium_path
+from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.readiness import wait_for_airflow, wait_for_dags
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
-from shotclock_launcher.stack import running
+from shotclock_launcher.running.environment import airflow_environment
+from shotclock_launcher.running.stack import running
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "approving"
@@ -89,7 +88,7 @@ def _with_a_viewer(patch: pytest.MonkeyPatch) -> Iterator[None]:
     def both(*arguments: object, **options: object) -> dict[str, str]:
         return airflow_environment(*arguments, **options) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
 
-    patch.setattr(launcher_stack, "airflow_environment", both)
+    patch.setattr("shotclock_launcher.running.stack.airflow_environment", both)
     yield
 
 

@@ -17,7 +17,7 @@ from shotclock import config, flows
 from shotclock.reading import demonstration
 from shotclock.store import database, verify
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.services import dashboard_service
+from shotclock_launcher.running.services import dashboard_service
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "shooting"

@@ -11,13 +11,13 @@ import pytest
 from yaml import safe_dump, safe_load
 
 from shotclock.config import load_project, settings
-from shotclock_launcher import processes
-from shotclock_launcher.api import Api
-from shotclock_launcher.demo_history import announce, lay_out, surroundings
+from shotclock_launcher.commands.demo_history import announce, lay_out, surroundings
 from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.readiness import wait_for_airflow, wait_for_dags
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
-from shotclock_launcher.stack import running
+from shotclock_launcher.running import processes
+from shotclock_launcher.running.stack import running
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "include" / "projects" / "kobe_shots.yaml"

@@ -15,13 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from shotclock_launcher import processes
-from shotclock_launcher.api import Api
-from shotclock_launcher.demo import chain
+from shotclock_launcher.commands.demo import chain
 from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.readiness import wait_for_dags
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.readiness import wait_for_dags
-from shotclock_launcher.stack import Stack, running
+from shotclock_launcher.running import processes
+from shotclock_launcher.running.stack import Stack, running
 
 DAGS = """
     from airflow.sdk import DAG, Asset, get_current_context, task
@@ -246,7 +246,9 @@ def test_kill_9_of_the_launcher_or_of_its_guardian_too_leaves_nothing(launch, la
     assert f"endpoint  http://127.0.0.1:{layout.serving_port}" in launched.text
     orphans = stack_of(layout)
     guardian = next(
-        p for p in psutil.Process(launched.process.pid).children() if "shotclock_launcher.guardian" in p.cmdline()
+        p
+        for p in psutil.Process(launched.process.pid).children()
+        if "shotclock_launcher.running.guardian" in p.cmdline()
     )
     guardian.kill()
     launched.process.kill()

@@ -28,10 +28,10 @@ from shotclock.judging import alerts as triggers
 from shotclock.steps import monitoring
 from shotclock.store import database, history, queries, records, registry, verify
 from shotclock.store.run import Run
-from shotclock_launcher.api import Api
+from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.readiness import wait_for_airflow, wait_for_dags
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
-from shotclock_launcher.stack import Stack, running
+from shotclock_launcher.running.stack import Stack, running
 
 ROOT = Path(__file__).parents[2]
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from shotclock_launcher.api import Api
+from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.readiness import wait_for_airflow, wait_for_dags
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.readiness import wait_for_airflow, wait_for_dags
-from shotclock_launcher.stack import running
+from shotclock_launcher.running.stack import running
 
 ROOT = Path(__file__).parents[2]
 DAGS = """

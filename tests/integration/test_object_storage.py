@@ -17,9 +17,9 @@ from shotclock.handoff import to_wire
 from shotclock.projects import prune
 from shotclock.steps import inference
 from shotclock.store import database, history, registry
-from shotclock_launcher.demo import chain
+from shotclock_launcher.commands.demo import chain
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.stack import running
+from shotclock_launcher.running.stack import running
 
 PAGES = ("model_card.html", "decision.html")  # they name MLflow's runs and the hour, which each loop has of its own
 LOOP = (("train", "t1"), ("score", "s1"), ("check", "m1"), ("retrain", "r1"), ("score", "s2"), ("check", "m2"))

@@ -13,12 +13,12 @@ from mlflow import MlflowClient
 
 from shotclock import config
 from shotclock.config import settings
-from shotclock.judging import alerts as triggers
+from shotclock.judging.alerts import unanswered
 from shotclock.store import history, registry
 from shotclock.store.client import experiment_id
-from shotclock_launcher.api import Api, ApiError
-from shotclock_launcher.credentials import Login
-from shotclock_launcher.follow import Follower
+from shotclock_launcher.following.api import Api, ApiError
+from shotclock_launcher.following.follow import Follower
+from shotclock_launcher.running.credentials import Login
 
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 ACTIVE = ("queued", "running")
@@ -154,7 +154,7 @@ class Loop:
             promotions=sum(done.outcome == "promote" for done in decisions),
             alerts=sorted((alert.kind, alert.champion) for alert in alerts),
             answered_twice=[alert for alert, count in answers.items() if count > 1],
-            unanswered=[alert.id for alert in triggers.unanswered(alerts, decisions, champion)],
+            unanswered=[alert.id for alert in unanswered(alerts, decisions, champion)],
             keys=sorted(key for key, count in keys.items() if count > 1),
         )
 

@@ -12,7 +12,7 @@ from loop import Loop, Outcome, kill
 
 from shotclock.store import history, queries, records, registry
 from shotclock_deployment import keys
-from shotclock_launcher.api import ApiError
+from shotclock_launcher.following.api import ApiError
 
 ALERTS = [("degradation", "1"), ("drift", "1"), ("new_records", "1")]
 

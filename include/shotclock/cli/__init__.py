@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from shotclock.cli import doctor, flows, history, init, prune
+from shotclock.cli import doctor, flows, history, init, prune, split_history, validate
 from shotclock.cli.common import EXIT_CODES
 
 _ENV = Path(__file__).parents[3] / ".env"
@@ -33,7 +33,9 @@ def _add(panel: str, commands: dict[str, object]) -> None:
         app.command(name, rich_help_panel=panel)(command)  # type: ignore[type-var]
 
 
-_add("Begin", {"init": init.init, "validate": init.validate, "doctor": doctor.doctor})
+_add("Begin", {"init": init.init, "validate": validate.validate, "doctor": doctor.doctor})
 _add("Run a flow", {"train": flows.train, "score": flows.score, "check": flows.check, "retrain": flows.retrain})
 _add("Look and steer", {"status": history.status, "history": history.history, "batches": history.batches})
-_add("Look and steer", {"rollback": history.rollback, "split-history": init.split_history, "prune": prune.prune})
+_add(
+    "Look and steer", {"rollback": history.rollback, "split-history": split_history.split_history, "prune": prune.prune}
+)

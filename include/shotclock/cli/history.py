@@ -32,13 +32,13 @@ def history(project: Project = "", on: OnDay = None, as_json: AsJson = False) ->
     """The decisions, newest first; or who was champion at the end of a day, why, and who or what decided."""
     day = None if on is None else _day(on)
     with at_work_on(project, as_json):
-        from shotclock.reading import history as past
+        from shotclock.reading import history
 
         if day is None:
-            found = past.decisions(project)
+            found = history.decisions(project)
             tell(found, "\n\n".join(map(_decision, found)) or f"{project}: nothing was decided yet", as_json)
             return
-        done = past.champion_on(project, day)
+        done = history.champion_on(project, day)
     nobody = f"{project}: no champion yet at the end of {day}"
     serving = f"champion at the end of {day} (UTC): v{done.champion}\n\n{_decision(done)}" if done else nobody
     tell(done, serving, as_json)
@@ -47,10 +47,9 @@ def history(project: Project = "", on: OnDay = None, as_json: AsJson = False) ->
 def batches(project: Project = "", as_json: AsJson = False) -> None:
     """A line for each batch that was taken in: its window, drift, quality, alerts, decisions, champion."""
     with at_work_on(project, as_json):
-        from shotclock.reading import history as past
-        from shotclock.reading import lines
+        from shotclock.reading import history, lines
 
-        found = past.batches(project)
+        found = history.batches(project)
         said = [lines.batch_header(), *map(lines.batch, found)] if found else [f"{project}: no batch was taken in yet"]
     tell(found, "\n".join(said), as_json)
 
@@ -58,10 +57,10 @@ def batches(project: Project = "", as_json: AsJson = False) -> None:
 def status(project: Project = "", as_json: AsJson = False) -> None:
     """What happened lately and how the project stands: champion, findings, open alerts, where everything lies."""
     with at_work_on(project, as_json):
-        from shotclock.reading.status import status as read
+        from shotclock.reading.status import status
         from shotclock.reading.summary import summarise
 
-        found = read(project)
+        found = status(project)
         tell(found, summarise(found), as_json)
 
 

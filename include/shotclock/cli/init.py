@@ -1,23 +1,11 @@
-"""The commands for data that are new: a project file made from a table, a project held against its data, batches cut."""
+"""The command that makes a project from a table."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from shotclock.cli.common import (
-    REFUSED,
-    AsJson,
-    DataFile,
-    Project,
-    ProjectOrAll,
-    at_work,
-    at_work_on,
-    plain,
-    project_names,
-    say,
-    tell,
-)
+from shotclock.cli.common import AsJson, at_work, say, tell
 
 Table = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or parquet, with a header", show_default=False)]
 Newer = Annotated[Path | None, typer.Option("--production", metavar="FILE", help="a second file: the rows to score")]
@@ -72,11 +60,11 @@ def init(  # noqa: PLR0913  (one option for each guess)
                 "--positive goes with --target, and --time-format with --time: name the column, too"
             )
     with at_work(as_json):
-        from shotclock.projects.init import begin
         from shotclock.projects.init.guess import Wishes
+        from shotclock.projects.init.make import make_project
 
         wishes = Wishes(target, positive, id_, time, time_format, tuple(exclude or ()), tuple(feature or ()))
-        done = begin.begin(file, wishes, production=production, share=split_by_time, name=name, title=title)
+        done = make_project(file, wishes, production=production, share=split_by_time, name=name, title=title)
     if as_json:
         tell(done, "", as_json)
     else:
@@ -98,58 +86,3 @@ def _show(done: dict[str, Any]) -> None:
         say(f"{role:<12}", f"{done[role]['rows']:,} rows: {done[role]['file']}", "bold green")
     say("written     ", done["file"], "bold green")
     typer.echo(f"\nRead it, put right what is wrong, then: shotclock validate {done['project']}")
-
-
-def validate(project: ProjectOrAll = "", as_json: AsJson = False) -> None:
-    """Hold a project's file against its rules and its raw files against the contract; list every fault."""
-    with at_work(as_json):
-        from shotclock.projects.init import begin
-
-        found = [begin.validate(name) for name in ([project] if project else project_names())]
-    if as_json:
-        tell(found, "", as_json)
-    else:
-        _list_faults(found)
-    if any(checked["faults"] for checked in found):
-        raise typer.Exit(REFUSED)
-
-
-def _list_faults(found: list[dict[str, Any]]) -> None:
-    for checked in found:
-        name = checked["project"]
-        for file in checked["files"]:
-            if "rows" in file and not file["faults"]:
-                aside = (
-                    f", {file['bad']:,} of them will be set aside" if file["bad"] else ", all of them keep the contract"
-                )
-                say(name, f"{file['role']}: {file['path']}: {file['rows']:,} rows{aside}", "bold green")
-            elif not file["faults"]:
-                say(
-                    name,
-                    f"{file['role']}: not under data/raw yet: `make data`, or the first run, brings it",
-                    "bold yellow",
-                )
-        for fault in checked["faults"]:
-            say(name, fault, "bold red")
-
-
-def split_history(
-    project: Project = "",
-    by: Annotated[
-        str | None, typer.Option(help="month of the time column, or what the project's extension adds")
-    ] = None,
-    into: Annotated[str | None, typer.Option(metavar="FOLDER", help="under data/raw, or absolute")] = None,
-    file: DataFile = None,
-    as_json: AsJson = False,
-) -> None:
-    """Cut the production file into batches by their time, such as by month: files whose names sort as time does."""
-    with at_work_on(project, as_json, needs_store=False):
-        from shotclock import config
-        from shotclock.projects import split_history as splitting
-
-        periods = config.project(project).periods
-        if by is not None and by not in periods:
-            raise typer.BadParameter(f"found '{by}', expected {' or '.join(periods)}", param_hint="--by")
-        done = splitting.split_history(project, by, into, file)
-    lines = [f"{part['file']:<20} {part['rows']:>9,} rows" for part in done["files"]]
-    tell(done, "\n".join([*lines, plain(done["summary"])]), as_json)

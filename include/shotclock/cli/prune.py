@@ -16,9 +16,9 @@ def prune(
 ) -> None:
     """Remove old runs that nothing cites: reports, predictions, folders, MLflow runs. Without --yes, only say which."""
     with at_work_on(project, as_json):
-        from shotclock.projects import prune as pruning
+        from shotclock.projects import prune
 
-        done = pruning.prune(project, older_than_days=older_than, keep=keep, remove=yes)
+        done = prune.prune(project, older_than_days=older_than, keep=keep, remove=yes)
     lines = [
         f"{run['at'][:16]}  {run['flow']:<11} {run['run']:<44} {run['mlflow_runs']:>3} MLflow run(s) {run['bytes']:>14,} bytes"
         for run in done["runs"]

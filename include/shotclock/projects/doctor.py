@@ -139,7 +139,6 @@ def store() -> Iterator[Finding]:
     remedies = {
         "missing": "the first run, or make up, makes it",
         "outdated": f"stop everything, copy the database, then: .venv/bin/mlflow db upgrade {uri}",
-        "newer": "make env: the store was made by a newer MLflow",
         "unreachable": "see that it runs and that MLFLOW_TRACKING_URI names it",
     }
     state: State = "ok" if not fault else "warning" if fault == "missing" else "broken"

@@ -10,8 +10,7 @@ from shotclock.config import project, settings
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.judging.alerts import unanswered
-from shotclock.projects import prunable
-from shotclock.projects.prunable import Going, Past, Place
+from shotclock.projects.prune_rules import Going, Past, Place, going
 from shotclock.store import artifacts, history, queries, registry
 from shotclock.store.records import Application, Decision, Drift, Entry, Performance, Trace
 from shotclock.store.window import MOST_FOR_LABELS, Window, recent_rows, scored_batches
@@ -41,7 +40,7 @@ def prune(
     A run's folder goes before its MLflow runs, so what a killed call left is found by the next one.
     """
     pasts = _pasts(name)
-    chosen = prunable.going(
+    chosen = going(
         pasts,
         whole=_cited(name),
         records=_records(name),

@@ -6,8 +6,7 @@ from datetime import datetime
 from shotclock.config import project, settings
 from shotclock.judging.alerts import Kind, unanswered
 from shotclock.judging.verdict import Status as Verdict
-from shotclock.reading import history as past
-from shotclock.reading.history import Told
+from shotclock.reading.history import Told, batches, decisions
 from shotclock.store import history, queries, records, registry
 from shotclock.store.records import R, Stored
 
@@ -94,7 +93,7 @@ def status(name: str, stories: int = STORIES) -> Status:
     """How the project stands now, and its newest runs."""
     champion, previous = registry.champion(name), registry.by_alias(name, registry.PREVIOUS)
     waiting = unanswered(history.alerts(name), history.decisions(name), champion.number) if champion else []
-    decided = past.decisions(name, most=1)
+    decided = decisions(name, most=1)
     checks: tuple[Kind, ...] = ("drift", "degradation")
     return Status(
         project=name,
@@ -104,7 +103,7 @@ def status(name: str, stories: int = STORIES) -> Status:
         findings={kind: _finding(name, kind, champion.number) for kind in checks} if champion else {},
         open_alerts=tuple(OpenAlert(alert.kind, alert.at.isoformat(), alert.reason) for alert in waiting),
         last_decision=decided[0] if decided else None,
-        not_scored=tuple(arrival.batch for arrival in past.batches(name) if arrival.rows is None),
+        not_scored=tuple(arrival.batch for arrival in batches(name) if arrival.rows is None),
         stories=_stories(name)[-stories:],
         addresses=_addresses(name),
     )

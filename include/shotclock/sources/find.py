@@ -6,16 +6,15 @@ Whatever comes, from wherever, is either the file that the project's sha256 name
 file that the project names by its whole address is read there, and never written.
 """
 
-import argparse
 import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 from urllib.parse import quote
 
-from shotclock.config import PackageTable, Project, Role, Settings, load_project, projects, settings
-from shotclock.errors import ShotclockError, SourceAwayError, SourceError
+from shotclock.config import PackageTable, Project, Role, Settings
+from shotclock.errors import SourceAwayError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.sources import packaged, synthetic
@@ -248,59 +247,3 @@ def _announce(source: Source, wanted: _Wanted) -> None:
         if storage.is_file(original) and _mark_if_readable(original) is None:
             how = f"the real file can be had now, in {original}: delete {source.path} and run again"
     log.warning("SYNTHETIC SAMPLE, NOT REAL DATA: %s: no result from it tells anything real; %s", source.path, how)
-
-
-def _report(project: Project, role: Role, source: Source) -> None:
-    with storage.open_parquet(source.path) as file:
-        rows = file.metadata.num_rows
-    listed = source.path.name in project.data.sha256
-    verdict = "SYNTHETIC SAMPLE" if source.synthetic else "sha256 ok" if listed else "sha256 not listed"
-    level = logging.WARNING if source.synthetic else logging.INFO
-    size = storage.size(source.path)
-    log.log(
-        level,
-        "%s, %s: %s (%s): %s rows, %s bytes, %s",
-        project.name,
-        role,
-        source.path,
-        source.origin,
-        f"{rows:,}",
-        f"{size:,}",
-        verdict,
-    )
-
-
-def _fetch_all(name: str | None) -> int:
-    """Bring every raw file of the project, or of all projects, in place; the number of those that failed."""
-    surroundings = settings()
-    folder = surroundings.projects
-    chosen = [load_project(folder / f"{name}.yaml")] if name else projects(folder)
-    if not chosen:
-        raise SourceError(f"{folder}: found no project file, expected at least one; set SHOTCLOCK_PROJECTS")
-    failed = 0
-    for project in chosen:
-        for role in get_args(Role):
-            try:
-                _report(project, role, find(project, role, surroundings))
-            except ShotclockError as error:
-                failed += 1
-                log.error("%s, %s: %s", project.name, role, _one_line(error))
-    return failed
-
-
-def _one_line(error: ShotclockError) -> str:
-    return "; ".join(str(error).splitlines())
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line. Exit status: 0 when every file is in place, else 1."""
-    parser = argparse.ArgumentParser(prog="python -m shotclock.sources", description="Bring the raw files to data/raw.")
-    parser.add_argument("--project", metavar="NAME", help="only this project's files")
-    options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    try:
-        return 1 if _fetch_all(options.project) else 0
-    except ShotclockError as error:
-        log.error("%s", _one_line(error))
-        return 1

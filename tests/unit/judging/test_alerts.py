@@ -7,8 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shotclock.config import DriftRules, RetrainingRules
-from shotclock.judging import alerts as triggers
-from shotclock.judging.alerts import Alert, Decision, Finding
+from shotclock.judging.alerts import (
+    Alert,
+    Decision,
+    Finding,
+    Signal,
+    drift_finding,
+    fruitless_in_a_row,
+    guard,
+    new_records_finding,
+    unanswered,
+)
 from shotclock.judging.verdict import Verdict
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -26,7 +35,7 @@ def decided(outcome="keep", champion="1", days_ago=1.0, **given):
 
 
 def signal(found=None, decisions=(), new_rows=0, rules=RULES):
-    return triggers.guard(found or finding(), decisions, new_rows=new_rows, now=NOW, rules=rules)
+    return guard(found or finding(), decisions, new_rows=new_rows, now=NOW, rules=rules)
 
 
 # The guard
@@ -39,11 +48,11 @@ def test_only_an_alert_fires(status):
 
 
 def test_an_alert_fires_with_its_reason_when_nothing_was_decided_yet():
-    assert signal() == triggers.Signal(True, "5 of 6 columns drifted")
+    assert signal() == Signal(True, "5 of 6 columns drifted")
 
 
 def test_an_alert_about_rows_of_a_broken_feed_starts_nothing_and_is_said_loudly():
-    found = triggers.guard(finding(), [], new_rows=9999, now=NOW, rules=RULES, broken="size, count")
+    found = guard(finding(), [], new_rows=9999, now=NOW, rules=RULES, broken="size, count")
     assert (found.fires, found.stopped) == (False, True)
     assert found.reason.startswith("BROKEN FEED: size, count stood still") and "5 of 6 columns" in found.reason
 
@@ -107,7 +116,7 @@ def test_three_fruitless_retrainings_stop_alerts_loudly():
 def test_a_retraining_that_had_too_little_data_is_not_fruitless():
     starved = [decided(days_ago=days, gate="not enough data") for days in (100, 200, 300)]
     assert not signal(decisions=starved).stopped
-    assert triggers.fruitless_in_a_row([starved[0], decided(), starved[1], decided(gate="promote")]) == 1
+    assert fruitless_in_a_row([starved[0], decided(), starved[1], decided(gate="promote")]) == 1
 
 
 @pytest.mark.parametrize(
@@ -125,7 +134,7 @@ outcomes = st.lists(st.sampled_from(["keep", "promote"]), max_size=8)
 def test_the_fruitless_ones_are_the_keeps_since_the_last_promotion(history):
     decisions = [decided(outcome) for outcome in history]
     expected = next((place for place, outcome in enumerate(history) if outcome == "promote"), len(history))
-    assert triggers.fruitless_in_a_row(decisions) == expected
+    assert fruitless_in_a_row(decisions) == expected
 
 
 @given(outcomes, st.floats(0, 60), st.integers(0, 3000))
@@ -149,37 +158,35 @@ def alert(window="w1", champion="1", days_ago=2.0, name="a"):
 
 
 def test_an_alert_that_no_decision_speaks_of_is_open():
-    assert triggers.unanswered([alert()], [], "1") == [alert()]
+    assert unanswered([alert()], [], "1") == [alert()]
 
 
 def test_a_decision_answers_the_alerts_that_it_names():
-    assert triggers.unanswered([alert("w9"), alert("w9", name="b")], [decided(answers=("a",))], "1") == [
-        alert("w9", name="b")
-    ]
+    assert unanswered([alert("w9"), alert("w9", name="b")], [decided(answers=("a",))], "1") == [alert("w9", name="b")]
 
 
 def test_a_decision_answers_earlier_alerts_about_the_window_that_it_used():
-    assert triggers.unanswered([alert("w1")], [decided(window="w1")], "1") == []
+    assert unanswered([alert("w1")], [decided(window="w1")], "1") == []
 
 
 def test_an_alert_that_came_after_the_decision_about_its_window_is_open():
-    assert triggers.unanswered([alert("w1", days_ago=0.5)], [decided(window="w1", days_ago=1)], "1")
+    assert unanswered([alert("w1", days_ago=0.5)], [decided(window="w1", days_ago=1)], "1")
 
 
 def test_alerts_about_a_model_that_serves_no_longer_are_closed():
-    assert triggers.unanswered([alert(champion="1")], [], "2") == []
+    assert unanswered([alert(champion="1")], [], "2") == []
 
 
 def test_a_decision_without_a_window_answers_only_by_name():
-    assert triggers.unanswered([alert("")], [decided("keep", window="other", flow="training")], "1") == [alert("")]
+    assert unanswered([alert("")], [decided("keep", window="other", flow="training")], "1") == [alert("")]
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["w1", "w2", "w3"])), unique=True, max_size=6))
 def test_a_decision_that_names_every_open_alert_leaves_none(found):
     alerts = [alert(window, name=name + window) for name, window in found]
-    still_open = triggers.unanswered(alerts, [decided(window="w1")], "1")
+    still_open = unanswered(alerts, [decided(window="w1")], "1")
     answer = decided(answers=tuple(item.id for item in still_open), window="w9")
-    assert triggers.unanswered(alerts, [answer, decided(window="w1")], "1") == []
+    assert unanswered(alerts, [answer, decided(window="w1")], "1") == []
 
 
 # k of n, and new records
@@ -203,24 +210,24 @@ def windows(*statuses):
     ],
 )
 def test_k_of_the_last_n_windows(statuses, k, n, status):
-    assert triggers.drift_finding(windows(*statuses), DriftRules(windows=k, of_windows=n)).status == status
+    assert drift_finding(windows(*statuses), DriftRules(windows=k, of_windows=n)).status == status
 
 
 @given(st.lists(st.sampled_from(["alert", "ok"]), min_size=1, max_size=6), st.integers(1, 5), st.integers(0, 4))
 def test_asking_for_more_windows_never_turns_quiet_into_an_alert(statuses, k, more):
     n = 6
     loose, strict = (DriftRules(windows=min(n, needed), of_windows=n) for needed in (k, k + more))
-    found = [triggers.drift_finding(windows(*statuses), rules).status == "alert" for rules in (loose, strict)]
+    found = [drift_finding(windows(*statuses), rules).status == "alert" for rules in (loose, strict)]
     assert found[1] <= found[0]
 
 
 def test_what_is_missing_to_k_of_n_is_said():
-    verdict = triggers.drift_finding(windows("alert", "ok"), DriftRules(windows=2, of_windows=3))
+    verdict = drift_finding(windows("alert", "ok"), DriftRules(windows=2, of_windows=3))
     assert verdict.reason == "alert; 1 of the last 2 windows drifted, 2 of 3 are needed"
 
 
 @pytest.mark.parametrize(("rows", "status"), [(0, "ok"), (4999, "ok"), (5000, "alert"), (5412, "alert")])
 def test_enough_new_records_alert(rows, status):
-    verdict = triggers.new_records_finding(rows, RULES)
+    verdict = new_records_finding(rows, RULES)
     assert verdict.status == status
     assert verdict.figures == {"new_labelled_rows": rows, "every_new_records": 5000}

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shotclock_launcher import lock, processes
 from shotclock_launcher.doctor import checks
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.preparation import preparations
+from shotclock_launcher.running import lock, processes
+from shotclock_launcher.running.preparation import preparations
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_port_that_is_none_is_broken(layout: Layout, monkeypatch: pytest.Monke
 
 
 def test_a_stack_that_runs_may_hold_its_ports_and_keeps_its_lock(layout: Layout) -> None:
-    command = [sys.executable, "-m", "shotclock_launcher.lock", str(layout.lock)]
+    command = [sys.executable, "-m", "shotclock_launcher.running.lock", str(layout.lock)]
     with lock.only_one(layout.lock, "mine"), socket.socket() as listener:
         listener.bind(("127.0.0.1", layout.port))
         listener.listen()

@@ -2,8 +2,7 @@
 
 import time
 
-from shotclock.judging import alerts as triggers
-from shotclock.judging.alerts import KINDS
+from shotclock.judging.alerts import KINDS, unanswered
 from shotclock.store import history, records, tracking
 from shotclock.store.run import Run
 
@@ -74,7 +73,7 @@ def test_alerts_whose_events_were_lost_are_found_and_open(at):
     at("alerted")
     alerts = history.alerts("shots")
     assert sorted(alert.kind for alert in alerts) == sorted(KINDS)
-    assert triggers.unanswered(alerts, history.decisions("shots"), "1") == alerts
+    assert unanswered(alerts, history.decisions("shots"), "1") == alerts
     assert {alert.champion for alert in alerts} == {"1"}
     assert all(alert.reason and alert.window for alert in alerts)
 
@@ -83,7 +82,7 @@ def test_the_decision_of_the_retraining_answered_each_of_them(at):
     at("rested")
     alerts, decisions = history.alerts("shots"), history.decisions("shots")
     assert set(decisions[0].answers) == {alert.id for alert in alerts}
-    assert triggers.unanswered(alerts, decisions, "1") == triggers.unanswered(alerts, decisions, "2") == []
+    assert unanswered(alerts, decisions, "1") == unanswered(alerts, decisions, "2") == []
     assert [(done.flow, done.outcome, done.champion) for done in decisions] == [
         ("retraining", "promote", "2"),
         ("training", "promote", "1"),

@@ -1,0 +1,83 @@
+"""A project file held against its rules, and its raw files against the contract."""
+
+from collections import Counter
+from typing import Any, get_args
+
+import pyarrow as pa
+
+from shotclock.config import Columns, Project, Role, project, settings
+from shotclock.errors import ConfigError, ContractError, ShotclockError
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.rows import contract
+from shotclock.sources import find
+
+_ROWS = 1 << 18  # looked at together
+
+
+def validate(name: str) -> dict[str, Any]:
+    """Hold a project's file against the rules of project files, and its raw files against the contract: every fault.
+
+    Nothing is fetched: a raw file that is not there yet is said to be missing, and is no fault.
+    """
+    try:
+        rules = project(name)
+    except ConfigError as error:
+        return {"project": name, "faults": str(error).splitlines(), "files": []}
+    files = [_look(rules, role) for role in get_args(Role)]
+    return {"project": name, "faults": [fault for found in files for fault in found["faults"]], "files": files}
+
+
+def _look(rules: Project, role: Role) -> dict[str, Any]:
+    try:
+        source = find.in_place(rules, role, settings())
+    except ShotclockError as error:
+        return {"role": role, "faults": str(error).splitlines()}
+    if source is None:
+        return {"role": role, "present": False, "faults": []}
+    return {"role": role, "present": True, **_examined(rules, role, source.path)}
+
+
+def _examined(rules: Project, role: Role, path: Address) -> dict[str, Any]:
+    columns, shown = rules.columns, str(path)
+    allowed = rules.quarantine.training if role == "training" else rules.quarantine.production
+    with storage.open_parquet(path) as file:
+        rows, schema = file.metadata.num_rows, file.schema_arrow
+    found: dict[str, Any] = {"path": shown, "rows": rows, "faults": []}
+    try:
+        contract.check_schema(schema, columns, shown, needs_target=role == "training")
+        contract.refuse_empty(rows, shown)
+        reasons = _reasons(path, columns, schema)
+        found |= {"bad": reasons.total(), "reasons": contract.worst_first(reasons)}
+        contract.refuse_above(reasons.total(), reasons, rows, shown, allowed)
+        if role == "training":
+            _enough_to_learn(rules, path)
+    except ShotclockError as error:
+        found["faults"] = str(error).splitlines()
+    return found
+
+
+def _reasons(path: Address, columns: Columns, schema: pa.Schema) -> Counter[str]:
+    """How many rows break which rule. Repeated ids are looked for in the whole file, the rest by parts."""
+    names = [name for name in columns.all if name in schema.names]
+    repeated = contract.repeated_ids(storage.read_table(path, [columns.id])[columns.id])
+    reasons: Counter[str] = Counter()
+    start = 0
+    for batch in storage.read_batches(path, names, _ROWS):
+        examined = contract.examine(batch, columns, repeated=repeated[start : start + batch.num_rows])
+        reasons.update(examined.reasons)
+        start += batch.num_rows
+    return reasons
+
+
+def _enough_to_learn(rules: Project, path: Address) -> None:
+    target = rules.columns.target
+    labels = storage.read_table(path, [target])[target]
+    contract.require_both_classes(labels, target, str(path))
+    holdout = round((len(labels) - labels.null_count) * rules.split.test_share)
+    if holdout < rules.gate.min_rows:
+        raise ContractError(
+            f"{path}: found {len(labels) - labels.null_count:,} labelled rows, of which split.test_share leaves "
+            f"{holdout:,} for the gate, expected at least gate.min_rows {rules.gate.min_rows:,}; bring more rows or "
+            "lower gate.min_rows"
+        )

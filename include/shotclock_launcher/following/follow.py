@@ -1,0 +1,200 @@
+"""Follows all runs of a project's DAGs, from one trigger until nothing more comes of it."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+from shotclock_launcher.console import say
+from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.following.api import Api
+
+GOOD = ("success", "skipped")
+_ENDED = (*GOOD, "failed", "upstream_failed", "removed")
+_ACTIVE = ["queued", "running"]
+_POLL = 0.8  # seconds; who answers is the API server that the tasks need too, on the same cores
+_SILENCE = 40.0  # seconds after which a line says what is being waited for
+_RUNS = 20  # a page of runs
+_LONE_EVENT = 30.0  # seconds after which an event that starts no run is taken for one half of a condition
+
+RunKey = tuple[str, str]  # DAG id, run id
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task instance that has ended, or one try of it that is to be followed by another."""
+
+    dag: str
+    run: str
+    task: str
+    map_index: int
+    label: str
+    state: str
+    tries: int
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        return self.state in GOOD
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of the trigger: how each task and each run ended, and the seconds from the first run to the last."""
+
+    tasks: list[Task]
+    runs: dict[RunKey, str]
+    seconds: float
+
+    @property
+    def good(self) -> bool:
+        """Every run ended in success, and every task in success or skipped."""
+        states = self.runs.values()
+        return bool(self.runs) and all(state == "success" for state in states) and all(t.good for t in self.tasks)
+
+
+class Follower:
+    """Sees every run of some DAGs that was not there before it was made."""
+
+    def __init__(self, api: Api, dags: Sequence[str]) -> None:
+        self._api = api
+        self._dags = list(dags)
+        self._before = {_key(run) for run in self._search({"states": _ACTIVE})}
+        self._old = {_key(run) for run in islice(self._search({"order_by": "-id"}), _RUNS)} - self._before
+        self._over: set[RunKey] = set()  # ended before their tasks were last read: nothing in them changes any more
+        self._told: set[tuple[Any, ...]] = set()
+        self._lone: tuple[int, float] = (0, 0.0)
+
+    @property
+    def before(self) -> set[RunKey]:
+        """Runs that were active already; they are waited for, and not shown."""
+        return self._before
+
+    def news(self) -> tuple[dict[RunKey, dict[str, Any]], list[Task]]:
+        """The runs followed so far, and the tasks that have ended since the last call, in the order of their ends."""
+        runs = {key: run for key, run in self._runs().items() if key not in self._before}
+        return runs, [task for task in self._tasks(runs) if self._is_new(task)]
+
+    def at_rest(self) -> bool:
+        """Whether nothing is active and nothing waits to be.
+
+        A run's events are stored before it ends, and an event becomes a run in one transaction. So if first no run is
+        active, then no event waits, and then there is no run that the first look had not seen, nothing can come.
+        """
+        first = self._runs()
+        if _any_active(first) or self._events_wait():
+            return False
+        again = self._runs()
+        return again.keys() == first.keys() and not _any_active(again)
+
+    def _runs(self) -> dict[RunKey, dict[str, Any]]:
+        """The new runs and those that were active before: newest first, up to one that was over before the start."""
+        found: dict[RunKey, dict[str, Any]] = {}
+        for run in self._search({"order_by": "-id"}):
+            if _key(run) not in self._old:
+                found[_key(run)] = run
+            elif self._before <= found.keys():
+                break
+        return found
+
+    def _search(self, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        return self._api.found("/dags/~/dagRuns/list", "dag_runs", body | {"dag_ids": self._dags}, _RUNS)
+
+    def _tasks(self, runs: dict[RunKey, dict[str, Any]]) -> list[Task]:
+        found = [ti for dag, run in runs.keys() - self._over for ti in self._instances(dag, run)]
+        self._over |= {key for key, run in runs.items() if run["state"] not in _ACTIVE}
+        ended = [ti for ti in found if ti["state"] in (*_ENDED, "up_for_retry")]
+        ended.sort(key=lambda ti: (ti["end_date"] or "", ti["task_id"], ti["map_index"]))
+        return [_task(ti) for ti in ended]
+
+    def _instances(self, dag: str, run: str) -> Iterator[dict[str, Any]]:
+        """One run's task instances, by GET: the search by POST is audited, and writing that record on the server's
+        event loop can meet a task's heartbeat that holds SQLite's one write lock: both then wait for its time-out."""
+        return self._api.listed(f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances", "task_instances")
+
+    def _is_new(self, task: Task) -> bool:
+        key = (task.dag, task.run, task.task, task.map_index, task.tries, task.state)
+        if key in self._told:
+            return False
+        self._told.add(key)
+        return True
+
+    def _events_wait(self) -> bool:
+        """Whether an asset event is about to start a run; one that stays for long is half of a condition."""
+        count = sum(self._queued_events(dag) for dag in self._dags)
+        if count != self._lone[0]:
+            self._lone = (count, time.monotonic())
+        return count > 0 and time.monotonic() - self._lone[1] < _LONE_EVENT
+
+    def _queued_events(self, dag: str) -> int:
+        return int(self._api.get(f"/dags/{dag}/assets/queuedEvents")["total_entries"])
+
+
+def follow(follower: Follower, *, check: Callable[[], None], tell: Callable[[Task], None], patience: float) -> Outcome:
+    """Follow until everything is at rest. `check` is called at each look, `tell` once for each task that has ended.
+
+    Raises:
+        LaunchError: nothing happened for `patience` seconds; the message says what was still open.
+    """
+    tasks: dict[tuple[str, str, str, int], Task] = {}
+    states: dict[RunKey, str] = {}
+    moved = spoken = time.monotonic()
+    resting = False
+    while True:
+        check()
+        runs, news = follower.news()
+        for task in news:
+            tell(task)
+            tasks[task.dag, task.run, task.task, task.map_index] = task
+        if resting:
+            return Outcome(list(tasks.values()), {key: str(run["state"]) for key, run in runs.items()}, _span(runs))
+        before, states = states, {key: str(run["state"]) for key, run in runs.items()}
+        if news or states != before:
+            moved = spoken = time.monotonic()
+        elif time.monotonic() - spoken > _SILENCE:
+            say(_open(runs))
+            spoken = time.monotonic()
+        elif time.monotonic() - moved > patience:
+            raise LaunchError(f"nothing has happened for {patience:.0f} s; {_open(runs)}")
+        if runs and not _any_active(runs):
+            resting = follower.at_rest()  # one more look then: what ended between the last one and the rest
+        if not resting:
+            time.sleep(_POLL)
+
+
+def _key(entry: dict[str, Any]) -> RunKey:
+    return entry["dag_id"], entry["dag_run_id"]
+
+
+def _any_active(runs: dict[RunKey, dict[str, Any]]) -> bool:
+    return any(run["state"] in _ACTIVE for run in runs.values())
+
+
+def _open(runs: dict[RunKey, dict[str, Any]]) -> str:
+    left = [f"{dag} ({run_id}) is {run['state']}" for (dag, run_id), run in runs.items() if run["state"] in _ACTIVE]
+    return f"still open: {', '.join(left)}" if left else "earlier runs or asset events of these DAGs are still open"
+
+
+def _span(runs: dict[RunKey, dict[str, Any]]) -> float:
+    """Seconds from the moment at which the first run was asked for to the end of the last, by Airflow's own records."""
+    asked = [datetime.fromisoformat(run["queued_at"] or run["start_date"]) for run in runs.values()]
+    ended = [datetime.fromisoformat(run["end_date"]) for run in runs.values()]
+    return (max(ended) - min(asked)).total_seconds()
+
+
+def _task(entry: dict[str, Any]) -> Task:
+    index = int(entry["map_index"])
+    named = entry["rendered_map_index"] or index
+    return Task(
+        dag=entry["dag_id"],
+        run=entry["dag_run_id"],
+        task=entry["task_id"],
+        map_index=index,
+        label=entry["task_id"] if index < 0 else f"{entry['task_id']}[{named}]",
+        state=entry["state"],
+        tries=int(entry["try_number"]),
+        seconds=float(entry["duration"] or 0),
+    )

@@ -1,0 +1,1 @@
+"""The processes of a stack: what they need, how they are started, watched and ended."""

@@ -1,0 +1,128 @@
+"""A running stack: Airflow's processes (and MLflow's server), watched, and ended together."""
+
+import subprocess
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from shotclock_launcher.console import say
+from shotclock_launcher.errors import LaunchError
+from shotclock_launcher.layout import Layout
+from shotclock_launcher.running import credentials, lock, ports, processes
+from shotclock_launcher.running.environment import CHAIN_PAUSE, airflow_environment
+from shotclock_launcher.running.guardian import Guardian
+from shotclock_launcher.running.preparation import prepare, tail
+from shotclock_launcher.running.services import (
+    Service,
+    airflow_services,
+    dashboard_service,
+    mlflow_service,
+    serving_service,
+)
+from shotclock_launcher.running.signals import undisturbed
+
+_TAIL = 25
+
+
+@dataclass
+class Stack:
+    """The processes of one start. `check` is to be called again and again while it runs."""
+
+    layout: Layout
+    id: str
+    login: credentials.Login
+    env: dict[str, str]
+    started: float = field(default_factory=time.time)  # seconds since 1970, as Airflow's heartbeats are
+    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, services: Sequence[Service]) -> None:
+        say(f"starting {', '.join(service.name for service in services)}")
+        for service in services:
+            self._running[service.name] = self.spawn(service.name, service.command)
+
+    def spawn(self, name: str, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+        """Start a process of this stack; its output goes to `<name>.log`, that of the start before is in `.log.1`."""
+        log = self.layout.logs / f"{name}.log"
+        if log.exists():
+            log.replace(log.with_suffix(".log.1"))
+        return processes.spawn(command, self.env, log, self.id, self.layout.settings.home)
+
+    def check(self) -> None:
+        """Make sure that every service still runs.
+
+        Raises:
+            LaunchError: one has ended; the message says which, how, and shows the last lines of its log.
+        """
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                log = self.layout.logs / f"{name}.log"
+                raise LaunchError(
+                    f"{name} ended by itself, {_how(process.returncode)}; its last lines:\n"
+                    f"{tail(log, _TAIL)}\nall of it: {log}"
+                )
+
+    def end(self) -> None:
+        """End every process of the stack, forked ones included."""
+        processes.end(self.id)
+        for process in self._running.values():
+            process.wait()
+
+
+@contextmanager
+def running(
+    layout: Layout, *, mlflow: bool = False, serving: bool = False, dashboard: bool = False, pause: float = CHAIN_PAUSE
+) -> Iterator[Stack]:
+    """Start a stack, and end all of it on the way out; a guardian does so if this process cannot.
+
+    Args:
+        mlflow, serving, dashboard: whether MLflow's pages, the endpoint and the dashboard are wanted.
+        pause: seconds that an idle scheduler sleeps before it looks again.
+
+    Raises:
+        LaunchError: another stack runs here, a port is in use, or a database could not be made ready.
+    """
+    layout.make_folders()
+    name = uuid.uuid4().hex
+    with lock.only_one(layout.lock, name) as before:
+        _end_leftovers(before)
+        _check_ports(layout, mlflow=mlflow, serving=serving, dashboard=dashboard)
+        env = airflow_environment(layout, credentials.keys(layout.airflow), pause=pause)
+        stack = Stack(layout, name, credentials.login(layout.airflow), env)
+        guardian = Guardian(name, layout.logs / "guardian.log")
+        try:
+            prepare(layout, stack.spawn)
+            stack.start(airflow_services())
+            if mlflow:
+                stack.start([mlflow_service(layout)])
+            if dashboard:
+                stack.start([dashboard_service(layout)])
+            if serving:
+                stack.start([serving_service(layout)])
+            yield stack
+        finally:
+            with undisturbed():
+                say("stopping")
+                stack.end()
+                guardian.release()
+
+
+def _end_leftovers(before: str | None) -> None:
+    ended = processes.end(before) if before else 0
+    if ended:
+        say(f"ended {ended} processes that an earlier start had left behind")
+
+
+def _check_ports(layout: Layout, *, mlflow: bool, serving: bool, dashboard: bool) -> None:
+    ports.check_free("Airflow UI", layout.port, "SHOTCLOCK_PORT")
+    if mlflow:
+        ports.check_free("MLflow UI", layout.mlflow_port, "SHOTCLOCK_MLFLOW_PORT")
+    if serving:
+        ports.check_free("endpoint", layout.serving_port, "SHOTCLOCK_SERVING_PORT")
+    if dashboard:
+        ports.check_free("dashboard", layout.dashboard_port, "SHOTCLOCK_DASHBOARD_PORT")
+
+
+def _how(code: int) -> str:
+    return f"killed by signal {-code}" if code < 0 else f"exit status {code}"

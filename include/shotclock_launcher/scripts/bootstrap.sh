@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Makes .venv from requirements.txt, with uv, or finds that it stands already (then it costs nothing).
+# An installation that was cut off is begun anew: what had been downloaded is still in uv's cache.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+unset PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH # compiled modules load three times as fast
+
+wanted=3.11
+started=$SECONDS
+stamp=.venv/.installed
+unfinished=.bootstrap/unfinished
+log=.bootstrap/install.log
+
+say() { printf '%5d s  %s\n' "$((SECONDS - started))" "$*" >&2; }
+fail() {
+  printf '\n%s\n' "$*" >&2
+  exit 1
+}
+
+fits() { "$1" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$wanted')" >/dev/null 2>&1; }
+
+sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
+
+# What the environment depends on: the lock, the package's own description, and where the environment lies.
+digest() { { pwd && cat requirements.txt pyproject.toml include/shotclock_launcher/scripts/bootstrap.sh; } | sha256 | cut -d' ' -f1; }
+
+# run "what is done" command...: a line with the seconds every 15 s, so that it is never silent; its output if it fails
+run() {
+  local what=$1 next
+  shift
+  say "$what"
+  "$@" >>"$log" 2>&1 </dev/null &
+  local job=$!
+  trap 'kill "$job" 2>/dev/null; exit 130' INT TERM
+  next=$((SECONDS + 15))
+  while kill -0 "$job" 2>/dev/null; do
+    sleep 0.2
+    if ((SECONDS >= next)); then
+      say "  still at it"
+      next=$((SECONDS + 15))
+    fi
+  done
+  trap - INT TERM
+  wait "$job" || {
+    tail -n 25 "$log" >&2
+    fail "failed: $what. All of its output: $log"
+  }
+}
+
+# A Python of the wanted version on this machine, if there is one.
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-}" "python$wanted" python3 python; do
+    if [ -n "$candidate" ] && command -v "$candidate" >/dev/null && fits "$candidate"; then
+      echo "$candidate"
+      return
+    fi
+  done
+}
+
+# No Python 3.11 here: any Python 3 will do to get uv, which then fetches one into .bootstrap/.
+fetch_python() {
+  local uv
+  uv=$(command -v uv || true)
+  if [ -z "$uv" ]; then
+    command -v python3 >/dev/null || fail "Python $wanted is needed, and there is no Python 3 here at all. Install Python $wanted."
+    run "no Python $wanted here: getting uv, which fetches one" python3 -m venv .bootstrap/venv
+    run "getting uv" .bootstrap/venv/bin/python -m pip install --progress-bar off uv
+    uv=.bootstrap/venv/bin/uv
+  fi
+  export UV_PYTHON_INSTALL_DIR=$PWD/.bootstrap/python
+  say "fetching Python $wanted"
+  "$uv" venv --quiet --seed --python "$wanted" .venv >>"$log" 2>&1 </dev/null || {
+    tail -n 10 "$log" >&2
+    fail "Python $wanted is needed. This machine has none and uv could not fetch one (see above).
+Install it (Debian, Ubuntu: apt install python$wanted python$wanted-venv; macOS: brew install python@$wanted), or name one:
+  PYTHON=/path/to/python$wanted make env"
+  }
+  run "getting uv into the environment" "$uv" pip install --python .venv/bin/python uv
+}
+
+make_venv() {
+  local python
+  python=$(find_python)
+  if [ -z "$python" ]; then
+    fetch_python
+    return
+  fi
+  say "making .venv with $("$python" -c 'import platform, sys; print("Python", platform.python_version(), sys.executable)')"
+  "$python" -m venv .venv >>"$log" 2>&1 || {
+    tail -n 5 "$log" >&2
+    fail "$python cannot make a virtual environment. On Debian and Ubuntu: apt install python$wanted-venv"
+  }
+  run "getting uv" .venv/bin/python -m pip install --progress-bar off uv
+}
+
+key=$(digest)
+if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
+  exit 0
+fi
+
+mkdir -p .bootstrap
+: >"$log"
+if [ -f "$unfinished" ] || [ ! -x .venv/bin/uv ] || ! fits .venv/bin/python; then
+  touch "$unfinished"
+  if [ -e .venv ]; then
+    say "removing .venv: it is unfinished, or of another Python"
+    rm -rf .venv
+  fi
+  make_venv
+fi
+rm -f "$stamp"
+touch "$unfinished"
+sync=(.venv/bin/uv pip sync --python .venv/bin/python --require-hashes requirements.txt)
+run "installing $(grep -cE '^[a-zA-Z0-9._-]+==' requirements.txt) packages from the lock, hashes checked" "${sync[@]}"
+run "compiling them" "${sync[@]}" --compile-bytecode
+run "installing Shotclock itself" \
+  .venv/bin/uv pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
+printf '%s' "$key" >"$stamp"
+rm -f "$unfinished"
+say "the environment is ready"

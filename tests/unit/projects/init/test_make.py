@@ -1,0 +1,178 @@
+"""A project made from a table."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from shotclock import config
+from shotclock.config import load_project
+from shotclock.errors import ConfigError, ContractError, SourceError
+from shotclock.projects.init import make
+from shotclock.projects.init.guess import Wishes
+from shotclock.projects.validate import validate
+
+ROWS = 4000
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty home; the working folder is another one."""
+    for name in (
+        "SHOTCLOCK_DATA",
+        "SHOTCLOCK_PROJECTS",
+        "SHOTCLOCK_DATA_DIR",
+        "SHOTCLOCK_ARTIFACTS",
+        "MLFLOW_TRACKING_URI",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SHOTCLOCK_HOME", str(tmp_path / "home"))
+    (tmp_path / "files").mkdir()
+    monkeypatch.chdir(tmp_path / "files")
+    yield tmp_path / "home"
+    config.project.cache_clear()
+
+
+@pytest.fixture
+def loans(home):
+    """`loans("loans.csv")`: a file of 4,000 loans, and its path."""
+    random = np.random.default_rng(3)
+    income = random.normal(50, 9, ROWS).round(2)
+    table = pa.table(
+        {
+            "loan id": np.arange(ROWS),
+            "granted": pa.array((np.datetime64("2024-01-01") + np.arange(ROWS) // 8).astype(str)),
+            "income: yearly": income,
+            "children": random.integers(0, 5, ROWS),
+            "city": random.choice(["Rome", "Oslo"], ROWS),
+            "repaid": np.where(random.random(ROWS) < 1 / (1 + np.exp(-(income - 50) / 6)), "yes", "no"),
+        }
+    )
+
+    def write(name, change=lambda table: table, separator=","):
+        path = home.parent / "files" / name
+        rows = change(table)
+        if path.suffix == ".parquet":
+            pq.write_table(rows, path)
+        else:
+            rows.to_pandas().to_csv(path, sep=separator, index=False)
+        return path
+
+    return write
+
+
+def made(path, share=0.6, **options):
+    wishes = Wishes(**options.pop("wishes", {}))
+    return make.make_project(path, wishes, share=None if "production" in options else share, **options)
+
+
+@pytest.mark.parametrize("name", ["loans.csv", "loans.parquet"])
+def test_the_project_that_is_made_can_be_read_and_its_files_keep_its_contract(home, loans, name):
+    done = made(loans(name))
+    rules = load_project(home / "include" / "projects" / "loans.yaml")
+    assert (rules.columns.id, rules.columns.time, rules.columns.target) == ("loan id", "granted", "repaid")
+    assert list(rules.columns.features) == ["income: yearly", "children"]
+    assert done["training"]["rows"] + done["production"]["rows"] == ROWS
+    found = validate("loans")
+    assert found["faults"] == []
+    assert [(file["role"], file["rows"], file["bad"]) for file in found["files"]] == [
+        ("training", done["training"]["rows"], 0),
+        ("production", done["production"]["rows"], 0),
+    ]
+
+
+def test_the_project_file_says_what_was_guessed_and_why(home, loans):
+    made(loans("loans.csv"))
+    text = (home / "include" / "projects" / "loans.yaml").read_text("utf-8")
+    assert "# Guessed by `shotclock init` from loans.csv." in text
+    assert "target: repaid     # has two outcomes; no and yes became 0 and 1" in text
+    assert "    #   city: text, 2 different ones: only numbers can be features" in text
+    assert "'income: yearly': {type: number, min: 0, max: " in text
+
+
+def test_two_files_become_training_and_production_as_they_are(home, loans):
+    older = loans("older.csv", lambda table: table.slice(0, 3000))
+    newer = loans("newer.csv", lambda table: table.slice(3000).drop_columns("repaid"))
+    done = made(older, production=newer, name="two")
+    assert (done["training"]["rows"], done["production"]["rows"]) == (3000, 1000)
+    assert "production has no labels yet" in " ".join(done["warnings"])
+    assert pq.read_table(home / "data" / "raw" / "two_production.parquet")["repaid"].null_count == 1000
+    assert validate("two")["faults"] == []
+
+
+def test_rows_that_lack_a_value_are_counted_and_allowed_for(home, loans):
+    def without(table):
+        values = table["children"].to_numpy().astype(float)
+        values[::50] = np.nan
+        return table.set_column(3, "children", pa.array(values, from_pandas=True))
+
+    done = made(loans("loans.csv", without))
+    assert "2.0% of the training rows lack a feature's value" in " ".join(done["warnings"])
+    rules = load_project(home / "include" / "projects" / "loans.yaml")
+    assert (rules.quarantine.training, rules.quarantine.production) == (0.02, 0.02)
+    assert validate("loans")["faults"] == []
+
+
+def test_rules_about_numbers_of_rows_fit_a_small_file(home, loans):
+    done = made(loans("small.csv", lambda table: table.slice(0, 300)))
+    rules = load_project(home / "include" / "projects" / "small.yaml")
+    assert (rules.gate.min_rows, rules.drift.min_rows, rules.degradation.min_rows) == (35, 35, 124)
+    assert "labelled training rows are few" in " ".join(done["warnings"])
+    assert validate("small")["faults"] == []
+
+
+@pytest.mark.parametrize("there", ["include/projects/loans.yaml", "data/raw/loans_training.parquet"])
+def test_nothing_is_overwritten(home, loans, there):
+    path = home / there
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    with pytest.raises(ConfigError, match="is there already and is not overwritten"):
+        made(loans("loans.csv"))
+    assert path.read_text() == "mine"
+    assert [found for found in home.rglob("*") if found.is_file()] == [path]
+
+
+def test_what_fails_leaves_nothing_behind(home, loans, monkeypatch):
+    write = make.storage.write_table
+
+    def full(table, path):
+        if "production" in path.name:
+            raise OSError(28, "No space left on device")
+        write(table, path)
+
+    monkeypatch.setattr(make.storage, "write_table", full)
+    with pytest.raises(OSError, match="No space"):
+        made(loans("loans.csv"))
+    assert [found for found in home.rglob("*") if found.is_file()] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("My Loans 2024.csv", "my_loans_2024"), ("2024-loans.csv", "project_2024_loans")]
+)
+def test_the_projects_name_is_made_from_the_files(home, loans, name, expected):
+    assert made(loans(name))["project"] == expected
+
+
+def test_a_name_that_cannot_be_one_is_refused(home, loans):
+    with pytest.raises(ConfigError, match="--name: found 'My Loans', expected lower-case letters"):
+        made(loans("loans.csv"), name="My Loans")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda table: table.slice(0, 0), ContractError, "found no rows"),
+        (lambda table: table.drop_columns("granted"), ContractError, "time: found no column of dates"),
+    ],
+)
+def test_a_table_that_cannot_be_a_project_is_refused(home, loans, change, error, message):
+    with pytest.raises(error, match=message):
+        made(loans("loans.csv", change))
+
+
+def test_files_that_are_missing_or_do_not_fit_each_other_are_refused(home, loans):
+    with pytest.raises(SourceError, match=r"nowhere\.csv: no such file"):
+        made(home / "nowhere.csv")
+    text = loans("text.csv", lambda table: table.set_column(3, "children", pa.array(["two"] * ROWS)))
+    with pytest.raises(ContractError, match="its columns do not fit those of"):
+        made(loans("loans.csv"), production=text)
