@@ -7,6 +7,7 @@ from pandas import DataFrame, Series
 from shotclock.errors import ConfigError, ContractError
 from shotclock.models.candidates import train
 
+pytestmark = pytest.mark.xdist_group("candidates")  # one worker imports PyCaret, and trains on the real rows
 GOOD = {"backend": "scikit-learn", "folds": 3, "iterations": 1, "seed": 1}
 
 

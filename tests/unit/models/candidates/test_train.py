@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from shotclock.models.candidates import train
 from shotclock.models.candidates.algorithms import MODEL, SPACES, Plan
 
+pytestmark = pytest.mark.xdist_group("candidates")  # one worker imports PyCaret, and trains on the real rows
 BACKENDS = ["pycaret", "scikit-learn"]
 SMALL = {"folds": 3, "iterations": 2, "seed": 1}
 
