@@ -2,14 +2,16 @@
 
 import email
 import email.policy
+import hashlib
 import json
 import os
 import shutil
 import socketserver
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +99,8 @@ def kobe():
     return load_project(ROOT / "include" / "projects" / "kobe_shots.yaml")
 
 
+Compared = tuple[dict[str, float], str]
+Comparing = Callable[["DataFrame", "DataFrame", Mapping[str, Any]], Compared]
 STAGES = ("empty", "trained", "alerted", "gated", "rested")
 DATABASE = "mlflow.db"
 
@@ -180,11 +184,11 @@ class Stages:
 
     def _keep(self, kept: Path) -> None:
         """The database with what its write-ahead log still holds; the folder appears whole or not at all."""
-        partial = kept.with_suffix(".partial")
-        shutil.copytree(self.live, partial, symlinks=True, ignore=shutil.ignore_patterns(f"{DATABASE}*"))
-        _copy_database(self.live / DATABASE, partial / DATABASE)
-        (partial / "address").write_text(str(self.live), "utf-8")
-        partial.rename(kept)
+        part = kept.with_suffix(".partial")
+        shutil.copytree(self.live, part, symlinks=True, ignore=shutil.ignore_patterns(f"{DATABASE}*"))
+        _copy_database(self.live / DATABASE, part / DATABASE)
+        (part / "address").write_text(str(self.live), "utf-8")
+        part.rename(kept)
 
     def _lay_out(self, kept: Path) -> None:
         """The database is filled anew and not replaced: MLflow's connections to it go on, and cost nothing again."""
@@ -199,6 +203,22 @@ class Stages:
         shutil.copytree(kept, self.live, symlinks=True, ignore=ignored, dirs_exist_ok=True)
         _copy_database(kept / DATABASE, self.live / DATABASE)
         client._experiment_id.cache_clear()  # another stage's
+
+    def compare(self, evidently: Comparing, now: "DataFrame", then: "DataFrame", judged: Mapping[str, Any]) -> Compared:
+        """What Evidently says of two windows, asked once a session: it takes a second, and most tests check the same two."""
+        from pandas.util import hash_pandas_object
+
+        asked = [(name, it.is_category, it.drift, it.drift_threshold) for name, it in judged.items()]
+        contents = [hash_pandas_object(side[list(judged)]).to_numpy().tobytes() for side in (now, then)]
+        digest = hashlib.sha256(b"|".join([repr(asked).encode(), *contents])).hexdigest()
+        answer = self._shared / "evidently" / f"{digest}.json"
+        if not answer.exists():
+            answer.parent.mkdir(parents=True, exist_ok=True)
+            written = answer.with_suffix(f".{WORKER}")
+            written.write_text(json.dumps(evidently(now, then, judged)), "utf-8")
+            written.rename(answer)
+        scores, page = json.loads(answer.read_text("utf-8"))
+        return scores, page
 
     def _look(self) -> list[tuple[str, int, int, int]]:
         """Every file and folder, and what changes when it is written to."""
@@ -343,9 +363,11 @@ class _Believing:
 def at(_stages, monkeypatch):
     """`at("alerted")`: the folder of the project `shots` as it stands after that stage, and the environment that shows it.
 
-    Registered models are not loaded back in a process of their own, which takes seconds: what tests that says so.
+    Registered models are not loaded back in a process of their own, which takes seconds: what tests that says so. Evidently
+    is asked once about the same two windows.
     """
     from shotclock import config
+    from shotclock.judging import drift
     from shotclock.store import verify
 
     for name in ("SHOTCLOCK_HOME", "SHOTCLOCK_PROJECTS", "MLFLOW_TRACKING_URI", "SHOTCLOCK_ARTIFACTS"):
@@ -353,6 +375,7 @@ def at(_stages, monkeypatch):
     monkeypatch.delenv("SHOTCLOCK_DATA", raising=False)
     monkeypatch.delenv("SHOTCLOCK_DATA_DIR", raising=False)
     monkeypatch.setattr(verify, "Verifier", _Believing)
+    monkeypatch.setattr(drift, "_evidently", partial(_stages.compare, drift._evidently))
     if WORKER:
         _stages.fetch(STAGES[-1])
     yield _stages.restore
