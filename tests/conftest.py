@@ -27,20 +27,15 @@ ROOT = Path(__file__).parents[1]
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`--dist loadgroup`) a file stays in one, if it does not name its group itself.
+    """Of several workers each takes a file at a time (`--dist loadfile`), in this order.
 
     The first file that asks for a stage of the loop has them made; the others that do come last, and need not wait.
     """
     if WORKER:
-        first, *others = dict.fromkeys(item.path for item in items if "at" in getattr(item, "fixturenames", ())) or [
-            None
-        ]
-        items.sort(key=lambda item: (item.path != first, item.path in others))
-    for item in items:
-        if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+        asking = dict.fromkeys(item.path for item in items if "at" in getattr(item, "fixturenames", ()))
+        first = next(iter(asking), None)
+        items.sort(key=lambda item: (item.path != first, item.path in asking))
 
 
 def _real(name: str) -> Path:

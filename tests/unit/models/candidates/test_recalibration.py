@@ -13,8 +13,6 @@ from shotclock.errors import ContractError
 from shotclock.judging import performance
 from shotclock.models.candidates.recalibration import recalibrate
 
-pytestmark = pytest.mark.xdist_group("candidates")  # one worker imports PyCaret, and trains on the real rows
-
 
 @pytest.fixture
 def champion(shots):
