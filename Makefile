@@ -42,7 +42,7 @@ secrets: env ## passwords and keys for docker-compose.yaml, into .env: what is l
 	@$(run) shotclock_deployment.keys .env
 
 test: data lint ## lint, types, and all tests
-	@$(run) pytest -q -n auto --dist loadgroup tests/unit
+	@$(run) pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/unit
 	@$(run) pytest -q $(filter-out tests/unit/ tests/production/,$(wildcard tests/*/))
 	@$(run) pytest -q tests/production
 
@@ -50,7 +50,7 @@ test-chaos: data ## every service of docker-compose.yaml killed in the midst of 
 	@$(run) pytest -q -s tests/production/chaos.py
 
 coverage: data ## how much of the package the unit tests run through, by lines and branches
-	@$(run) pytest -q -n auto --dist loadgroup tests/unit --cov
+	@$(run) pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/unit --cov
 
 lint: env ## style, types, and which way imports point
 	@$(run) ruff check .

@@ -2,32 +2,40 @@
 
 import email
 import email.policy
+import hashlib
 import json
 import os
 import shutil
 import socketserver
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
 import pytest
-from pandas import DataFrame
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy loads: small fits, and no threads to fork with
 
 ROOT = Path(__file__).parents[1]
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`--dist loadgroup`) a file stays in one, and all that share the trained project in the same."""
-    for item in items:
-        shared = "at" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stages" if shared else str(item.path)))
+    """Of several workers each takes a file at a time (`--dist loadfile`), in this order.
+
+    The first file that asks for a stage of the loop has them made; the others that do come last, and need not wait.
+    """
+    if WORKER:
+        asking = dict.fromkeys(item.path for item in items if "at" in getattr(item, "fixturenames", ()))
+        first = next(iter(asking), None)
+        items.sort(key=lambda item: (item.path != first, item.path in asking))
 
 
 def _real(name: str) -> Path:
@@ -53,23 +61,29 @@ def prod_path() -> Path:
 
 
 @pytest.fixture(scope="session")
-def _dev(dev_path: Path) -> DataFrame:
-    return pq.read_table(dev_path).to_pandas().reset_index(drop=True)
+def _dev(dev_path: Path) -> "DataFrame":
+    return _read(dev_path)
 
 
 @pytest.fixture(scope="session")
-def _prod(prod_path: Path) -> DataFrame:
-    return pq.read_table(prod_path).to_pandas().reset_index(drop=True)
+def _prod(prod_path: Path) -> "DataFrame":
+    return _read(prod_path)
+
+
+def _read(path: Path) -> "DataFrame":
+    from pyarrow import parquet
+
+    return parquet.read_table(path).to_pandas().reset_index(drop=True)
 
 
 @pytest.fixture
-def dev(_dev: DataFrame) -> DataFrame:
+def dev(_dev: "DataFrame") -> "DataFrame":
     """A copy that the test may change."""
     return _dev.copy()
 
 
 @pytest.fixture
-def prod(_prod: DataFrame) -> DataFrame:
+def prod(_prod: "DataFrame") -> "DataFrame":
     return _prod.copy()
 
 
@@ -81,40 +95,61 @@ def kobe():
     return load_project(ROOT / "include" / "projects" / "kobe_shots.yaml")
 
 
+Compared = tuple[dict[str, float], str]
+Comparing = Callable[["DataFrame", "DataFrame", Mapping[str, Any]], Compared]
 STAGES = ("empty", "trained", "alerted", "gated", "rested")
+DATABASE = "mlflow.db"
 
 
 class Stages:
     """One project trained on the real data, once a session, kept as it was after each stage of the loop.
 
     A test that asks for a stage gets a copy of it, always at the same address, because MLflow and the steps remember
-    absolute paths. Only the database's name changes, because MLflow keeps connections to the one it knows.
+    absolute paths. What a test leaves as it found it serves the next one. Workers share the stages: the first to need
+    one makes it, and each reads it with the other's address replaced by its own, which is as long.
     """
 
-    def __init__(self, folder: Path, raw: list[Path]) -> None:
-        self.live, self._kept, self._raw, self._copies = folder / "live", folder / "kept", raw, 0
+    def __init__(self, shared: Path, raw: list[Path]) -> None:
+        own = shared / f"{WORKER:_>6}"
+        self.live, self._kept, self._shared, self._raw = own / "live", own / "kept", shared, raw
         self._broken: set[str] = set()
+        self._untouched: tuple[Any, ...] = ()
 
     def restore(self, stage: str) -> Path:
         """Put the stage in place and point the environment at it; makes it first if nobody has asked for it before."""
         if stage in self._broken:
             pytest.fail(f"the stage '{stage}' could not be made: see the first test that asked for it")
-        if not (self._kept / stage).exists():
-            self._broken.add(stage)
-            self._make(stage)
-            self._broken.remove(stage)
-        shutil.rmtree(self.live, ignore_errors=True)
-        shutil.copytree(self._kept / stage, self.live, symlinks=True)
+        self._broken.add(stage)
+        self.fetch(stage)
+        self._broken.remove(stage)
+        if self._untouched != (stage, self._look()):
+            self._lay_out(self._kept / stage)
+            self._untouched = (stage, self._look())
         self._point()
         return self.live
+
+    def fetch(self, stage: str) -> None:
+        """A copy of the stage of this worker's own."""
+        from shotclock.files import storage
+
+        if (self._kept / stage).exists():
+            return
+        with storage.locked(self._shared / f"{stage}.lock"):
+            if not (self._shared / stage).exists():
+                self._make(stage)
+                self._keep(self._shared / stage)
+        shutil.copytree(self._shared / stage, self._kept / stage, symlinks=True)
+        maker, own = (self._shared / stage / "address").read_bytes(), str(self.live).encode()
+        for path in (self._kept / stage).iterdir():
+            if path.is_file():  # a model's own files speak of the address as well, but have a digest
+                path.write_bytes(path.read_bytes().replace(maker, own))
 
     def _make(self, stage: str) -> None:
         from shotclock import flows
         from shotclock.store import database
 
         if stage == "empty":
-            shutil.rmtree(self.live, ignore_errors=True)
-            self._lay_out()
+            self._begin()
             database.prepare_store()
         else:
             self.restore(STAGES[STAGES.index(stage) - 1])
@@ -129,9 +164,8 @@ class Stages:
             promote(self.live)
             flows.score("shots", "s2")
             flows.check("shots", "m2")
-        self._keep(stage)
 
-    def _lay_out(self) -> None:
+    def _begin(self) -> None:
         from yaml import safe_dump, safe_load
 
         rules = safe_load((ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8"))
@@ -144,27 +178,63 @@ class Stages:
             (self.live / "data" / "raw" / path.name).symlink_to(path.resolve())
         self._point()
 
-    def _keep(self, stage: str) -> None:
-        kept = self._kept / stage
-        shutil.copytree(self.live, kept, symlinks=True, ignore=shutil.ignore_patterns("mlflow-*"))
-        with closing(sqlite3.connect(self._database)) as here, closing(sqlite3.connect(kept / "mlflow.db")) as there:
-            here.backup(there)  # with what its write-ahead log still holds
+    def _keep(self, kept: Path) -> None:
+        """The database with what its write-ahead log still holds; the folder appears whole or not at all."""
+        part = kept.with_suffix(".partial")
+        shutil.copytree(self.live, part, symlinks=True, ignore=shutil.ignore_patterns(f"{DATABASE}*"))
+        _copy_database(self.live / DATABASE, part / DATABASE)
+        (part / "address").write_text(str(self.live), "utf-8")
+        part.rename(kept)
 
-    @property
-    def _database(self) -> Path:
-        return self.live / f"mlflow-{self._copies}.db"
+    def _lay_out(self, kept: Path) -> None:
+        """The database is filled anew and not replaced: MLflow's connections to it go on, and cost nothing again."""
+        from shotclock.store import client
+
+        for path in self.live.iterdir() if self.live.exists() else ():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif not path.name.startswith(DATABASE):
+                path.unlink()
+        ignored = shutil.ignore_patterns(f"{DATABASE}*", "address")
+        shutil.copytree(kept, self.live, symlinks=True, ignore=ignored, dirs_exist_ok=True)
+        _copy_database(kept / DATABASE, self.live / DATABASE)
+        client._experiment_id.cache_clear()  # another stage's
+
+    def compare(self, evidently: Comparing, now: "DataFrame", then: "DataFrame", judged: Mapping[str, Any]) -> Compared:
+        """What Evidently says of two windows, asked once a session: it takes a second, and most tests check the same two."""
+        from pandas.util import hash_pandas_object
+
+        asked = [(name, it.is_category, it.drift, it.drift_threshold) for name, it in judged.items()]
+        contents = [hash_pandas_object(side[list(judged)]).to_numpy().tobytes() for side in (now, then)]
+        digest = hashlib.sha256(b"|".join([repr(asked).encode(), *contents])).hexdigest()
+        answer = self._shared / "evidently" / f"{digest}.json"
+        if not answer.exists():
+            answer.parent.mkdir(parents=True, exist_ok=True)
+            written = answer.with_suffix(f".{WORKER}")
+            written.write_text(json.dumps(evidently(now, then, judged)), "utf-8")
+            written.rename(answer)
+        scores, page = json.loads(answer.read_text("utf-8"))
+        return scores, page
+
+    def _look(self) -> list[tuple[str, int, int, int]]:
+        """Every file and folder, and what changes when it is written to."""
+        states = [(str(path), path.lstat()) for path in sorted(self.live.rglob("*")) if path.suffix != ".db-shm"]
+        return [(path, state.st_ino, state.st_size, state.st_mtime_ns) for path, state in states]
 
     def _point(self) -> None:
         from shotclock import config
 
-        self._copies += 1
-        if (self.live / "mlflow.db").exists():
-            (self.live / "mlflow.db").rename(self._database)
         os.environ["SHOTCLOCK_HOME"] = str(self.live)
         os.environ["SHOTCLOCK_PROJECTS"] = "projects"
-        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self._database}"
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.live / DATABASE}"
         os.environ["SHOTCLOCK_ARTIFACTS"] = str(self.live / "artifacts")
         config.project.cache_clear()
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+        there.execute("PRAGMA synchronous=OFF")
+        here.backup(there)
 
 
 class ObjectStore:
@@ -284,7 +354,8 @@ def stored_runs():
 
 @pytest.fixture(scope="session")
 def _stages(tmp_path_factory, dev_path, prod_path) -> Stages:
-    return Stages(tmp_path_factory.mktemp("stages"), [dev_path, prod_path])
+    own = tmp_path_factory.getbasetemp()
+    return Stages((own.parent if WORKER else own) / "stages", [dev_path, prod_path])
 
 
 class _Believing:
@@ -304,9 +375,11 @@ class _Believing:
 def at(_stages, monkeypatch):
     """`at("alerted")`: the folder of the project `shots` as it stands after that stage, and the environment that shows it.
 
-    Registered models are not loaded back in a process of their own, which takes seconds: what tests that says so.
+    Registered models are not loaded back in a process of their own, which takes seconds: what tests that says so. Evidently
+    is asked once about the same two windows.
     """
     from shotclock import config
+    from shotclock.judging import drift
     from shotclock.store import verify
 
     for name in ("SHOTCLOCK_HOME", "SHOTCLOCK_PROJECTS", "MLFLOW_TRACKING_URI", "SHOTCLOCK_ARTIFACTS"):
@@ -314,6 +387,9 @@ def at(_stages, monkeypatch):
     monkeypatch.delenv("SHOTCLOCK_DATA", raising=False)
     monkeypatch.delenv("SHOTCLOCK_DATA_DIR", raising=False)
     monkeypatch.setattr(verify, "Verifier", _Believing)
+    monkeypatch.setattr(drift, "_evidently", partial(_stages.compare, drift._evidently))
+    if WORKER:
+        _stages.fetch(STAGES[-1])
     yield _stages.restore
     config.project.cache_clear()
 

@@ -6,7 +6,6 @@ been checked: so it begins where a reader's question begins, with an alert that 
 
 import json
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -69,9 +68,13 @@ def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Pa
 
 
 @pytest.fixture(scope="module")
-def airflow(home: Path) -> Iterator[SimpleNamespace]:
+def airflow(home: Path, free_tcp_port_factory) -> Iterator[SimpleNamespace]:
     """The running stack: its address, the users' passwords, its API."""
-    environment = {**os.environ, "SHOTCLOCK_PORT": str(_free_port()), "SHOTCLOCK_MLFLOW_PORT": str(_free_port())}
+    environment = {
+        **os.environ,
+        "SHOTCLOCK_PORT": str(free_tcp_port_factory()),
+        "SHOTCLOCK_MLFLOW_PORT": str(free_tcp_port_factory()),
+    }
     environment.pop("AIRFLOW_HOME", None)
     with pytest.MonkeyPatch.context() as patch, _with_a_viewer(patch), running(Layout.of(environment)) as stack:
         api = Api(stack.layout.address, stack.login)
@@ -90,12 +93,6 @@ def _with_a_viewer(patch: pytest.MonkeyPatch) -> Iterator[None]:
 
     patch.setattr("shotclock_launcher.running.stack.airflow_environment", both)
     yield
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

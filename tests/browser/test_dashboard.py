@@ -1,7 +1,6 @@
 """The dashboard in a real browser: a click on the court shows what the registered models say to that spot."""
 
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -26,7 +25,9 @@ SIDE, BASELINE, HEIGHT = 25.5, -5.75, 48.0  # of the court as it is drawn, in fe
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Path) -> Iterator[Layout]:
+def store(
+    free_tcp_port_factory, tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Path
+) -> Iterator[Layout]:
     """A project with a champion and a previous version, both of which have scored; made without Airflow."""
     folder = tmp_path_factory.mktemp("dashboard")
     for name in ("projects", "data/raw"):
@@ -42,7 +43,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: P
             patch.delenv(name, raising=False)
         patch.setenv("SHOTCLOCK_HOME", str(folder))
         patch.setenv("SHOTCLOCK_PROJECTS", "projects")
-        patch.setenv("SHOTCLOCK_DASHBOARD_PORT", str(_free_port()))
+        patch.setenv("SHOTCLOCK_DASHBOARD_PORT", str(free_tcp_port_factory()))
         config.project.cache_clear()
         database.prepare_store()
         patch.setattr(verify.Verifier, "verify", lambda *_: 0.0)  # seconds, and told in other tests
@@ -53,12 +54,6 @@ def store(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: P
         flows.check(PROJECT, "m2")
         yield Layout.of()
     config.project.cache_clear()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

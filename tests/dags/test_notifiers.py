@@ -46,12 +46,6 @@ def send(notify):
     return lambda: channels.deliver("kobe_shots", Message("shots: <alert>", "skill & figures\nrun: 1", "warning"))
 
 
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_by_default_the_log_alone_is_told(send, notify, told, mailbox, webhook):
     notify("", team=webhook.connection, post=mailbox.connection)
     send()
@@ -87,7 +81,7 @@ BOTH = "slack: team, smtp: post, mail_to: [a@example.org]"
 
 
 def test_a_webhook_that_refuses_is_logged_by_name_without_its_token_and_hides_no_mail(
-    send, notify, told, mailbox, webhook, caplog
+    send, notify, told, mailbox, webhook, caplog, free_tcp_port
 ):
     webhook.status = 403
     notify(BOTH, team=webhook.connection, post=mailbox.connection)
@@ -104,10 +98,11 @@ def test_a_webhook_that_refuses_is_logged_by_name_without_its_token_and_hides_no
 
 
 def test_servers_that_cannot_be_reached_are_logged_and_change_nothing_else(
-    send, notify, told, mailbox, webhook, caplog
+    send, notify, told, mailbox, webhook, caplog, free_tcp_port
 ):
-    port = closed_port()
-    gone = [server.connection.replace(str(server.server_address[1]), str(port)) for server in (webhook, mailbox)]
+    gone = [
+        server.connection.replace(str(server.server_address[1]), str(free_tcp_port)) for server in (webhook, mailbox)
+    ]
     notify(BOTH, team=gone[0], post=gone[1])
     send()
     assert [(level, line.partition(" '")[0]) for level, line in told()[1:]] == [

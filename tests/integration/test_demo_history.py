@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -24,14 +23,8 @@ SHIPPED = ROOT / "include" / "projects" / "kobe_shots.yaml"
 NAME = "small_history"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
-def environment(tmp_path: Path, prod_path: Path) -> dict[str, str]:
+def environment(tmp_path: Path, prod_path: Path, free_tcp_port: int) -> dict[str, str]:
     """A home of its own with a project `small`: that of the shots, trained quickly."""
     rules = safe_load(SHIPPED.read_text("utf-8"))
     rules |= {
@@ -47,7 +40,7 @@ def environment(tmp_path: Path, prod_path: Path) -> dict[str, str]:
         "SHOTCLOCK_HOME": str(tmp_path),
         "SHOTCLOCK_PROJECTS": "projects",
         "SHOTCLOCK_DATA_DIR": str(prod_path.parent),
-        "SHOTCLOCK_PORT": str(free_port()),
+        "SHOTCLOCK_PORT": str(free_tcp_port),
     }
 
 

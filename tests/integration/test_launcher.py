@@ -79,12 +79,6 @@ DAGS = """
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def eventually(holds: Callable[[], bool], seconds: float) -> bool:
     until = time.monotonic() + seconds
     while not holds() and time.monotonic() < until:
@@ -93,12 +87,12 @@ def eventually(holds: Callable[[], bool], seconds: float) -> bool:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory) -> dict[str, str]:
     """A home of its own, with nothing in it but what the launcher makes, and a free port."""
     home = tmp_path_factory.mktemp("home")
     (home / "user").mkdir()
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-    ports = {name: str(free_port()) for name in ("SHOTCLOCK_PORT", "SHOTCLOCK_SERVING_PORT")}
+    ports = {name: str(free_tcp_port_factory()) for name in ("SHOTCLOCK_PORT", "SHOTCLOCK_SERVING_PORT")}
     return {**kept, **ports, "HOME": str(home / "user"), "SHOTCLOCK_HOME": str(home)}
 
 
@@ -239,8 +233,10 @@ def test_ctrl_c_in_the_midst_of_a_task_ends_every_process(launch, layout: Layout
     assert processes.members(stack) == []
 
 
-def test_kill_9_of_the_launcher_or_of_its_guardian_too_leaves_nothing(launch, layout: Layout) -> None:
-    launched = launch("up", SHOTCLOCK_MLFLOW_PORT=str(free_port()), MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+def test_kill_9_of_the_launcher_or_of_its_guardian_too_leaves_nothing(
+    launch, layout: Layout, free_tcp_port: int
+) -> None:
+    launched = launch("up", SHOTCLOCK_MLFLOW_PORT=str(free_tcp_port), MLFLOW_TRACKING_URI="http://127.0.0.1:9")
     launched.wait_for("Ctrl-C stops all of it")
     assert re.search(r"user admin, password \S{12,}", launched.text)
     assert f"endpoint  http://127.0.0.1:{layout.serving_port}" in launched.text

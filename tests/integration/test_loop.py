@@ -8,7 +8,6 @@ begins. They share one rule: whatever the test, the loop must come to rest by it
 import os
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -219,21 +218,15 @@ def _store() -> MlflowClient:
 
 
 @pytest.fixture(scope="module")
-def airflow(home: Path) -> Iterator[Airflow]:
+def airflow(home: Path, free_tcp_port_factory) -> Iterator[Airflow]:
     """The running stack, with every DAG parsed."""
-    environment = {**os.environ, "SHOTCLOCK_PORT": str(_free_port())}
+    environment = {**os.environ, "SHOTCLOCK_PORT": str(free_tcp_port_factory())}
     environment.pop("AIRFLOW_HOME", None)
     with running(Layout.of(environment, home / "dags")) as stack:
         api = Airflow(stack)
         wait_for_airflow(stack, api)
         wait_for_dags(stack, api, "kobe_shots")
         yield api
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 # What the store says

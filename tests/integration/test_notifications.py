@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import textwrap
 import time
 from collections.abc import Callable
@@ -49,12 +48,6 @@ DAGS = """
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def eventually(holds: Callable[[], bool], seconds: float = 60) -> bool:
     until = time.monotonic() + seconds
     while not holds() and time.monotonic() < until:
@@ -63,7 +56,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 60) -> bool:
 
 
 @pytest.fixture
-def layout(tmp_path: Path, mailbox, webhook, monkeypatch) -> Layout:
+def layout(tmp_path: Path, mailbox, webhook, monkeypatch, free_tcp_port_factory) -> Layout:
     """A home with one project that names both connections, which stand in the environment, and two small DAGs."""
     for folder in ("projects", "dags"):
         (tmp_path / folder).mkdir()
@@ -75,7 +68,7 @@ def layout(tmp_path: Path, mailbox, webhook, monkeypatch) -> Layout:
     monkeypatch.setenv("AIRFLOW_CONN_TEAM", webhook.connection)
     monkeypatch.setenv("AIRFLOW_CONN_POST", mailbox.connection)
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
-    ports = {"SHOTCLOCK_PORT": str(free_port()), "SHOTCLOCK_MLFLOW_PORT": str(free_port())}
+    ports = {"SHOTCLOCK_PORT": str(free_tcp_port_factory()), "SHOTCLOCK_MLFLOW_PORT": str(free_tcp_port_factory())}
     home = {"SHOTCLOCK_HOME": str(tmp_path), "SHOTCLOCK_PROJECTS": "projects"}
     return Layout.of({**kept, **ports, **home}, tmp_path / "dags")
 

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,12 +19,6 @@ from shotclock.store import registry
 SHOT = {"lat": 34.0, "lon": -118.2, "minutes_remaining": 3, "period": 1, "playoffs": 0, "shot_distance": 24}
 BODY = json.dumps({"dataframe_records": [SHOT]})
 LIMIT = 60.0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Process:
@@ -85,10 +78,10 @@ def started(tmp_path):
 
 
 @pytest.fixture
-def endpoint(at, started):
+def endpoint(at, started, free_tcp_port_factory):
     """`make serve` on the project `shots` with two versions, of which the second is the champion."""
     at("rested")
-    port = free_port()
+    port = free_tcp_port_factory()
     server = started([sys.executable, "-m", "shotclock_launcher", "serve"], port, SHOTCLOCK_SERVING_PORT=str(port))
     server.wait_until(lambda: server.ask("/ping")[0] == 200)
     return server
@@ -170,8 +163,10 @@ def test_a_port_in_use_is_reported_by_name(endpoint):
     assert "SHOTCLOCK_SERVING_PORT=" in done.stdout
 
 
-def test_mlflows_own_command_serves_the_champion_as_it_stands_and_says_the_same(endpoint, started):
-    port = free_port()
+def test_mlflows_own_command_serves_the_champion_as_it_stands_and_says_the_same(
+    endpoint, started, free_tcp_port_factory
+):
+    port = free_tcp_port_factory()
     bin_ = str(Path(sys.executable).parent)
     command = f"mlflow models serve -m models:/shots@champion --env-manager local --port {port}".split()
     plain = started(command, port, PATH=f"{bin_}{os.pathsep}{os.environ['PATH']}")

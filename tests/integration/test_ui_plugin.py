@@ -137,10 +137,10 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory) -> Iterator[Server]:
     """An API server of its own on a database of its own, with one finished run."""
     home = tmp_path_factory.mktemp("airflow")
-    port = _free_port()
+    port = free_tcp_port_factory()
     environment = _environment(home, port)
     _lay_out(home)
     checks = _check(home)
@@ -230,12 +230,6 @@ def _check(home: Path) -> dict[str, str]:
 def _quietly(home: Path, environment: dict[str, str]) -> dict:
     log = (home / "log.txt").open("a")
     return {"env": environment, "cwd": home, "stdout": log, "stderr": subprocess.STDOUT}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_up(process: subprocess.Popen, address: str, log: Path) -> None:

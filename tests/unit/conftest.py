@@ -4,14 +4,9 @@ import io
 import sys
 
 import pytest
-from mlflow import MlflowClient
 
 from shotclock.config import settings
-from shotclock.files import storage
-from shotclock.store import registry, verify
-from shotclock.store.client import experiment_id
-
-_Verifier = verify.Verifier  # the fixture `at` replaces it
+from shotclock.files import storage  # MLflow, which takes seconds, is imported where it is needed
 
 
 @pytest.fixture
@@ -28,6 +23,8 @@ def put():
 @pytest.fixture
 def published():
     """`published()`: what readers find: where the links point, the aliases, the digest of everything behind the links."""
+
+    from shotclock.store import registry
 
     def look():
         folder = settings().data / "shots"
@@ -52,6 +49,10 @@ def files():
 def mlflow_runs():
     """`mlflow_runs()`: the name and status of each MLflow run of the project that is not deleted."""
 
+    from mlflow import MlflowClient
+
+    from shotclock.store.client import experiment_id
+
     def look():
         found = MlflowClient(settings().tracking_uri).search_runs([experiment_id("shots")])
         return sorted((run.data.tags["shotclock.key"], run.info.run_name, run.info.status) for run in found)
@@ -68,6 +69,8 @@ class _Here:
         assert command == [sys.executable, "-m", "shotclock.store.verify"]
 
     def communicate(self, asked=None):
+        from shotclock.store import verify
+
         sys.stdin = io.StringIO(asked)
         return f"{verify.main()!r}\n" if asked else "", ""
 
@@ -75,10 +78,20 @@ class _Here:
         pass
 
 
+@pytest.fixture(scope="session")
+def _verifier():
+    """The class that the fixture `at` replaces."""
+    from shotclock.store import verify
+
+    return verify.Verifier
+
+
 @pytest.fixture
-def load_back_here(at, monkeypatch):
+def load_back_here(_verifier, at, monkeypatch):
     """Registered models are loaded back and compared, in this process."""
+    from shotclock.store import verify
+
     monkeypatch.setitem(sys.modules, "pycaret", None)
     monkeypatch.setattr(sys, "stdin", None)
-    monkeypatch.setattr(verify, "Verifier", _Verifier)
+    monkeypatch.setattr(verify, "Verifier", _verifier)
     monkeypatch.setattr(verify.subprocess, "Popen", _Here)

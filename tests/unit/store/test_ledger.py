@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,17 +11,6 @@ from shotclock.errors import SourceError
 from shotclock.sources import synthetic
 from shotclock.store import ledger
 from shotclock.store.run import Run
-
-RIVAL = """
-import json, sys
-from pathlib import Path
-from shotclock.store import ledger
-from shotclock.store.run import Run
-files = sorted(Path(sys.argv[2]).glob("*.parquet"))
-print("ready", flush=True)
-sys.stdin.readline()
-print(json.dumps([batch.name for batch in ledger.claim(Run("shots", "inference", sys.argv[1]), files)]))
-"""
 
 
 def run(number=1):
@@ -71,20 +58,6 @@ def test_a_second_try_gets_its_own_again_and_what_has_come_meanwhile(folder):
     assert again[:2] == first
     assert names(again) == ["0.parquet", "1.parquet", "4.parquet"]
     assert [batch.number for batch in again] == [1, 2, 5]
-
-
-def test_of_two_processes_that_race_each_file_goes_to_one(folder):
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    rivals = [subprocess.Popen([sys.executable, "-c", RIVAL, f"r{n}", str(folder)], **pipes) for n in range(2)]
-    assert [rival.stdout.readline() for rival in rivals] == ["ready\n"] * 2
-    for rival in rivals:
-        rival.stdin.write("go\n")
-        rival.stdin.flush()
-    claimed = [json.loads(rival.communicate()[0].splitlines()[-1]) for rival in rivals]
-    assert sorted(claimed[0] + claimed[1]) == names(sorted(ledger.entries("shots"), key=lambda batch: batch.name))
-    assert sorted(claimed[0] + claimed[1]) == [f"{n}.parquet" for n in range(5)]
-    assert [batch.number for batch in ledger.entries("shots")] == [5, 4, 3, 2, 1]
-    assert names(ledger.entries("shots")) == [f"{n}.parquet" for n in reversed(range(5))]
 
 
 def test_the_same_bytes_under_another_name_are_left_out_and_said_so(folder, caplog):

@@ -91,14 +91,3 @@ def test_labels_for_another_number_of_rows_are_refused(shots):
     features, target = shots
     with pytest.raises(ContractError, match=r"column 'made': found 599 labels for 600 rows"):
         train(features, target[:-1], "decision_tree", **GOOD)
-
-
-def test_a_log_loss_that_pycaret_could_not_compute_is_refused_and_does_not_win(shots, monkeypatch):
-    from shotclock.models.candidates import pycaret_backend
-
-    def broken(*_, **__):
-        raise ValueError("no log loss today")
-
-    monkeypatch.setattr(pycaret_backend, "log_loss", broken)
-    with pytest.raises(ContractError, match=r"candidate 'decision_tree': PyCaret reports the log losses \[-?0\.0"):
-        train(*shots, "decision_tree", **{**GOOD, "backend": "pycaret"})

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline
 
+from shotclock.errors import ContractError
 from shotclock.models.candidates import train
 from shotclock.models.candidates.algorithms import MODEL, SPACES, Plan
 
@@ -177,6 +178,17 @@ def test_columns_in_another_order_are_refused_by_the_model(shots):
     model = train(features, target, "decision_tree", backend="scikit-learn", **SMALL).model
     with pytest.raises(ValueError, match="same order"):
         model.predict_proba(features[["noise", "near"]])
+
+
+def test_a_log_loss_that_pycaret_could_not_compute_is_refused_and_does_not_win(shots, monkeypatch):
+    from shotclock.models.candidates import pycaret_backend
+
+    def broken(*_, **__):
+        raise ValueError("no log loss today")
+
+    monkeypatch.setattr(pycaret_backend, "log_loss", broken)
+    with pytest.raises(ContractError, match=r"candidate 'decision_tree': PyCaret reports the log losses \[-?0\.0"):
+        train(*shots, "decision_tree", backend="pycaret", **SMALL)
 
 
 # --- the real rows
