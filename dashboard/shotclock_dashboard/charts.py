@@ -307,7 +307,7 @@ def candidates(found: Sequence[Candidate]) -> go.Figure:
     return made
 
 
-def _spread(loss: _Loss, shown: Sequence[Candidate]) -> dict[str, Any] | None:
+def _spread(loss: _Loss, shown: Sequence[Candidate]) -> dict[str, object] | None:
     if loss.spread is None:
         return None
     return {"type": "data", "array": [loss.spread(one) or 0 for one in shown], "color": loss.colour, "thickness": 1.2}

@@ -412,7 +412,7 @@ def _nothing(name: str, value: Any) -> None:
 
 
 def call(
-    step: Callable[..., T], run: object, arguments: Mapping[str, Any], seen: Callable[[str, Any], None] = _nothing
+    step: Callable[..., T], run: object, arguments: Mapping[str, object], seen: Callable[[str, Any], None] = _nothing
 ) -> T:
     """Call a step with what other tasks have handed over.
 

@@ -31,7 +31,7 @@ class Seasons:
 
     def __init__(self) -> None:
         self.cut = split_history("shots", "season", into="seasons")
-        self.names = [part["file"].removesuffix(".parquet") for part in self.cut["files"]]
+        self.names = [part.file.removesuffix(".parquet") for part in self.cut.files]
         self.folder = settings().data / "raw" / "arrivals"
         self.folder.mkdir()
         self._number = 0
@@ -104,8 +104,8 @@ def performance(stored_runs):
 
 
 def test_the_seasons_hold_all_6426_rows(seasons):
-    assert seasons.cut["rows"] == 6_426
-    assert {part["file"].removesuffix(".parquet"): part["rows"] for part in seasons.cut["files"][:7]} == ROWS
+    assert seasons.cut.rows == 6_426
+    assert {part.file.removesuffix(".parquet"): part.rows for part in seasons.cut.files[:7]} == ROWS
 
 
 def test_windows_reach_back_until_they_hold_the_minimum_and_name_their_batches(seasons, stored_runs):

@@ -159,8 +159,8 @@ def test_old_runs_go_from_the_store_and_the_loop_goes_on(ways):
     size = storage.size(old / "resultado_pipeline.parquet")
     later = datetime.now(UTC) + timedelta(days=3650)
     done = prune.prune("shots", older_than_days=0, keep=0, remove=True, now=later)
-    assert [(run["flow"], run["run"]) for run in done["runs"]] == [("inference", "s1")]
-    assert done["bytes"] == size > 0
+    assert [(run.flow, run.run) for run in done.runs] == [("inference", "s1")]
+    assert done.bytes == size > 0
     assert storage.weight(old) == 0
     assert _left() == before
     assert not flows.check("shots", "m3").sensors["drift"].fires

@@ -1,11 +1,14 @@
 """The command that makes a project from a table."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shotclock.cli.common import AsJson, at_work, say, tell
+
+if TYPE_CHECKING:
+    from shotclock.projects.init.make import Made
 
 Table = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or parquet, with a header", show_default=False)]
 Newer = Annotated[Path | None, typer.Option("--production", metavar="FILE", help="a second file: the rows to score")]
@@ -71,18 +74,18 @@ def init(  # noqa: PLR0913  (one option for each guess)
         _show(done)
 
 
-def _show(done: dict[str, Any]) -> None:
-    columns = done["columns"]
-    for role in ("target", "time", "id"):
-        say(f"{role:<12}", f"{columns[role]}: {done['why'][columns[role]]}", "bold")
-    for name, rule in columns["features"].items():
-        allowed = ", ".join(map(str, rule["allowed"])) if rule["allowed"] else f"{rule['min']:g} to {rule['max']:g}"
-        say("feature     ", f"{name}: {rule['type']}, {allowed} allowed, {done['why'][name]}", "bold")
-    for name, reason in done["left_out"].items():
+def _show(done: "Made") -> None:
+    columns = done.columns
+    for role, column in (("target", columns.target), ("time", columns.time), ("id", columns.id)):
+        say(f"{role:<12}", f"{column}: {done.why[column]}", "bold")
+    for name, feature in columns.features.items():
+        values = ", ".join(map(str, feature.allowed)) if feature.allowed else f"{feature.min:g} to {feature.max:g}"
+        say("feature     ", f"{name}: {feature.type}, {values} allowed, {done.why[name]}", "bold")
+    for name, reason in done.left_out.items():
         say("left out    ", f"{name}: {reason}", "dim")
-    for warning in done["warnings"]:
+    for warning in done.warnings:
         say("look        ", warning, "bold yellow")
-    for role in ("training", "production"):
-        say(f"{role:<12}", f"{done[role]['rows']:,} rows: {done[role]['file']}", "bold green")
-    say("written     ", done["file"], "bold green")
-    typer.echo(f"\nRead it, put right what is wrong, then: shotclock validate {done['project']}")
+    for role, file in (("training", done.training), ("production", done.production)):
+        say(f"{role:<12}", f"{file.rows:,} rows: {file.file}", "bold green")
+    say("written     ", done.file, "bold green")
+    typer.echo(f"\nRead it, put right what is wrong, then: shotclock validate {done.project}")

@@ -20,7 +20,7 @@ def prune(
 
         done = prune.prune(project, older_than_days=older_than, keep=keep, remove=yes)
     lines = [
-        f"{run['at'][:16]}  {run['flow']:<11} {run['run']:<44} {run['mlflow_runs']:>3} MLflow run(s) {run['bytes']:>14,} bytes"
-        for run in done["runs"]
+        f"{run.at[:16]}  {run.flow:<11} {run.run:<44} {run.mlflow_runs:>3} MLflow run(s) {run.bytes:>14,} bytes"
+        for run in done.runs
     ]
-    tell(done, "\n".join([*lines, done["summary"], *([] if yes else ["nothing was removed: --yes does it"])]), as_json)
+    tell(done, "\n".join([*lines, done.summary, *([] if yes else ["nothing was removed: --yes does it"])]), as_json)

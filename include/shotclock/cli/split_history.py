@@ -25,5 +25,5 @@ def split_history(
         if by is not None and by not in periods:
             raise typer.BadParameter(f"found '{by}', expected {' or '.join(periods)}", param_hint="--by")
         done = split_history.split_history(project, by, into, file)
-    lines = [f"{part['file']:<20} {part['rows']:>9,} rows" for part in done["files"]]
-    tell(done, "\n".join([*lines, plain(done["summary"])]), as_json)
+    lines = [f"{part.file:<20} {part.rows:>9,} rows" for part in done.files]
+    tell(done, "\n".join([*lines, plain(done.summary)]), as_json)

@@ -102,7 +102,7 @@ class Drift:
     def to_dict(self) -> dict[str, Any]:
         """Everything but the page."""
         return {
-            "verdict": self.verdict.to_dict(),
+            "verdict": asdict(self.verdict),
             "share": self.share,
             "columns": [column.to_dict() for column in self.columns],
             "prediction": self.prediction.to_dict() if self.prediction else None,

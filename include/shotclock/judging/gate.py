@@ -4,7 +4,7 @@ Both score the same rows, so what counts is the *paired* difference of their log
 loss. Its interval is a percentile bootstrap of the mean (Efron and Tibshirani 1993, chapter 13).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import ceil
 from statistics import NormalDist
 from typing import Any, Literal
@@ -47,21 +47,6 @@ class Ruling:
     @property
     def promoted(self) -> bool:
         return self.outcome == "promote"
-
-    def metrics(self) -> dict[str, float]:
-        """Flat and finite, for a metric store."""
-        flat = {
-            "gate_rows": self.rows,
-            "gate_champion_log_loss": self.champion_log_loss,
-            "gate_challenger_log_loss": self.challenger_log_loss,
-            "gate_more_rows": self.more_rows,
-        }
-        if self.gain is not None:
-            flat |= {"gate_gain": self.gain.value, "gate_gain_low": self.gain.low, "gate_gain_high": self.gain.high}
-        return {name: float(value) for name, value in flat.items() if value is not None}
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def judge(champion: ArrayLike | None, challenger: ArrayLike, y: ArrayLike, rules: GateRules) -> Ruling:

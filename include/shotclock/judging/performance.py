@@ -11,7 +11,7 @@ add up to the same whatever the order, so its figures do not depend on how the r
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -83,16 +83,6 @@ class Performance:
         for name, figure in self.figures.items():
             flat |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
         return flat
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`. Keys that this version does not know are left out."""
-        known = {item.name for item in fields(cls)} & stored.keys()
-        figures = {name: Figure(**stored[name]) for name in _FIGURES if stored.get(name) is not None}
-        return cls(**{name: stored[name] for name in known} | figures)
 
 
 @dataclass(frozen=True)
@@ -205,7 +195,7 @@ def judge_performance(current: Performance | None, reference: Performance | None
     """
     if current is None:
         return Verdict("insufficient data", "no labelled rows in this window yet", {"rows": 0})
-    figures: dict[str, Any] = {"rows": current.rows, "current": current.to_dict()}
+    figures: dict[str, object] = {"rows": current.rows, "current": asdict(current)}
     if current.rows < rules.min_rows:
         return Verdict("insufficient data", f"{current.rows} labelled rows, {rules.min_rows} are needed", figures)
     skill = current.log_loss_skill
@@ -213,11 +203,13 @@ def judge_performance(current: Performance | None, reference: Performance | None
         return Verdict("insufficient data", current.gap or "log-loss skill was not measured", figures)
     before = reference.log_loss_skill if reference else None
     if reference and before:
-        figures |= {"reference": reference.to_dict(), "skill_drop": before.value - skill.value}
+        figures |= {"reference": asdict(reference), "skill_drop": before.value - skill.value}
     return _degradation(skill, before, rules, figures)
 
 
-def _degradation(skill: Figure, before: Figure | None, rules: DegradationRules, figures: dict[str, Any]) -> Verdict:
+def _degradation(
+    skill: Figure, before: Figure | None, rules: DegradationRules, figures: Mapping[str, object]
+) -> Verdict:
     now = f"log-loss skill {skill}"
     if skill.high < 0:
         return Verdict("alert", f"{now} lies below 0: the base rate alone predicts better", figures)

@@ -17,6 +17,3 @@ class Verdict:
     status: Status
     reason: str
     figures: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"status": self.status, "reason": self.reason, "figures": dict(self.figures)}

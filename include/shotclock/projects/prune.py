@@ -3,8 +3,8 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from shotclock.config import project, settings
 from shotclock.files import storage
@@ -23,6 +23,29 @@ _ALL = 10_000
 _PUBLISHED = ("champion", "predictions", "monitoring")
 
 
+@dataclass(frozen=True)
+class Gone:
+    """One run that goes, or went: its folder, how many MLflow runs, and the bytes of both."""
+
+    flow: str
+    run: str
+    at: str
+    folder: str | None
+    mlflow_runs: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """What goes, or went if it is `removed`, oldest first."""
+
+    project: str
+    removed: bool
+    runs: tuple[Gone, ...]
+    bytes: int
+    summary: str
+
+
 def prune(
     name: str,
     *,
@@ -30,7 +53,7 @@ def prune(
     keep: int = KEEP,
     remove: bool = False,
     now: datetime | None = None,
-) -> dict[str, Any]:
+) -> Pruned:
     """Remove the runs of each flow that are older than that and not among its newest `keep`; or only say which these are.
 
     Nothing goes that the champion, `previous` or any other registered version cites, nor what is published, what an open
@@ -48,15 +71,15 @@ def prune(
         older_than=timedelta(days=older_than_days),
         keep=keep,
     )
-    goes = [_weighed(name, item) for item in chosen]
+    goes = tuple(_weighed(name, item) for item in chosen)
     if remove:
         for item in chosen:
             _remove(name, item)
-    size, files = sum(item["bytes"] for item in goes), sum(item["folder"] is not None for item in goes)
-    runs = sum(item["mlflow_runs"] for item in goes)
+    size, files = sum(item.bytes for item in goes), sum(item.folder is not None for item in goes)
+    runs = sum(item.mlflow_runs for item in goes)
     what = f"{files} folder(s) and {runs} MLflow run(s) of {len(goes)} of {len(pasts)} runs, {size:,} bytes"
     summary = f"{'removed' if remove else 'would go'}: {what}"
-    return {"project": name, "removed": remove, "runs": goes, "bytes": size, "summary": summary}
+    return Pruned(name, remove, goes, size, summary)
 
 
 def _folder(name: str, place: Place) -> Address:
@@ -180,17 +203,17 @@ def _records(name: str) -> frozenset[str]:
     return frozenset(kept | set(newest.values()))
 
 
-def _weighed(name: str, item: Going) -> dict[str, Any]:
+def _weighed(name: str, item: Going) -> Gone:
     folder = _folder(name, item.past.place)
     size = storage.weight(folder) if item.folder else 0
-    return {
-        "flow": item.past.place[0],
-        "run": item.past.place[1],
-        "at": item.past.at.isoformat(timespec="seconds"),
-        "folder": str(folder) if item.folder else None,
-        "mlflow_runs": len(item.mlflow),
-        "bytes": size + sum(map(artifacts.weight, item.mlflow)),
-    }
+    return Gone(
+        flow=item.past.place[0],
+        run=item.past.place[1],
+        at=item.past.at.isoformat(timespec="seconds"),
+        folder=str(folder) if item.folder else None,
+        mlflow_runs=len(item.mlflow),
+        bytes=size + sum(map(artifacts.weight, item.mlflow)),
+    )
 
 
 def _remove(name: str, item: Going) -> None:

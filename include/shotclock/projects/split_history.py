@@ -1,7 +1,8 @@
 """The step that cuts one file of rows into batches by their time: what a folder of batches can be filled with."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +19,26 @@ _ROWS = 1 << 16  # read at a time
 _HELD = 1 << 20  # rows held before they are written: each part's rows of them are one row group
 
 
-def split_history(name: str, by: str | None = None, into: str | None = None, file: str | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Part:
+    """A file of one period, and its rows."""
+
+    file: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What was cut of `source`, and lies in `folder`, oldest first."""
+
+    source: str
+    folder: str
+    files: tuple[Part, ...]
+    rows: int
+    summary: str
+
+
+def split_history(name: str, by: str | None = None, into: str | None = None, file: str | None = None) -> Parts:
     """Cut the production file, or the one at `file`, by its time column into parquet files whose names sort as time does.
 
     All columns are kept, and the rows' order. The files are written aside and then moved into the folder one after the
@@ -42,10 +62,10 @@ def split_history(name: str, by: str | None = None, into: str | None = None, fil
         _refuse_others(folder, staging, list(rows))
         for part in sorted(rows):
             storage.move(staging / _file(part), folder / _file(part))
-    files = [{"file": _file(part), "rows": rows[part]} for part in sorted(rows)]
-    total, span = sum(rows.values()), f"{files[0]['file']} to {files[-1]['file']}" if files else "none"
+    files = tuple(Part(_file(part), rows[part]) for part in sorted(rows))
+    total, span = sum(rows.values()), f"{files[0].file} to {files[-1].file}" if files else "none"
     summary = f"{total:,} rows of `{source}` in {len(files)} files by {by}, {span}, in `{folder}`"
-    return {"source": str(source), "folder": str(folder), "files": files, "rows": total, "summary": summary}
+    return Parts(str(source), str(folder), files, total, summary)
 
 
 def _file(part: str) -> str:
@@ -73,7 +93,7 @@ def _write_parts(source: Address, time: str, period: Period, folder: Path) -> di
     return rows
 
 
-def _tables(source: Address, schema: pa.Schema) -> "list[pa.Table] | Any":
+def _tables(source: Address, schema: pa.Schema) -> Iterator[pa.Table]:
     """The file's rows in tables of about `_HELD` rows."""
     held: list[pa.RecordBatch] = []
     for batch in storage.read_batches(source, schema.names, _ROWS):

@@ -1,7 +1,8 @@
 """A project file held against its rules, and its raw files against the contract."""
 
 from collections import Counter
-from typing import Any, get_args
+from dataclasses import dataclass, field, replace
+from typing import get_args
 
 import pyarrow as pa
 
@@ -15,7 +16,29 @@ from shotclock.sources import find
 _ROWS = 1 << 18  # looked at together
 
 
-def validate(name: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ValidFile:
+    """One raw file of a project: whether it is there, its rows, and how many of them break the contract, by reason."""
+
+    role: Role
+    faults: tuple[str, ...] = ()
+    present: bool = True
+    path: str = ""
+    rows: int | None = None
+    bad: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A project's faults, those of its files among them."""
+
+    project: str
+    faults: tuple[str, ...]
+    files: tuple[ValidFile, ...]
+
+
+def validate(name: str) -> Validated:
     """Hold a project's file against the rules of project files, and its raw files against the contract: every fault.
 
     Nothing is fetched: a raw file that is not there yet is said to be missing, and is no fault.
@@ -23,37 +46,35 @@ def validate(name: str) -> dict[str, Any]:
     try:
         rules = project(name)
     except ConfigError as error:
-        return {"project": name, "faults": str(error).splitlines(), "files": []}
-    files = [_look(rules, role) for role in get_args(Role)]
-    return {"project": name, "faults": [fault for found in files for fault in found["faults"]], "files": files}
+        return Validated(name, tuple(str(error).splitlines()), ())
+    files = tuple(_look(rules, role) for role in get_args(Role))
+    return Validated(name, tuple(fault for found in files for fault in found.faults), files)
 
 
-def _look(rules: Project, role: Role) -> dict[str, Any]:
+def _look(rules: Project, role: Role) -> ValidFile:
     try:
         source = find.in_place(rules, role, settings())
     except ShotclockError as error:
-        return {"role": role, "faults": str(error).splitlines()}
-    if source is None:
-        return {"role": role, "present": False, "faults": []}
-    return {"role": role, "present": True, **_examined(rules, role, source.path)}
+        return ValidFile(role, tuple(str(error).splitlines()))
+    return ValidFile(role, present=False) if source is None else _examined(rules, role, source.path)
 
 
-def _examined(rules: Project, role: Role, path: Address) -> dict[str, Any]:
+def _examined(rules: Project, role: Role, path: Address) -> ValidFile:
     columns, shown = rules.columns, str(path)
     allowed = rules.quarantine.training if role == "training" else rules.quarantine.production
     with storage.open_parquet(path) as file:
         rows, schema = file.metadata.num_rows, file.schema_arrow
-    found: dict[str, Any] = {"path": shown, "rows": rows, "faults": []}
+    found = ValidFile(role, path=shown, rows=rows)
     try:
         contract.check_schema(schema, columns, shown, needs_target=role == "training")
         contract.refuse_empty(rows, shown)
         reasons = _reasons(path, columns, schema)
-        found |= {"bad": reasons.total(), "reasons": contract.worst_first(reasons)}
+        found = replace(found, bad=reasons.total(), reasons=contract.worst_first(reasons))
         contract.refuse_above(reasons.total(), reasons, rows, shown, allowed)
         if role == "training":
             _enough_to_learn(rules, path)
     except ShotclockError as error:
-        found["faults"] = str(error).splitlines()
+        return replace(found, faults=tuple(str(error).splitlines()))
     return found
 
 

@@ -98,7 +98,7 @@ async def _health(request: Request) -> Response:
     return JSONResponse(_condition(request.app.state.service, served), status, headers=_named(served.current))
 
 
-def _condition(service: Service, served: Served) -> dict[str, Any]:
+def _condition(service: Service, served: Served) -> dict[str, object]:
     """What there is to know about a project's endpoint. `refused`: a newer champion that could not be taken over."""
     current, refused = served.current, served.refused
     return {

@@ -10,7 +10,7 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
 from shotclock.config import PackageTable, Project, Role, Settings
@@ -225,14 +225,14 @@ def _check(path: Address, wanted: _Wanted, shown: str, remedy: str) -> str:
     return found
 
 
-def _mark(path: Address) -> dict[str, Any] | None:
+def _mark(path: Address) -> dict[str, object] | None:
     with storage.open_parquet(path) as file:
         metadata = file.schema_arrow.metadata or {}
     content = metadata.get(synthetic.MARK)
     return None if content is None else dict(json.loads(content))
 
 
-def _mark_if_readable(path: Address) -> dict[str, Any] | None:
+def _mark_if_readable(path: Address) -> dict[str, object] | None:
     try:
         return _mark(path)
     except SourceError:

@@ -1,5 +1,6 @@
 """The steps of monitoring: has the data drifted, and is the model still good where labels have come?"""
 
+from dataclasses import asdict
 from typing import Any, TypedDict
 
 import numpy as np
@@ -98,7 +99,7 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
                 **_about(window),
             )
         )
-        record.json(judged.performance.to_dict(), "performance.json")
+        record.json(asdict(judged.performance), "performance.json")
     return Checked(
         verdict=verdict.status,
         reason=verdict.reason,

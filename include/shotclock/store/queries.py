@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
@@ -106,7 +105,18 @@ def look_up(project: str, run_id: str) -> Trace | None:
 
 
 def trace(run: MlflowRun) -> Trace:
-    return Trace(**_told(run))
+    tags, ended = run.data.tags, run.info.end_time
+    return Trace(
+        id=run.info.run_id,
+        name=run.info.run_name,
+        kind=tags.get(f"{TAG}kind", ""),
+        key=tags.get(f"{TAG}key", ""),
+        at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        ended=datetime.fromtimestamp(ended / 1000, UTC) if ended else None,
+        dag_id=tags.get("airflow.dag_id", ""),
+        run_id=tags.get("airflow.run_id", ""),
+        parent=tags.get(PARENT, ""),
+    )
 
 
 def stored(run: MlflowRun, kind: type[R]) -> Stored[R]:
@@ -122,22 +132,7 @@ def stored(run: MlflowRun, kind: type[R]) -> Stored[R]:
             f"MLflow run {run.info.run_id} ({run.info.run_name}) of the kind '{kind.kind}': {error}; it was changed or "
             "written by another version of Shotclock: delete that run, or restore it"
         ) from error
-    return Stored(**_told(run), record=record)
-
-
-def _told(run: MlflowRun) -> dict[str, Any]:
-    tags, ended = run.data.tags, run.info.end_time
-    return {
-        "id": run.info.run_id,
-        "name": run.info.run_name,
-        "kind": tags.get(f"{TAG}kind", ""),
-        "key": tags.get(f"{TAG}key", ""),
-        "at": datetime.fromtimestamp(run.info.start_time / 1000, UTC),
-        "ended": datetime.fromtimestamp(ended / 1000, UTC) if ended else None,
-        "dag_id": tags.get("airflow.dag_id", ""),
-        "run_id": tags.get("airflow.run_id", ""),
-        "parent": tags.get(PARENT, ""),
-    }
+    return Stored(**vars(trace(run)), record=record)
 
 
 def _own(run: MlflowRun) -> dict[str, str]:

@@ -1,8 +1,7 @@
 """Which run of which flow is at work: the identity that folders, MLflow runs and messages carry."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from shotclock.config import settings
 from shotclock.files import storage
@@ -29,9 +28,6 @@ class Run:
     def key(self, step: str) -> str:
         """What names this run's `step` in the store, so that a second try finds what the first one left."""
         return f"{self.project}/{self.flow}/{self.id}/{step}"
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def folder_of(run: Run) -> storage.Address:

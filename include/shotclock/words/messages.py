@@ -149,7 +149,7 @@ def _gate(gated: "Gated | None") -> list[tuple[str, str]]:
     return lines + ([("more rows that would decide", f"{ruling.more_rows:,}")] if ruling.more_rows else [])
 
 
-def _figures(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _figures(found: Mapping[str, object]) -> list[tuple[str, str]]:
     """The numbers by name; one with `_low` and `_high` beside it stands in one line with them."""
     numbers = {name: _number(value) for name, value in sorted(found.items()) if isinstance(value, int | float)}
     ends = {f"{name}_{end}" for name in numbers for end in ("low", "high")}

@@ -36,7 +36,7 @@ def interval(value: float, low: float, high: float) -> str:
     return f"{value:.4f} [{low:.4f}, {high:.4f}]"
 
 
-def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[str, Any], tried: int) -> str:
+def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[str, object], tried: int) -> str:
     settings = table(("setting", "value"), params.items())
     chosen_by = "" if score.metric == "cv_log_loss" else f"; on the recent validation slice {score.log_loss:.4f}"
     return (

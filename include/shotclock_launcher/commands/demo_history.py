@@ -80,8 +80,8 @@ def _cut(name: str, home: Path) -> list[Path]:
 
     by = next(iter(project(name).periods))
     done = split_history(name, by, into=str(home / "data" / f"{by}s"))
-    say(f"cut {done['rows']:,} rows into {len(done['files'])} {by}s")
-    return [Path(done["folder"]) / part["file"] for part in done["files"]]
+    say(f"cut {done.rows:,} rows into {len(done.files)} {by}s")
+    return [Path(done.folder) / part.file for part in done.files]
 
 
 def _hand_in(stack: Stack, name: str, file: Path, place: int, patience: float) -> bool:

@@ -1,7 +1,7 @@
 """Airflow's REST API, as far as the launcher needs it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,10 +49,10 @@ class Api:
     def get(self, path: str, **query: str | int | bool) -> dict[str, Any]:
         return self._patiently("GET", f"{path}?{httpx.QueryParams(query)}" if query else path, None)
 
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         return self._patiently("POST", path, body, writes=True)
 
-    def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def patch(self, path: str, body: Mapping[str, object]) -> dict[str, Any]:
         return self._patiently("PATCH", path, body, writes=True)
 
     def trigger(self, dag: str, **conf: Any) -> str:
@@ -69,10 +69,10 @@ class Api:
         """Every entry of a collection, page by page."""
         yield from self._pages(lambda offset: self.get(path, **query, limit=_PAGE, offset=offset), key, _PAGE)
 
-    def found(self, path: str, key: str, body: dict[str, Any], size: int = _PAGE) -> Iterator[dict[str, Any]]:
+    def found(self, path: str, key: str, body: Mapping[str, object], size: int = _PAGE) -> Iterator[dict[str, Any]]:
         """Every entry that a search (`POST …/list`) finds; a page of `size` is asked for when it is needed."""
-        body = body | {"page_limit": size}
-        yield from self._pages(lambda offset: self._patiently("POST", path, body | {"page_offset": offset}), key, size)
+        body = {**body, "page_limit": size}
+        yield from self._pages(lambda offset: self._patiently("POST", path, {**body, "page_offset": offset}), key, size)
 
     @staticmethod
     def _pages(page: Callable[[int], dict[str, Any]], key: str, size: int) -> Iterator[dict[str, Any]]:
@@ -84,7 +84,7 @@ class Api:
                 return
 
     def _patiently(
-        self, method: str, path: str, body: dict[str, Any] | None, *, writes: bool = False
+        self, method: str, path: str, body: Mapping[str, object] | None, *, writes: bool = False
     ) -> dict[str, Any]:
         for left in reversed(range(_TRIES)):
             try:
@@ -96,7 +96,7 @@ class Api:
                 time.sleep(1)
         raise AssertionError("unreachable")
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: Mapping[str, object] | None) -> dict[str, Any]:
         if self._token is None:
             self._log_in()
         try:
@@ -111,7 +111,9 @@ class Api:
         body = {"username": self._login.user, "password": self._login.password}
         self._token = str(self._send("POST", "/auth/token", body)["access_token"])
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None, token: str | None = None) -> dict[str, Any]:
+    def _send(
+        self, method: str, path: str, body: Mapping[str, object] | None, token: str | None = None
+    ) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             answer = self._client.request(method, self.address + path, json=body, headers=headers)

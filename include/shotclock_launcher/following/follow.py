@@ -35,10 +35,54 @@ class Task:
     state: str
     tries: int
     seconds: float
+    ended: str = ""
+
+    @classmethod
+    def of(cls, entry: Any) -> "Task":
+        index = int(entry["map_index"])
+        named = entry["rendered_map_index"] or index
+        return cls(
+            dag=entry["dag_id"],
+            run=entry["dag_run_id"],
+            task=entry["task_id"],
+            map_index=index,
+            label=entry["task_id"] if index < 0 else f"{entry['task_id']}[{named}]",
+            state=entry["state"] or "",
+            tries=int(entry["try_number"]),
+            seconds=float(entry["duration"] or 0),
+            ended=entry["end_date"] or "",
+        )
 
     @property
     def good(self) -> bool:
         return self.state in GOOD
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """One run of a DAG. `asked` and `ended` are Airflow's own records, ISO; None where there is none yet."""
+
+    dag: str
+    id: str
+    state: str
+    asked: str | None
+    ended: str | None
+
+    @classmethod
+    def of(cls, entry: Any) -> "DagRun":
+        asked = entry["queued_at"] or entry["start_date"]
+        return cls(entry["dag_id"], entry["dag_run_id"], str(entry["state"]), asked, entry["end_date"])
+
+    @property
+    def key(self) -> RunKey:
+        return self.dag, self.id
+
+    @property
+    def active(self) -> bool:
+        return self.state in _ACTIVE
+
+
+Runs = dict[RunKey, DagRun]
 
 
 @dataclass(frozen=True)
@@ -62,8 +106,8 @@ class Follower:
     def __init__(self, api: Api, dags: Sequence[str]) -> None:
         self._api = api
         self._dags = list(dags)
-        self._before = {_key(run) for run in self._search({"states": _ACTIVE})}
-        self._old = {_key(run) for run in islice(self._search({"order_by": "-id"}), _RUNS)} - self._before
+        self._before = {run.key for run in self._search(states=_ACTIVE)}
+        self._old = {run.key for run in islice(self._search(order_by="-id"), _RUNS)} - self._before
         self._over: set[RunKey] = set()  # ended before their tasks were last read: nothing in them changes any more
         self._told: set[tuple[Any, ...]] = set()
         self._lone: tuple[int, float] = (0, 0.0)
@@ -73,7 +117,7 @@ class Follower:
         """Runs that were active already; they are waited for, and not shown."""
         return self._before
 
-    def news(self) -> tuple[dict[RunKey, dict[str, Any]], list[Task]]:
+    def news(self) -> tuple[Runs, list[Task]]:
         """The runs followed so far, and the tasks that have ended since the last call, in the order of their ends."""
         runs = {key: run for key, run in self._runs().items() if key not in self._before}
         return runs, [task for task in self._tasks(runs) if self._is_new(task)]
@@ -90,30 +134,32 @@ class Follower:
         again = self._runs()
         return again.keys() == first.keys() and not _any_active(again)
 
-    def _runs(self) -> dict[RunKey, dict[str, Any]]:
+    def _runs(self) -> Runs:
         """The new runs and those that were active before: newest first, up to one that was over before the start."""
-        found: dict[RunKey, dict[str, Any]] = {}
-        for run in self._search({"order_by": "-id"}):
-            if _key(run) not in self._old:
-                found[_key(run)] = run
+        found: Runs = {}
+        for run in self._search(order_by="-id"):
+            if run.key not in self._old:
+                found[run.key] = run
             elif self._before <= found.keys():
                 break
         return found
 
-    def _search(self, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        return self._api.found("/dags/~/dagRuns/list", "dag_runs", body | {"dag_ids": self._dags}, _RUNS)
+    def _search(self, **body: object) -> Iterator[DagRun]:
+        return map(
+            DagRun.of, self._api.found("/dags/~/dagRuns/list", "dag_runs", body | {"dag_ids": self._dags}, _RUNS)
+        )
 
-    def _tasks(self, runs: dict[RunKey, dict[str, Any]]) -> list[Task]:
-        found = [ti for dag, run in runs.keys() - self._over for ti in self._instances(dag, run)]
-        self._over |= {key for key, run in runs.items() if run["state"] not in _ACTIVE}
-        ended = [ti for ti in found if ti["state"] in (*_ENDED, "up_for_retry")]
-        ended.sort(key=lambda ti: (ti["end_date"] or "", ti["task_id"], ti["map_index"]))
-        return [_task(ti) for ti in ended]
+    def _tasks(self, runs: Runs) -> list[Task]:
+        found = [task for dag, run in runs.keys() - self._over for task in self._instances(dag, run)]
+        self._over |= {key for key, run in runs.items() if not run.active}
+        ended = [task for task in found if task.state in (*_ENDED, "up_for_retry")]
+        return sorted(ended, key=lambda task: (task.ended, task.task, task.map_index))
 
-    def _instances(self, dag: str, run: str) -> Iterator[dict[str, Any]]:
+    def _instances(self, dag: str, run: str) -> Iterator[Task]:
         """One run's task instances, by GET: the search by POST is audited, and writing that record on the server's
         event loop can meet a task's heartbeat that holds SQLite's one write lock: both then wait for its time-out."""
-        return self._api.listed(f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances", "task_instances")
+        place = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances"
+        return map(Task.of, self._api.listed(place, "task_instances"))
 
     def _is_new(self, task: Task) -> bool:
         key = (task.dag, task.run, task.task, task.map_index, task.tries, task.state)
@@ -150,8 +196,8 @@ def follow(follower: Follower, *, check: Callable[[], None], tell: Callable[[Tas
             tell(task)
             tasks[task.dag, task.run, task.task, task.map_index] = task
         if resting:
-            return Outcome(list(tasks.values()), {key: str(run["state"]) for key, run in runs.items()}, _span(runs))
-        before, states = states, {key: str(run["state"]) for key, run in runs.items()}
+            return Outcome(list(tasks.values()), {key: run.state for key, run in runs.items()}, _span(runs))
+        before, states = states, {key: run.state for key, run in runs.items()}
         if news or states != before:
             moved = spoken = time.monotonic()
         elif time.monotonic() - spoken > _SILENCE:
@@ -165,36 +211,17 @@ def follow(follower: Follower, *, check: Callable[[], None], tell: Callable[[Tas
             time.sleep(_POLL)
 
 
-def _key(entry: dict[str, Any]) -> RunKey:
-    return entry["dag_id"], entry["dag_run_id"]
+def _any_active(runs: Runs) -> bool:
+    return any(run.active for run in runs.values())
 
 
-def _any_active(runs: dict[RunKey, dict[str, Any]]) -> bool:
-    return any(run["state"] in _ACTIVE for run in runs.values())
-
-
-def _open(runs: dict[RunKey, dict[str, Any]]) -> str:
-    left = [f"{dag} ({run_id}) is {run['state']}" for (dag, run_id), run in runs.items() if run["state"] in _ACTIVE]
+def _open(runs: Runs) -> str:
+    left = [f"{run.dag} ({run.id}) is {run.state}" for run in runs.values() if run.active]
     return f"still open: {', '.join(left)}" if left else "earlier runs or asset events of these DAGs are still open"
 
 
-def _span(runs: dict[RunKey, dict[str, Any]]) -> float:
+def _span(runs: Runs) -> float:
     """Seconds from the moment at which the first run was asked for to the end of the last, by Airflow's own records."""
-    asked = [datetime.fromisoformat(run["queued_at"] or run["start_date"]) for run in runs.values()]
-    ended = [datetime.fromisoformat(run["end_date"]) for run in runs.values()]
+    asked = [datetime.fromisoformat(run.asked) for run in runs.values() if run.asked]
+    ended = [datetime.fromisoformat(run.ended) for run in runs.values() if run.ended]
     return (max(ended) - min(asked)).total_seconds()
-
-
-def _task(entry: dict[str, Any]) -> Task:
-    index = int(entry["map_index"])
-    named = entry["rendered_map_index"] or index
-    return Task(
-        dag=entry["dag_id"],
-        run=entry["dag_run_id"],
-        task=entry["task_id"],
-        map_index=index,
-        label=entry["task_id"] if index < 0 else f"{entry['task_id']}[{named}]",
-        state=entry["state"],
-        tries=int(entry["try_number"]),
-        seconds=float(entry["duration"] or 0),
-    )

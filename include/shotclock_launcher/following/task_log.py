@@ -38,7 +38,7 @@ def _plain(raw: str) -> list[str]:
     return [*message.splitlines(), *(line for detail in entry.get("error_detail") or [] for line in _error(detail))]
 
 
-def _error(detail: dict[str, Any]) -> list[str]:
+def _error(detail: Any) -> list[str]:
     """An exception as Python would print it."""
     frames = detail.get("frames") or []
     where = [f"  {frame.get('filename')}:{frame.get('lineno')} in {frame.get('name')}" for frame in frames]

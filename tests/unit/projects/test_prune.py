@@ -22,7 +22,7 @@ ALL = {"older_than_days": 0, "keep": 0, "now": LATER}
 
 
 def places(done):
-    return sorted((run["flow"], run["run"]) for run in done["runs"])
+    return sorted((run.flow, run.run) for run in done.runs)
 
 
 def standing():
@@ -45,7 +45,7 @@ def test_without_being_told_to_it_only_says_what_would_go(rested, mlflow_runs, p
     before = everything(rested, mlflow_runs, published)
     done = prune.prune("shots", **ALL)
     assert places(done) == [("inference", "s1")]
-    assert (done["removed"], done["summary"].startswith("would go: 1 folder(s)")) == (False, True)
+    assert (done.removed, done.summary.startswith("would go: 1 folder(s)")) == (False, True)
     assert everything(rested, mlflow_runs, published) == before
 
 
@@ -58,18 +58,18 @@ def test_the_bytes_said_are_the_bytes_freed(rested):
     before = used()
     done = prune.prune("shots", **ALL, remove=True)
     assert places(done) == [("inference", "s1"), ("monitoring", "m2")]
-    assert done["bytes"] == before - used() > 4_000_000  # the report, twice
+    assert done.bytes == before - used() > 4_000_000  # the report, twice
 
 
 def test_a_second_time_there_is_nothing_left_to_remove(rested):
-    assert prune.prune("shots", **ALL, remove=True)["runs"]
-    assert prune.prune("shots", **ALL)["runs"] == []
+    assert prune.prune("shots", **ALL, remove=True).runs
+    assert prune.prune("shots", **ALL).runs == ()
 
 
 def test_what_is_young_or_among_the_newest_stays(rested):
-    assert prune.prune("shots", older_than_days=0, keep=0)["runs"] == []  # begun a moment ago
-    assert prune.prune("shots", **ALL | {"keep": 2})["runs"] == []
-    assert prune.prune("shots", **ALL | {"older_than_days": 5000})["runs"] == []
+    assert prune.prune("shots", older_than_days=0, keep=0).runs == ()  # begun a moment ago
+    assert prune.prune("shots", **ALL | {"keep": 2}).runs == ()
+    assert prune.prune("shots", **ALL | {"older_than_days": 5000}).runs == ()
 
 
 def test_published_state_history_and_batches_are_what_they_were(rested, published):
@@ -114,9 +114,9 @@ def test_of_many_batches_those_stay_that_the_next_check_and_retraining_read(at, 
 
 def test_an_open_alert_keeps_its_checks_its_report_and_its_predictions(at):
     at("alerted")
-    assert prune.prune("shots", **ALL)["runs"] == []
+    assert prune.prune("shots", **ALL).runs == ()
     flows.check("shots", "m2")
-    assert prune.prune("shots", **ALL)["runs"] == []  # both have raised alerts that nobody has answered
+    assert prune.prune("shots", **ALL).runs == ()  # both have raised alerts that nobody has answered
 
 
 def test_the_files_of_a_retraining_that_kept_the_champion_go_and_its_records_stay(rested, mlflow_runs):
@@ -152,4 +152,4 @@ def test_a_call_that_was_killed_is_finished_by_the_next(rested, monkeypatch, mlf
 
 def test_a_project_without_any_run_has_nothing_to_remove(at):
     at("empty")
-    assert prune.prune("shots", **ALL)["runs"] == []
+    assert prune.prune("shots", **ALL).runs == ()

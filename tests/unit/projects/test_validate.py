@@ -2,7 +2,7 @@
 
 from shotclock import config
 from shotclock.config import settings
-from shotclock.projects.validate import validate
+from shotclock.projects.validate import ValidFile, validate
 
 
 def test_every_fault_of_a_project_file_is_listed(at):
@@ -12,7 +12,7 @@ def test_every_fault_of_a_project_file_is_listed(at):
         path.read_text("utf-8").replace("folds: 5", "folds: 1").replace("min_rows: 500", "min_rows: many"), "utf-8"
     )
     config.project.cache_clear()
-    faults = validate("shots")["faults"]
+    faults = validate("shots").faults
     assert len(faults) == 2
     assert "field 'training.folds': found 1, allowed: greater than or equal to 2" in faults[0]
     assert "field 'gate.min_rows': found 'many', allowed: a valid integer" in faults[1]
@@ -21,8 +21,8 @@ def test_every_fault_of_a_project_file_is_listed(at):
 def test_the_raw_files_of_a_sound_project_keep_the_contract(at):
     at("empty")
     found = validate("shots")
-    assert found["faults"] == []
-    assert [(file["rows"], file["bad"]) for file in found["files"]] == [(24_271, 0), (6_426, 0)]
+    assert found.faults == ()
+    assert [(file.rows, file.bad) for file in found.files] == [(24_271, 0), (6_426, 0)]
 
 
 def test_rows_that_break_the_contract_are_counted_by_reason(at, prod):
@@ -36,8 +36,8 @@ def test_rows_that_break_the_contract_are_counted_by_reason(at, prod):
     (folder / "dataset_kobe_prod.parquet").unlink()
     prod.to_parquet(folder / "dataset_kobe_prod.parquet")
     found = validate("shots")
-    assert found["files"][1]["reasons"] == {"shot_distance: above 100": 51, "shot_id: repeated": 99}
-    assert "found 150 of 6,426 rows (2.33%) that break the contract, expected at most 1.00%" in found["faults"][0]
+    assert found.files[1].reasons == {"shot_distance: above 100": 51, "shot_id: repeated": 99}
+    assert "found 150 of 6,426 rows (2.33%) that break the contract, expected at most 1.00%" in found.faults[0]
 
 
 def test_every_column_that_is_wrong_is_listed(at, dev):
@@ -48,7 +48,7 @@ def test_every_column_that_is_wrong_is_listed(at, dev):
     config.project.cache_clear()
     (folder / "dataset_kobe_dev.parquet").unlink()
     dev.drop(columns="lat").assign(period="first").to_parquet(folder / "dataset_kobe_dev.parquet")
-    faults = validate("shots")["faults"]
+    faults = validate("shots").faults
     assert len(faults) == 2
     assert "column 'lat' is missing" in faults[0]
     assert "column 'period': found type" in faults[1]
@@ -60,8 +60,8 @@ def test_a_raw_file_that_is_another_one_is_a_fault_and_one_that_is_not_there_is_
     (folder / "dataset_kobe_prod.parquet").unlink()
     (folder / "dataset_kobe_prod.parquet").write_bytes(b"PAR1")
     found = validate("shots")
-    assert found["files"][0] == {"role": "training", "present": False, "faults": []}
-    assert "found sha256" in found["faults"][0]
+    assert found.files[0] == ValidFile("training", present=False)
+    assert "found sha256" in found.faults[0]
 
 
 def test_too_few_rows_for_the_gate_are_a_fault(at):
@@ -69,4 +69,4 @@ def test_too_few_rows_for_the_gate_are_a_fault(at):
     path = settings().projects / "shots.yaml"
     path.write_text(path.read_text("utf-8").replace("test_share: 0.2", "test_share: 0.02"), "utf-8")
     config.project.cache_clear()
-    assert "leaves 406 for the gate, expected at least gate.min_rows 500" in validate("shots")["faults"][0]
+    assert "leaves 406 for the gate, expected at least gate.min_rows 500" in validate("shots").faults[0]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,33 @@ from shotclock.sources import tabular
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file that was written."""
+
+    file: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Made:
+    """A project that was made.
+
+    Attributes:
+        why: of each column that is used, what it was taken for and why; `left_out`: of the others.
+        warnings: what a person should look at.
+    """
+
+    project: str
+    file: str
+    training: RawFile
+    production: RawFile
+    columns: Columns
+    why: dict[str, str]
+    left_out: dict[str, str]
+    warnings: tuple[str, ...]
+
+
 def make_project(
     file: Address,
     wishes: Wishes,
@@ -28,7 +56,7 @@ def make_project(
     share: float | None = None,
     name: str | None = None,
     title: str | None = None,
-) -> dict[str, Any]:
+) -> Made:
     """Write a project file and its two raw files from one CSV or parquet file, or two: what each column is is guessed.
 
     Nothing is overwritten, and nothing is left behind when it fails.
@@ -55,15 +83,17 @@ def make_project(
         load_yaml(partial, Project)
         for role, part in parts.items():
             storage.write_table(part.replace_schema_metadata(None), targets[role])
-    return {
-        "project": name,
-        "file": str(targets["project"]),
-        **{role: {"file": str(targets[role]), "rows": part.num_rows} for role, part in parts.items()},
-        "columns": guessed.columns.model_dump(),
-        "why": guessed.why,
-        "left_out": guessed.left_out,
-        "warnings": [*guessed.warnings, *_size_warnings(facts)],
-    }
+    files = {role: RawFile(str(targets[role]), part.num_rows) for role, part in parts.items()}
+    return Made(
+        project=name,
+        file=str(targets["project"]),
+        training=files["training"],
+        production=files["production"],
+        columns=guessed.columns,
+        why=guessed.why,
+        left_out=guessed.left_out,
+        warnings=(*guessed.warnings, *_size_warnings(facts)),
+    )
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def _write(page: str, path: Address) -> Address:
     return path
 
 
-def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict[str, Any]:
+def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict[str, object]:
     found = selection.candidates
     metric = next(item.score.metric for item in found.values())
     candidates = [
@@ -205,7 +205,7 @@ def _reference(rules: Project, path: Address | None) -> list[tuple[str, str]]:
 
 def _again(
     run: Run, rules: Project, selection: Selection, gated: Gated, data: AnyData, version: registry.Version
-) -> dict[str, Any]:
+) -> dict[str, object]:
     seeds = {"search": selection.seed, "gate": rules.gate.seed}
     if isinstance(data, RecentData):
         command = f".venv/bin/shotclock retrain {run.project} --reason 'make v{version.number} again'"

@@ -1,7 +1,6 @@
 """The pages themselves: values into templates. Whatever a value holds is escaped."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -23,11 +22,11 @@ _ENVIRONMENT.filters["sentence"] = lambda text: text[:1].upper() + text[1:].rstr
 _CARD, _DECISION = (_ENVIRONMENT.get_template(name) for name in ("model_card.html", "decision.html"))
 
 
-def model_card(told: Mapping[str, Any]) -> str:
+def model_card(told: Mapping[str, object]) -> str:
     """The card of one version. What `told` holds: see `steps.cards`."""
     return _CARD.render(told)
 
 
-def decision(told: Mapping[str, Any]) -> str:
+def decision(told: Mapping[str, object]) -> str:
     """The page of one decision."""
     return _DECISION.render(told)

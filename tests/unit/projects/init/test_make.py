@@ -72,12 +72,12 @@ def test_the_project_that_is_made_can_be_read_and_its_files_keep_its_contract(ho
     rules = load_project(home / "include" / "projects" / "loans.yaml")
     assert (rules.columns.id, rules.columns.time, rules.columns.target) == ("loan id", "granted", "repaid")
     assert list(rules.columns.features) == ["income: yearly", "children"]
-    assert done["training"]["rows"] + done["production"]["rows"] == ROWS
+    assert done.training.rows + done.production.rows == ROWS
     found = validate("loans")
-    assert found["faults"] == []
-    assert [(file["role"], file["rows"], file["bad"]) for file in found["files"]] == [
-        ("training", done["training"]["rows"], 0),
-        ("production", done["production"]["rows"], 0),
+    assert found.faults == ()
+    assert [(file.role, file.rows, file.bad) for file in found.files] == [
+        ("training", done.training.rows, 0),
+        ("production", done.production.rows, 0),
     ]
 
 
@@ -94,10 +94,10 @@ def test_two_files_become_training_and_production_as_they_are(home, loans):
     older = loans("older.csv", lambda table: table.slice(0, 3000))
     newer = loans("newer.csv", lambda table: table.slice(3000).drop_columns("repaid"))
     done = made(older, production=newer, name="two")
-    assert (done["training"]["rows"], done["production"]["rows"]) == (3000, 1000)
-    assert "production has no labels yet" in " ".join(done["warnings"])
+    assert (done.training.rows, done.production.rows) == (3000, 1000)
+    assert "production has no labels yet" in " ".join(done.warnings)
     assert pq.read_table(home / "data" / "raw" / "two_production.parquet")["repaid"].null_count == 1000
-    assert validate("two")["faults"] == []
+    assert validate("two").faults == ()
 
 
 def test_rows_that_lack_a_value_are_counted_and_allowed_for(home, loans):
@@ -107,18 +107,18 @@ def test_rows_that_lack_a_value_are_counted_and_allowed_for(home, loans):
         return table.set_column(3, "children", pa.array(values, from_pandas=True))
 
     done = made(loans("loans.csv", without))
-    assert "2.0% of the training rows lack a feature's value" in " ".join(done["warnings"])
+    assert "2.0% of the training rows lack a feature's value" in " ".join(done.warnings)
     rules = load_project(home / "include" / "projects" / "loans.yaml")
     assert (rules.quarantine.training, rules.quarantine.production) == (0.02, 0.02)
-    assert validate("loans")["faults"] == []
+    assert validate("loans").faults == ()
 
 
 def test_rules_about_numbers_of_rows_fit_a_small_file(home, loans):
     done = made(loans("small.csv", lambda table: table.slice(0, 300)))
     rules = load_project(home / "include" / "projects" / "small.yaml")
     assert (rules.gate.min_rows, rules.drift.min_rows, rules.degradation.min_rows) == (35, 35, 124)
-    assert "labelled training rows are few" in " ".join(done["warnings"])
-    assert validate("small")["faults"] == []
+    assert "labelled training rows are few" in " ".join(done.warnings)
+    assert validate("small").faults == ()
 
 
 @pytest.mark.parametrize("there", ["include/projects/loans.yaml", "data/raw/loans_training.parquet"])
@@ -150,7 +150,7 @@ def test_what_fails_leaves_nothing_behind(home, loans, monkeypatch):
     ("name", "expected"), [("My Loans 2024.csv", "my_loans_2024"), ("2024-loans.csv", "project_2024_loans")]
 )
 def test_the_projects_name_is_made_from_the_files(home, loans, name, expected):
-    assert made(loans(name))["project"] == expected
+    assert made(loans(name)).project == expected
 
 
 def test_a_name_that_cannot_be_one_is_refused(home, loans):
