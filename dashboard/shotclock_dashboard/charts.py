@@ -63,17 +63,16 @@ def _points(shown: Sequence[tuple[int, WindowHealth, Figure]], name: str, status
         x=[place for place, _, _ in shown],
         y=[figure.value for _, _, figure in shown],
         mode="markers",
-        marker={
-            "symbol": SYMBOLS[sign.shape],
-            "size": 11,
-            "color": colour,
-            "line": {"width": 1.5, "color": colour},
-        },
+        marker=_marker(SYMBOLS[sign.shape], colour),
         error_y=_intervals([figure for _, _, figure in shown], colour, width=4),
         hovertext=told,
         hoverinfo="text",
         cliponaxis=False,
     )
+
+
+def _marker(symbol: str, colour: str) -> dict[str, Any]:
+    return {"symbol": symbol, "size": 11, "color": colour, "line": {"width": 1.5, "color": colour}}
 
 
 def _intervals(figures: Sequence[Figure], colour: str, **options: int) -> dict[str, Any]:
@@ -292,12 +291,7 @@ def candidates(compared: Sequence[Candidate]) -> go.Figure:
                 y=[name for name, _, _ in shown],
                 name=loss.label,
                 mode="markers",
-                marker={
-                    "symbol": loss.symbol,
-                    "size": 11,
-                    "color": loss.colour,
-                    "line": {"width": 1.5, "color": loss.colour},
-                },
+                marker=_marker(loss.symbol, loss.colour),
                 error_x=_spread(loss, [one for _, one, _ in shown]),
                 hovertemplate=f"%{{y}}<br>{loss.label}: %{{x:.4f}}<extra></extra>",
             )

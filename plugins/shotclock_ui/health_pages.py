@@ -40,13 +40,7 @@ def overview(everything: Overview, live: dict[str, Live]) -> str:
     counts = {level: sum(row.fitness.level == level for row in rows) for level in signs.WORST_FIRST}
     busy = any(state.run_id for state in live.values())
     return _render(
-        "health.html",
-        title="Model health",
-        at=everything.at,
-        faults=everything.faults,
-        rows=rows,
-        counts=counts,
-        refresh=_pace(busy),
+        "health.html", title="Model health", overview=everything, rows=rows, counts=counts, refresh=_pace(busy)
     )
 
 

@@ -35,8 +35,8 @@ def history(project: Project = "", on: OnDay = None, as_json: AsJson = False) ->
         from shotclock.reading import history as past
 
         if day is None:
-            found = past.decisions(project)
-            tell(found, "\n\n".join(map(_decision, found)) or f"{project}: nothing was decided yet", as_json)
+            decisions = past.decisions(project)
+            tell(decisions, "\n\n".join(map(_decision, decisions)) or f"{project}: nothing was decided yet", as_json)
             return
         done = past.champion_on(project, day)
     nobody = f"{project}: no champion yet at the end of {day}"
@@ -50,9 +50,9 @@ def batches(project: Project = "", as_json: AsJson = False) -> None:
         from shotclock.reading import history as past
         from shotclock.reading import lines
 
-        found = past.batches(project)
-        said = [lines.batch_header(), *map(lines.batch, found)] if found else [f"{project}: no batch was taken in yet"]
-    tell(found, "\n".join(said), as_json)
+        taken = past.batches(project)
+        said = [lines.batch_header(), *map(lines.batch, taken)] if taken else [f"{project}: no batch was taken in yet"]
+    tell(taken, "\n".join(said), as_json)
 
 
 def status(project: Project = "", as_json: AsJson = False) -> None:

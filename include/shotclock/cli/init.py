@@ -105,17 +105,17 @@ def validate(project: ProjectOrAll = "", as_json: AsJson = False) -> None:
     with at_work(as_json):
         from shotclock.projects.init import begin
 
-        found = [begin.validate(name) for name in ([project] if project else project_names())]
+        results = [begin.validate(name) for name in ([project] if project else project_names())]
     if as_json:
-        tell(found, "", as_json)
+        tell(results, "", as_json)
     else:
-        _list_faults(found)
-    if any(checked["faults"] for checked in found):
+        _list_faults(results)
+    if any(checked["faults"] for checked in results):
         raise typer.Exit(REFUSED)
 
 
-def _list_faults(found: list[dict[str, Any]]) -> None:
-    for checked in found:
+def _list_faults(results: list[dict[str, Any]]) -> None:
+    for checked in results:
         name = checked["project"]
         for file in checked["files"]:
             if "rows" in file and not file["faults"]:
