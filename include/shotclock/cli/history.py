@@ -61,8 +61,8 @@ def status(project: Project = "", as_json: AsJson = False) -> None:
         from shotclock.reading.status import status as read
         from shotclock.reading.summary import summarise
 
-        found = read(project)
-        tell(found, summarise(found), as_json)
+        standing = read(project)
+        tell(standing, summarise(standing), as_json)
 
 
 def _day(text: str) -> date:
