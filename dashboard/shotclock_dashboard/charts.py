@@ -3,27 +3,31 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import plotly.graph_objects as go
 
 from shotclock.judging.distributions import Distribution
-from shotclock.judging.fitness import Window
+from shotclock.judging.figure import Figure
+from shotclock.judging.fitness import WindowHealth
 from shotclock.judging.intervals import wilson
-from shotclock.judging.performance import Figure
 from shotclock.judging.verdict import Status
 from shotclock.reading.health import Candidate, Competition, Tenure
+from shotclock.words import signs
+from shotclock.words.glossary import NATS
+from shotclock.words.moments import moment
 from shotclock_dashboard import words
 
 BLUE, ORANGE, RED, GREEN, GREY = "#4c8fd6", "#d9822b", "#d64550", "#2f9e68", "#8c919a"
-COLOURS: dict[Status, str] = {"ok": GREEN, "warning": ORANGE, "alert": RED, "insufficient data": GREY}
+COLOURS: dict[signs.Colour, str] = {"green": GREEN, "orange": ORANGE, "red": RED, "gray": GREY}
+SYMBOLS: dict[signs.Shape, str] = {"circle": "circle", "triangle": "triangle-up", "cross": "x", "ring": "circle-open"}
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 _MOST_TICKS, _LONGEST = 7, 12  # names on an axis, and letters of one
 _CLEAR = "rgba(0,0,0,0)"
 
 
-def over_time(windows: Sequence[Window], tenures: Sequence[Tenure], name: str) -> go.Figure:
+def over_time(windows: Sequence[WindowHealth], tenures: Sequence[Tenure], name: str) -> go.Figure:
     """One performance figure of every window, with its interval, and a line wherever the champion changed.
 
     Args:
@@ -33,10 +37,10 @@ def over_time(windows: Sequence[Window], tenures: Sequence[Tenure], name: str) -
     made = _frame(height=270)
     places = range(1, len(windows) + 1)
     measured = [(place, window, window.figure(name)) for place, window in zip(places, windows, strict=True)]
-    for status, (symbol, _) in words.SYMBOLS.items():
+    for status in get_args(Status):
         shown = [(p, w, f) for p, w, f in measured if f and w.performance and w.performance.status == status]
         if shown:
-            made.add_trace(_points(shown, name, status, symbol))
+            made.add_trace(_points(shown, name, status))
     bare = [
         (place, rate)
         for place, window in zip(places, windows, strict=True)
@@ -49,49 +53,53 @@ def over_time(windows: Sequence[Window], tenures: Sequence[Tenure], name: str) -
     return made
 
 
-def _points(shown: Sequence[tuple[int, Window, Figure]], name: str, status: Status, symbol: str) -> go.Scatter:
-    values = [figure.value for _, _, figure in shown]
+def _points(shown: Sequence[tuple[int, WindowHealth, Figure]], name: str, status: Status) -> go.Scatter:
+    sign = signs.sign(status)
+    colour = COLOURS[sign.colour]
     told = [
-        f"<b>{words.NAMES[name]} {words.figure(figure)}</b><br>{_hover(window)}<br>verdict: {status}"
-        for _, window, figure in shown
+        f"<b>{words.NAMES[name]} {figure}</b><br>{_hover(window)}<br>verdict: {status}" for _, window, figure in shown
     ]
     return go.Scatter(
         x=[place for place, _, _ in shown],
-        y=values,
+        y=[figure.value for _, _, figure in shown],
         mode="markers",
-        marker={
-            "symbol": symbol,
-            "size": 11,
-            "color": COLOURS[status],
-            "line": {"width": 1.5, "color": COLOURS[status]},
-        },
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [figure.high - figure.value for _, _, figure in shown],
-            "arrayminus": [figure.value - figure.low for _, _, figure in shown],
-            "color": COLOURS[status],
-            "thickness": 1.5,
-            "width": 4,
-        },
+        marker=_marker(SYMBOLS[sign.shape], colour),
+        error_y=_intervals([figure for _, _, figure in shown], colour, width=4),
         hovertext=told,
         hoverinfo="text",
         cliponaxis=False,
     )
 
 
-def _hover(window: Window) -> str:
+def _marker(symbol: str, colour: str) -> dict[str, Any]:
+    return {"symbol": symbol, "size": 11, "color": colour, "line": {"width": 1.5, "color": colour}}
+
+
+def _intervals(figures: Sequence[Figure], colour: str, **options: int) -> dict[str, Any]:
+    """Plotly's error bars: each figure's interval, as lengths from its value."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [figure.high - figure.value for figure in figures],
+        "arrayminus": [figure.value - figure.low for figure in figures],
+        "color": colour,
+        "thickness": 1.5,
+        **options,
+    }
+
+
+def _hover(window: WindowHealth) -> str:
     return words.harmless(words.about(window)).replace(", ", "<br>")
 
 
-def base_rate(window: Window, name: str) -> float | None:
+def base_rate(window: WindowHealth, name: str) -> float | None:
     """What predicting the window's own positive rate for every row would have come to; None where that says nothing."""
-    found = window.performance.metrics if window.performance else {}
+    metrics = window.performance.metrics if window.performance else {}
     if name == "log_loss":
-        return found.get("constant_log_loss")
-    if name == "accuracy" and "base_rate" in found:
-        return max(found["base_rate"], 1 - found["base_rate"])
-    return 0.0 if name == "log_loss_skill" and "log_loss_skill" in found else None
+        return metrics.get("constant_log_loss")
+    if name == "accuracy" and "base_rate" in metrics:
+        return max(metrics["base_rate"], 1 - metrics["base_rate"])
+    return 0.0 if name == "log_loss_skill" and "log_loss_skill" in metrics else None
 
 
 def _add_dashes(made: go.Figure, shown: Sequence[tuple[int, float]]) -> None:
@@ -112,7 +120,7 @@ def _dash(count: int) -> int:
     return max(7, min(26, 360 // count))
 
 
-def _mark_changes(made: go.Figure, windows: Sequence[Window], tenures: Sequence[Tenure]) -> None:
+def _mark_changes(made: go.Figure, windows: Sequence[WindowHealth], tenures: Sequence[Tenure]) -> None:
     """A dotted line between the windows before and after each change of the champion, with the version that came in."""
     changes: dict[float, list[str]] = {}
     for tenure in reversed(tenures):
@@ -125,12 +133,12 @@ def _mark_changes(made: go.Figure, windows: Sequence[Window], tenures: Sequence[
         )
 
 
-def _before(windows: Sequence[Window], moment: datetime) -> float:
+def _before(windows: Sequence[WindowHealth], moment: datetime) -> float:
     """Between the last window that was checked before `moment` and the next."""
     return sum(window.at <= moment for window in windows) + 0.5
 
 
-def _name_windows(made: go.Figure, windows: Sequence[Window]) -> None:
+def _name_windows(made: go.Figure, windows: Sequence[WindowHealth]) -> None:
     step = max(1, -(-len(windows) // _MOST_TICKS))
     places = list(range(len(windows), 0, -step))
     told_apart = len({window.batches for window in windows}) == len(windows)
@@ -138,39 +146,26 @@ def _name_windows(made: go.Figure, windows: Sequence[Window]) -> None:
     made.update_xaxes(tickvals=places, ticktext=names, range=[0.4, len(windows) + 0.6], showgrid=False)
 
 
-def _short(window: Window, *, by_batch: bool) -> str:
+def _short(window: WindowHealth, *, by_batch: bool) -> str:
     """The window's newest batch, or when it was checked where batches do not tell windows apart."""
     batch = window.batches[-1] if window.batches and by_batch else f"{window.at:%m-%d %H:%M}"
     return words.harmless(batch if len(batch) <= _LONGEST else f"{batch[: _LONGEST - 1]}…")
 
 
-def labels_over_time(windows: Sequence[Window]) -> go.Figure:
+def labels_over_time(windows: Sequence[WindowHealth]) -> go.Figure:
     """The share of positive labels in every window, with its interval, beside the mean that was predicted there."""
     made = _frame(height=270, legend=True)
-    found = [(place, window, _positives(window)) for place, window in enumerate(windows, start=1)]
-    shown = [(place, window, pair) for place, window, pair in found if pair is not None]
-    shares = [positives / rows for _, _, (positives, rows) in shown]
-    bounds = [wilson(positives, rows) for _, _, (positives, rows) in shown]
+    counted = ((place, window, _positives(window)) for place, window in enumerate(windows, start=1))
+    shown = [(place, window, share) for place, window, share in counted if share is not None]
     made.add_trace(
         go.Scatter(
             x=[place for place, _, _ in shown],
-            y=shares,
+            y=[share.value for _, _, share in shown],
             name="observed",
             mode="markers",
             marker={"symbol": "circle", "size": 11, "color": BLUE},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [high - share for share, (_, high) in zip(shares, bounds, strict=True)],
-                "arrayminus": [share - low for share, (low, _) in zip(shares, bounds, strict=True)],
-                "color": BLUE,
-                "thickness": 1.5,
-                "width": 4,
-            },
-            hovertext=[
-                f"<b>observed {share:.4f} [{low:.4f}, {high:.4f}]</b><br>{_hover(window)}"
-                for (_, window, _), share, (low, high) in zip(shown, shares, bounds, strict=True)
-            ],
+            error_y=_intervals([share for _, _, share in shown], BLUE, width=4),
+            hovertext=[f"<b>observed {share}</b><br>{_hover(window)}" for _, window, share in shown],
             hoverinfo="text",
         )
     )
@@ -194,47 +189,51 @@ def labels_over_time(windows: Sequence[Window]) -> go.Figure:
     return made
 
 
-def _positives(window: Window) -> tuple[int, int] | None:
-    found = window.performance.metrics if window.performance else {}
-    return (int(found["positives"]), int(found["rows"])) if found.get("rows") else None
+def _positives(window: WindowHealth) -> Figure | None:
+    """The share of positive labels, or None without a label."""
+    metrics = window.performance.metrics if window.performance else {}
+    if not metrics.get("rows"):
+        return None
+    positives, rows = int(metrics["positives"]), int(metrics["rows"])
+    return Figure(positives / rows, *wilson(positives, rows))
 
 
-def distribution(found: Distribution) -> go.Figure:
+def distribution(shape: Distribution) -> go.Figure:
     """Bars for the window, a stepped line for its reference: shares of each side's values."""
     made = _frame(height=210, legend=True)
     hover = "%{customdata}<br>%{fullData.name}: %{y:.2%}<extra></extra>"
-    common: dict[str, Any] = {"x": found.middles, "customdata": found.labels, "hovertemplate": hover}
-    made.add_trace(go.Bar(y=found.current, name="window", marker={"color": BLUE, "opacity": 0.65}, **common))
+    common: dict[str, Any] = {"x": shape.middles, "customdata": shape.labels, "hovertemplate": hover}
+    made.add_trace(go.Bar(y=shape.current, name="window", marker={"color": BLUE, "opacity": 0.65}, **common))
     line = {"shape": "hvh", "color": ORANGE, "width": 2.5}
     made.add_trace(
-        go.Scatter(y=found.reference, name="reference", mode="lines+markers", marker={"size": 4}, line=line, **common)
+        go.Scatter(y=shape.reference, name="reference", mode="lines+markers", marker={"size": 4}, line=line, **common)
     )
     made.update_layout(bargap=0.08)
     made.update_yaxes(tickformat=".0%", rangemode="tozero")
     made.update_xaxes(nticks=7, showgrid=False)
-    if len(found.labels) <= _MOST_TICKS:
-        made.update_xaxes(tickvals=found.middles, ticktext=found.labels)
+    if len(shape.labels) <= _MOST_TICKS:
+        made.update_xaxes(tickvals=shape.middles, ticktext=shape.labels)
     return made
 
 
-def scores_over_time(windows: Sequence[Window], column: str, threshold: float) -> go.Figure:
+def scores_over_time(windows: Sequence[WindowHealth], column: str, threshold: float) -> go.Figure:
     """A column's drift score in every window, against its threshold."""
     made = _frame(height=120)
     shown = [(place, window.scores[column]) for place, window in enumerate(windows, start=1) if column in window.scores]
-    drifted = [value >= threshold for _, value in shown]
+    looks = [signs.sign(signs.column(score, threshold)) for _, score in shown]
     made.add_trace(
         go.Scatter(
             x=[place for place, _ in shown],
-            y=[value for _, value in shown],
+            y=[score for _, score in shown],
             mode="lines+markers",
             line={"color": GREY, "width": 1},
             marker={
                 "size": 9,
-                "symbol": ["x" if bad else "circle" for bad in drifted],
-                "color": [RED if bad else GREEN for bad in drifted],
+                "symbol": [SYMBOLS[sign.shape] for sign in looks],
+                "color": [COLOURS[sign.colour] for sign in looks],
             },
             cliponaxis=False,
-            hovertext=[f"<b>drift score {value:.4f}</b><br>{_hover(windows[place - 1])}" for place, value in shown],
+            hovertext=[f"<b>drift score {score:.4f}</b><br>{_hover(windows[place - 1])}" for place, score in shown],
             hoverinfo="text",
         )
     )
@@ -270,19 +269,19 @@ _LOSSES = (
 )
 
 
-def candidate_marks(found: Sequence[Candidate]) -> str:
+def candidate_marks(compared: Sequence[Candidate]) -> str:
     """What the marks in `candidates` mean."""
-    marks = " · ".join(f"{loss.letter} {loss.label}" for loss in _LOSSES if any(map(loss.of, found)))
-    return f"Log loss in nats per row, lower is better, on {marks}."
+    marks = " · ".join(f"{loss.letter} {loss.label}" for loss in _LOSSES if any(map(loss.of, compared)))
+    return f"Log loss in {NATS}, lower is better, on {marks}."
 
 
-def candidates(found: Sequence[Candidate]) -> go.Figure:
+def candidates(compared: Sequence[Candidate]) -> go.Figure:
     """The log loss of each candidate on each kind of rows, best candidate on top."""
-    made = _frame(height=90 + 42 * len(found))
-    names = [f"<b>{words.harmless(one.name)} ★</b>" if one.won else words.harmless(one.name) for one in found]
+    made = _frame(height=90 + 42 * len(compared))
+    names = [f"<b>{words.harmless(one.name)} ★</b>" if one.won else words.harmless(one.name) for one in compared]
     for loss in _LOSSES:
         shown = [
-            (name, one, value) for name, one in zip(names, found, strict=True) if (value := loss.of(one)) is not None
+            (name, one, value) for name, one in zip(names, compared, strict=True) if (value := loss.of(one)) is not None
         ]
         if not shown:
             continue
@@ -292,12 +291,7 @@ def candidates(found: Sequence[Candidate]) -> go.Figure:
                 y=[name for name, _, _ in shown],
                 name=loss.label,
                 mode="markers",
-                marker={
-                    "symbol": loss.symbol,
-                    "size": 11,
-                    "color": loss.colour,
-                    "line": {"width": 1.5, "color": loss.colour},
-                },
+                marker=_marker(loss.symbol, loss.colour),
                 error_x=_spread(loss, [one for _, one, _ in shown]),
                 hovertemplate=f"%{{y}}<br>{loss.label}: %{{x:.4f}}<extra></extra>",
             )
@@ -313,11 +307,11 @@ def _spread(loss: _Loss, shown: Sequence[Candidate]) -> dict[str, object] | None
     return {"type": "data", "array": [loss.spread(one) or 0 for one in shown], "color": loss.colour, "thickness": 1.2}
 
 
-def gates(found: Sequence[Competition]) -> go.Figure:
+def gates(competitions: Sequence[Competition]) -> go.Figure:
     """What each challenger gained over its opponent, with the interval, newest on top."""
-    shown = [(one, one.gate, one.gate.gain) for one in found if one.gate and one.gate.gain]
+    shown = [(one, one.gate, one.gate.gain) for one in competitions if one.gate and one.gate.gain]
     made = _frame(height=120 + 44 * len(shown))
-    names = [f"{one.at:%Y-%m-%d %H:%M}<br>{words.harmless(gate.challenger)}" for one, gate, _ in shown]
+    names = [f"{moment(one.at)}<br>{words.harmless(gate.challenger)}" for one, gate, _ in shown]
     better = [gate.outcome == "promote" for _, gate, _ in shown]
     made.add_trace(
         go.Scatter(
@@ -329,16 +323,9 @@ def gates(found: Sequence[Competition]) -> go.Figure:
                 "symbol": ["star" if won else "circle-open" for won in better],
                 "color": [GREEN if won else GREY for won in better],
             },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [gain.high - gain.value for _, _, gain in shown],
-                "arrayminus": [gain.value - gain.low for _, _, gain in shown],
-                "color": GREY,
-                "thickness": 1.5,
-            },
+            error_x=_intervals([gain for _, _, gain in shown], GREY),
             hovertext=[
-                f"<b>gain {words.figure(gain)}</b> on {gate.rows:,} rows<br>over {_opponent(gate.champion)}<br>{gate.outcome}"
+                f"<b>gain {gain}</b> on {gate.rows:,} rows<br>over {_opponent(gate.champion)}<br>{gate.outcome}"
                 for _, gate, gain in shown
             ],
             hoverinfo="text",
@@ -346,7 +333,7 @@ def gates(found: Sequence[Competition]) -> go.Figure:
     )
     made.add_vline(x=0, line={"width": 1.5, "color": GREY})
     made.update_yaxes(autorange="reversed", automargin=True)
-    made.update_xaxes(title="gain, nats per row", tickformat=".3f", nticks=5, tickangle=0)
+    made.update_xaxes(title=f"gain, {NATS}", tickformat=".3f", nticks=5, tickangle=0)
     return made
 
 

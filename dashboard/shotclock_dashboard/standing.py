@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from shotclock.reading.health import Overview, Summary
+from shotclock.words.moments import age, when
+from shotclock.words.signs import sign
 from shotclock_dashboard import store, words
 
 _CHOSEN = "chosen_project"
@@ -13,13 +15,13 @@ _ADDRESS = "project"  # of the query
 
 def choose() -> bool:
     """Let the reader choose the project that the pages are about; False when there is none. Wrong files are named."""
-    found = store.overview()
-    for fault in found.faults:
+    everything = store.overview()
+    for fault in everything.faults:
         st.warning(words.plain(fault), icon=":material/build:")
-    if not found.projects:
+    if not everything.projects:
         st.info("There is no project yet. Put a project file into the folder of projects, and load this page again.")
         return False
-    titles = {summary.name: summary.title for summary in found.projects}
+    titles = {summary.name: summary.title for summary in everything.projects}
     st.session_state[_CHOSEN] = next(iter(titles)) if len(titles) == 1 else _select(titles)
     return True
 
@@ -41,28 +43,28 @@ def chosen() -> str:
 @st.fragment(run_every=store.EVERY)
 def answers(name: str) -> None:
     """Is the model fit for use, since when not, and what is being done about it?"""
-    found = store.overview()
-    summary = _of(found, name)
+    everything = store.overview()
+    summary = _of(everything, name)
     if summary is None:
         st.warning("This project's file is gone, or is wrong now.")
         return
-    if len(found.projects) == 1:  # else the choice above says it
+    if len(everything.projects) == 1:  # else the choice above says it
         st.title(words.plain(summary.title), anchor=False)
     st.caption(_in_service(summary), help=words.HELP["champion"])
     if summary.newest and summary.newest.synthetic:
         st.warning("**SYNTHETIC SAMPLE**: these rows were made up. No figure here says anything about the world.")
     fitness = summary.fitness
-    sign, word, colour = words.LEVELS[fitness.level]
+    answer = sign(fitness.level)
     first, second, third = st.columns([4, 3, 4])
     with first.container(border=True, height="stretch"):
         st.markdown("Is the model fit for use?", help=words.HELP["fitness"])
-        st.markdown(f"### {sign} :{colour}[{word}]")
+        st.markdown(f"### {words.ICONS[answer.shape]} :{answer.colour}[{answer.word}]")
         st.markdown(words.plain(fitness.verdict))
         if summary.newest:
             st.caption(words.plain(f"Judged on {words.about(summary.newest)}"))
     with second.container(border=True, height="stretch"):
         st.markdown("Since when not?", help=words.HELP["since"])
-        st.markdown(f"### {_since(summary, found.at)}")
+        st.markdown(f"### {_since(summary, everything.at)}")
         st.markdown(_since_what(summary))
     with third.container(border=True, height="stretch"):
         st.markdown("What is being done about it?", help=words.HELP["doing"])
@@ -70,15 +72,15 @@ def answers(name: str) -> None:
         st.caption(_records(summary))
 
 
-def _of(found: Overview, name: str) -> Summary | None:
-    return next((summary for summary in found.projects if summary.name == name), None)
+def _of(everything: Overview, name: str) -> Summary | None:
+    return next((summary for summary in everything.projects if summary.name == name), None)
 
 
 def _in_service(summary: Summary) -> str:
     if summary.champion is None:
         return "No version is in service."
     since = summary.champion_since
-    served = f" since {words.when(since)} ({words.age(since, datetime.now(UTC))})" if since else ""
+    served = f" since {when(since)} ({age(since, datetime.now(UTC))})" if since else ""
     return words.plain(f"Version {summary.champion} of {summary.name} is in service{served}.")
 
 
@@ -87,7 +89,7 @@ def _since(summary: Summary, now: datetime) -> str:
         return "It is fit"
     if summary.fitness.since is None:
         return "–"
-    return words.age(summary.fitness.since, now) + " ago"
+    return age(summary.fitness.since, now) + " ago"
 
 
 def _since_what(summary: Summary) -> str:
@@ -95,7 +97,7 @@ def _since_what(summary: Summary) -> str:
     if fitness.since is None:
         return "Nothing stands against it." if fitness.level == "fit" else "There is nothing to tell yet."
     start = ", since its first window" if fitness.from_start else ""
-    return words.plain(f"{words.when(fitness.since)}{start}.")
+    return words.plain(f"{when(fitness.since)}{start}.")
 
 
 def _records(summary: Summary) -> str:

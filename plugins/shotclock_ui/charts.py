@@ -8,64 +8,55 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from shotclock.judging.fitness import Window
-from shotclock.judging.performance import Figure
+from shotclock.judging.figure import Figure
+from shotclock.judging.fitness import Level, WindowHealth
 from shotclock.reading.health import Details, Gate
-from shotclock_ui.drawing import Drawing, Scale
+from shotclock.words import signs
+from shotclock.words.drawing import Drawing, Point, Scale
+from shotclock.words.glossary import spoken
+from shotclock.words.moments import moment
 
-SHAPES = {"fit": "circle", "watch": "triangle", "unfit": "cross", "unknown": "ring"}
 OUTCOMES = {"promote": ("triangle", "good"), "keep": ("square", "quiet"), "rollback": ("back", "bad")}
-KIND_NAMES = {"drift": "drift", "degradation": "degradation", "new_records": "new records"}
 
 _WIDTH, _LEFT, _RIGHT = 1080.0, 136.0, 8.0
 _LONGEST_STEP = 96.0
 
 
-def moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M}"
-
-
-def interval(figure: Figure, digits: int = 3) -> str:
-    return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
-
-
-def icon(level: str) -> Markup:
+def icon(level: Level) -> Markup:
     """The marker of a level by itself, for headings and lists."""
     drawing = Drawing(14.0, 14.0, "", "icon")
-    drawing.mark((7.0, 7.0), SHAPES[level], level)
+    _mark(drawing, (7.0, 7.0), level)
     return drawing.svg()
 
 
-def spark(windows: Sequence[Window], width: float = 216.0, height: float = 64.0) -> Markup:
+def _mark(drawing: Drawing, at: Point, state: signs.State, tip: str = "") -> None:
+    sign = signs.sign(state)
+    drawing.mark(at, sign.shape, sign.level, tip)
+
+
+def spark(windows: Sequence[WindowHealth], width: float = 216.0, height: float = 64.0) -> Markup:
     """Skill over the windows with its interval, and where 0 lies; a thin line stands where another version took over."""
     points = [(window, figure) for window in windows if (figure := window.figure("log_loss_skill"))]
-    label = (
-        "no skill measured yet" if not points else f"skill of {len(points)} windows, newest {interval(points[-1][1])}"
-    )
+    label = f"skill of {len(points)} windows, newest {points[-1][1]:.3f}" if points else "no skill measured yet"
     drawing = Drawing(width, height, label, "spark")
     if not points:
         return drawing.svg()
-    y = Scale(_range([figure for _, figure in points]), (height - 6.0, 6.0))
+    y = Scale.around([figure for _, figure in points], 0.0, pixels=(height - 6.0, 6.0), room=0.0)
     x = Scale((0.0, max(len(points) - 1, 1)), (8.0, width - 10.0))
     drawing.line((0.0, y(0.0)), (width, y(0.0)), "zero")
     for number in range(1, len(points)):
         if points[number][0].champion != points[number - 1][0].champion:
-            drawing.line((x(number - 0.5), 0.0), (x(number - 0.5), height), "change")
+            drawing.upright(x(number - 0.5), height, "change")
     _band(drawing, [(x(number), figure) for number, (_, figure) in enumerate(points)], y)
     for number, (window, figure) in enumerate(points):
-        drawing.mark((x(number), y(figure.value)), SHAPES[window.level], window.level, _told(window, figure))
+        _mark(drawing, (x(number), y(figure.value)), window.level, _told(window, figure))
     return drawing.svg()
-
-
-def _range(figures: Sequence[Figure]) -> tuple[float, float]:
-    """From the lowest to the highest end of the intervals, with 0 in sight."""
-    return min(0.0, *(figure.low for figure in figures)), max(0.0, *(figure.high for figure in figures))
 
 
 def _band(drawing: Drawing, points: Sequence[tuple[float, Figure]], y: Scale) -> None:
     if len(points) == 1:
         (x, only) = points[0]
-        drawing.line((x, y(only.low)), (x, y(only.high)), "whisker")
+        drawing.interval(only, y, x, "whisker", upright=True)
         return
     upper = [(x, y(figure.high)) for x, figure in points]
     lower = [(x, y(figure.low)) for x, figure in reversed(points)]
@@ -73,29 +64,29 @@ def _band(drawing: Drawing, points: Sequence[tuple[float, Figure]], y: Scale) ->
     drawing.way([(x, y(figure.value)) for x, figure in points], "course")
 
 
-def _told(window: Window, figure: Figure) -> str:
-    return f"{window_name(window)}, v{window.champion}: skill {interval(figure)} on {window.judged_rows:,} rows"
+def _told(window: WindowHealth, figure: Figure) -> str:
+    return f"{window_name(window)}, v{window.champion}: skill {figure:.3f} on {window.judged_rows:,} rows"
 
 
-def window_name(window: Window) -> str:
+def window_name(window: WindowHealth) -> str:
     """A window by its batches, from the first to the last."""
     ends = dict.fromkeys((window.batches[0], window.batches[-1])) if window.batches else [window.id]
     return " … ".join(ends)
 
 
-def timeline(found: Details) -> Markup:
+def timeline(details: Details) -> Markup:
     """Windows, alerts, decisions and versions below one another, on one axis: a step for each window, in order of time."""
-    windows = found.windows
+    windows = details.windows
     step = min(_LONGEST_STEP, (_WIDTH - _LEFT - _RIGHT) / max(len(windows), 1))
     xs = [_LEFT + step * (number + 0.5) for number in range(len(windows))]
     drawing = Drawing(
         _WIDTH, 304.0, f"timeline of {len(windows)} windows; the tables below hold its figures", "timeline"
     )
     _skill_lane(drawing, windows, xs)
-    _drift_lane(drawing, found, xs, step)
-    _alert_lane(drawing, found, xs)
-    _decision_lane(drawing, found, xs, step)
-    _version_lane(drawing, found, xs, step)
+    _drift_lane(drawing, details, xs, step)
+    _alert_lane(drawing, details, xs)
+    _decision_lane(drawing, details, xs, step)
+    _version_lane(drawing, details, xs, step)
     _dates(drawing, windows, xs)
     return drawing.svg()
 
@@ -105,24 +96,24 @@ def _lane(drawing: Drawing, name: str, top: float, bottom: float) -> None:
     drawing.line((_LEFT - 8, bottom), (_WIDTH, bottom), "rule")
 
 
-def _skill_lane(drawing: Drawing, windows: Sequence[Window], xs: Sequence[float]) -> None:
+def _skill_lane(drawing: Drawing, windows: Sequence[WindowHealth], xs: Sequence[float]) -> None:
     _lane(drawing, "Skill", 4, 104)
     points = [(x, w, figure) for x, w in zip(xs, windows, strict=True) if (figure := w.figure("log_loss_skill"))]
     if not points:
         return
-    y = Scale(_range([figure for _, _, figure in points]), (98.0, 8.0))
+    y = Scale.around([figure for _, _, figure in points], 0.0, pixels=(98.0, 8.0), room=0.0)
     drawing.line((_LEFT - 8, y(0.0)), (_WIDTH, y(0.0)), "zero")
     drawing.text((_LEFT - 12, y(0.0) + 4), "0", "tick")
     for x, window, figure in points:
-        drawing.line((x, y(figure.low)), (x, y(figure.high)), f"whisker {window.level}")
-        drawing.mark((x, y(figure.value)), SHAPES[window.level], window.level, _told(window, figure))
+        drawing.interval(figure, y, x, f"whisker {window.level}", upright=True)
+        _mark(drawing, (x, y(figure.value)), window.level, _told(window, figure))
 
 
-def _drift_lane(drawing: Drawing, found: Details, xs: Sequence[float], step: float) -> None:
+def _drift_lane(drawing: Drawing, details: Details, xs: Sequence[float], step: float) -> None:
     _lane(drawing, "Drifted share", 112, 172)
     y, width = Scale((0.0, 1.0), (172.0, 116.0)), min(step * 0.6, 26.0)
-    limit = found.summary.rules.drift.share
-    for x, window in zip(xs, found.windows, strict=True):
+    limit = details.summary.rules.drift.share
+    for x, window in zip(xs, details.windows, strict=True):
         share = window.drift_share
         if share is not None:
             look = "fill over" if share >= limit else "fill"
@@ -132,37 +123,37 @@ def _drift_lane(drawing: Drawing, found: Details, xs: Sequence[float], step: flo
     drawing.text((_LEFT - 12, y(limit) + 4), f"{limit:.0%}", "tick")
 
 
-def _alert_lane(drawing: Drawing, found: Details, xs: Sequence[float]) -> None:
+def _alert_lane(drawing: Drawing, details: Details, xs: Sequence[float]) -> None:
     _lane(drawing, "Alerts", 180, 212)
-    places = {(window.champion, window.id): x for x, window in zip(xs, found.windows, strict=True)}
-    waiting = {alert.id for alert in found.summary.open_alerts}
+    places = {(window.champion, window.id): x for x, window in zip(xs, details.windows, strict=True)}
+    waiting = {alert.id for alert in details.summary.open_alerts}
     heights = {"drift": 187.0, "degradation": 197.0, "new_records": 207.0}
-    for alert in found.alerts:
+    for alert in details.alerts:
         x = places.get((alert.champion, alert.window))
         if x is not None:
             state = "open" if alert.id in waiting else "answered"
-            tip = f"{KIND_NAMES[alert.kind]} alert, {state}, {moment(alert.at)}: {alert.reason}"
+            tip = f"{spoken(alert.kind)} alert, {state}, {moment(alert.at)}: {alert.reason}"
             drawing.mark((x, heights[alert.kind]), "down", "bad" if state == "open" else "quiet", tip)
 
 
-def _decision_lane(drawing: Drawing, found: Details, xs: Sequence[float], step: float) -> None:
+def _decision_lane(drawing: Drawing, details: Details, xs: Sequence[float], step: float) -> None:
     _lane(drawing, "Decisions", 220, 244)
-    for done in found.decisions:
+    for done in details.decisions:
         shape, look = OUTCOMES[done.outcome]
         drawing.mark(
-            (_after(done.at, found.windows, xs, step), 232.0),
+            (_after(done.at, details.windows, xs, step), 232.0),
             shape,
             look,
             f"{moment(done.at)} {done.outcome}: {done.reason}",
         )
 
 
-def _version_lane(drawing: Drawing, found: Details, xs: Sequence[float], step: float) -> None:
+def _version_lane(drawing: Drawing, details: Details, xs: Sequence[float], step: float) -> None:
     drawing.text((0.0, 268.0), "In service", "lane")
     end = _WIDTH - _RIGHT if len(xs) * step > _WIDTH / 2 else (xs[-1] + step if xs else _WIDTH - _RIGHT)
-    for number, tenure in enumerate(reversed(found.tenures)):
-        begin = _after(tenure.since, found.windows, xs, step)
-        until = _after(tenure.until, found.windows, xs, step) if tenure.until else end
+    for number, tenure in enumerate(reversed(details.tenures)):
+        begin = _after(tenure.since, details.windows, xs, step)
+        until = _after(tenure.until, details.windows, xs, step) if tenure.until else end
         last = moment(tenure.until) if tenure.until else "now"
         tip = f"v{tenure.version} {tenure.algorithm}, from {moment(tenure.since)} to {last}"
         drawing.bar((begin, 254.0), max(until - begin - 2, 2.0), 20.0, f"tenure t{number % 2}", tip)
@@ -170,13 +161,13 @@ def _version_lane(drawing: Drawing, found: Details, xs: Sequence[float], step: f
             drawing.text((begin + 6, 268.0), f"v{tenure.version}", "inside")
 
 
-def _after(at: datetime, windows: Sequence[Window], xs: Sequence[float], step: float) -> float:
+def _after(at: datetime, windows: Sequence[WindowHealth], xs: Sequence[float], step: float) -> float:
     """The place of a moment: between the window that was checked before it and the next one."""
     before = sum(window.at <= at for window in windows)
     return _LEFT + step * before if before else _LEFT
 
 
-def _dates(drawing: Drawing, windows: Sequence[Window], xs: Sequence[float]) -> None:
+def _dates(drawing: Drawing, windows: Sequence[WindowHealth], xs: Sequence[float]) -> None:
     """As many dates as there is room for; where a day holds several windows, the time of day."""
     days = {f"{window.at:%Y-%m-%d}" for window in windows}
     style = "%m-%d" if len(days) > len(windows) / 2 else "%H:%M"
@@ -187,7 +178,9 @@ def _dates(drawing: Drawing, windows: Sequence[Window], xs: Sequence[float]) -> 
             last = x
 
 
-def column(windows: Sequence[Window], name: str, limit: float, width: float = 232.0, height: float = 76.0) -> Markup:
+def column(
+    windows: Sequence[WindowHealth], name: str, limit: float, width: float = 232.0, height: float = 76.0
+) -> Markup:
     """One column's drift score over the windows, and its threshold."""
     points = [(number, w, w.scores[name]) for number, w in enumerate(windows) if name in w.scores]
     label = f"{name}: " + (f"newest drift score {points[-1][2]:.3f}, threshold {limit:g}" if points else "not measured")
@@ -198,31 +191,27 @@ def column(windows: Sequence[Window], name: str, limit: float, width: float = 23
     drawing.line((0.0, y(limit)), (width, y(limit)), "limit")
     drawing.way([(x(number), y(score)) for number, _, score in points], "course")
     for number, window, score in points:
-        over = score >= limit
-        if not over and window is not points[-1][1]:
-            continue  # what is of interest: where it drifted, and how it stands now
-        tip = f"{window_name(window)}: {score:.3f}, {'drifted' if over else 'stable'}"
-        drawing.mark((x(number), y(score)), "cross" if over else "circle", "unfit" if over else "fit", tip)
+        state = signs.column(score, limit)
+        if state == "drifted" or window is points[-1][1]:  # where it drifted, and how it stands now
+            _mark(drawing, (x(number), y(score)), state, f"{window_name(window)}: {score:.3f}, {state}")
     return drawing.svg()
 
 
-def gates(found: Sequence[Gate]) -> Scale:
-    """One scale for the gains of several gates."""
-    gains = [gate.gain for gate in found if gate.gain]
-    low, high = _range(gains) if gains else (0.0, 1.0)
-    margin = (high - low) * 0.06 or 0.01
-    return Scale((low - margin, high + margin), (6.0, 254.0))
+def gains(gates: Sequence[Gate]) -> Scale:
+    """One scale for the gains of several gates, with 0 on it."""
+    measured = [gate.gain for gate in gates if gate.gain]
+    return Scale.around(measured, *([0.0] if measured else [0.0, 1.0]), pixels=(6.0, 254.0))
 
 
 def gain(gate: Gate, x: Scale) -> Markup:
     """The challenger's gain with its interval; the lines are 0 and the smallest gain worth a change."""
-    label = f"gain {interval(gate.gain, 4)} on {gate.rows:,} rows" if gate.gain else "no gain measured"
+    label = f"gain {gate.gain} on {gate.rows:,} rows" if gate.gain else "no gain measured"
     drawing = Drawing(260.0, 30.0, label, "gain")
-    drawing.line((x(0.0), 0.0), (x(0.0), 30.0), "zero")
-    drawing.line((x(gate.min_gain), 0.0), (x(gate.min_gain), 30.0), "limit")
+    drawing.upright(x(0.0), 30.0, "zero")
+    drawing.upright(x(gate.min_gain), 30.0, "limit")
     if gate.gain:
         look = "good" if gate.outcome == "promote" else "quiet"
-        drawing.line((x(gate.gain.low), 15.0), (x(gate.gain.high), 15.0), f"whisker {look}")
+        drawing.interval(gate.gain, x, 15.0, f"whisker {look}")
         for end in (gate.gain.low, gate.gain.high):
             drawing.line((x(end), 11.0), (x(end), 19.0), f"whisker {look}")
         drawing.mark((x(gate.gain.value), 15.0), "circle" if look == "good" else "square", look, label)
@@ -237,6 +226,6 @@ def progress(part: int, whole: int, width: float = 120.0) -> Markup:
     return drawing.svg()
 
 
-def newest_scores(windows: Sequence[Window]) -> Mapping[str, float]:
+def newest_scores(windows: Sequence[WindowHealth]) -> Mapping[str, float]:
     """The drift scores of the newest window that has any."""
     return next((window.scores for window in reversed(windows) if window.scores), {})

@@ -95,8 +95,8 @@ def overview(user: GetUserDep, session: SessionDep) -> HTMLResponse:
     names = [path.stem for path in settings().projects.glob("*.yaml")]
     mine = _readable(names, user, session)
     live = activity.of(session, mine)
-    found = _projects().overview({name: state.activity for name, state in live.items() if state.activity}, mine)
-    return _page(health_pages.overview(found, live))
+    everything = _projects().overview({name: state.activity for name, state in live.items() if state.activity}, mine)
+    return _page(health_pages.overview(everything, live))
 
 
 @router.get("/{project}")

@@ -6,14 +6,13 @@ named by their digests, and no request but to this host.
 
 import base64
 import hashlib
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from shotclock.judging.fitness import LEVELS
 from shotclock.reading.health import Details, Overview, Summary
+from shotclock.words import glossary, moments, signs
 from shotclock_ui import charts
 from shotclock_ui.activity import Live
 from shotclock_ui.links import api_address, dag_run_address, health_address, mlflow_address, window_report_address
@@ -22,28 +21,7 @@ _HERE = Path(__file__).parent
 _STYLE = (_HERE / "health.css").read_text(encoding="utf-8")
 _SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8") + (_HERE / "health.js").read_text(encoding="utf-8")
 
-LEVEL_NAMES = {"fit": "Fit for use", "watch": "Warning", "unfit": "Not fit for use", "unknown": "Unknown"}
-WORST_FIRST = ("unfit", "unknown", "watch", "fit")
-FIGURES = {
-    "log_loss_skill": "Skill",
-    "log_loss": "Log loss",
-    "f1": "F1",
-    "accuracy": "Accuracy",
-    "roc_auc": "ROC AUC",
-    "calibration_error": "Calibration error",
-}
-TERMS = {
-    "skill": "How much better the model's log loss is than always predicting the window's own share of positives: "
-    "1 is perfect, 0 no better than that share, below 0 worse. In brackets: the interval.",
-    "drifted share": "How many of the model's inputs are distributed otherwise than in the rows that the model was "
-    "judged on: each has a drift score, and counts as drifted from its threshold on.",
-    "new records": "Labelled rows that have come since the last decision. When there are enough, they start a "
-    "retraining by themselves.",
-    "gain": "The champion's log loss minus the challenger's on the same rows, which neither has seen. "
-    "Promoted when it is worth having and its interval lies above 0.",
-    "window": "The newest batches together, as many as hold the rows that a verdict needs.",
-    "champion": "The version in service.",
-}
+FIGURES = ("log_loss_skill", "log_loss", "f1", "accuracy", "roc_auc", "calibration_error")
 
 
 def _digest(text: str) -> str:
@@ -56,29 +34,30 @@ POLICY = (
 )
 
 
-def overview(found: Overview, live: dict[str, Live]) -> str:
+def overview(everything: Overview, live: dict[str, Live]) -> str:
     """The page of all projects, the worst first."""
-    rows = sorted(found.projects, key=lambda row: WORST_FIRST.index(row.fitness.level))
-    counts = {level: sum(row.fitness.level == level for row in rows) for level in LEVELS}
+    rows = sorted(everything.projects, key=lambda row: signs.WORST_FIRST.index(row.fitness.level))
+    counts = {level: sum(row.fitness.level == level for row in rows) for level in signs.WORST_FIRST}
     busy = any(state.run_id for state in live.values())
     return _render(
-        "health.html", title="Model health", found=found, rows=rows, counts=counts, live=live, refresh=_pace(busy)
+        "health.html", title="Model health", overview=everything, rows=rows, counts=counts, refresh=_pace(busy)
     )
 
 
-def project(found: Details, live: Live) -> str:
+def project(details: Details, live: Live) -> str:
     """The page of one project."""
-    undecided = next((one for one in found.competitions if one.run_id == live.run_id and one.decision is None), None)
-    scale = charts.gates([one.gate for one in found.competitions if one.gate])
+    competitions = details.competitions
+    undecided = next((one for one in competitions if one.run_id == live.run_id and one.decision is None), None)
     return _render(
         "project.html",
-        title=found.summary.title,
-        found=found,
-        row=found.summary,
+        title=details.summary.title,
+        details=details,
+        row=details.summary,
         live=live,
         api=api_address(),
         undecided=undecided,
-        scale=scale,
+        scale=charts.gains([one.gate for one in competitions if one.gate]),
+        earlier=_earlier(details),
         refresh=_pace(bool(live.run_id)),
     )
 
@@ -92,25 +71,14 @@ def _render(template: str, **values: object) -> str:
     return _templates.get_template(template).render(style=Markup(_STYLE), script=Markup(_SCRIPT), **values)
 
 
-def _age(since: datetime | None, now: datetime) -> str:
-    """How long ago, in the largest unit that says enough."""
-    if since is None:
-        return ""
-    seconds = max((now - since) / timedelta(seconds=1), 0)
-    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        count = int(seconds // size)
-        if count:
-            return f"{count} {unit}{'' if count == 1 else 's'}"
-    return "less than a minute"
-
-
 def _column_name(row: Summary, name: str) -> str:
     return {"probability": "predictions", row.rules.columns.target: "labels"}.get(name, name)
 
 
-def _earlier(found: Details) -> list[str]:
+def _earlier(details: Details) -> list[str]:
     """The versions that were in service before, newest first: what a rollback can go back to."""
-    return [version for version in dict.fromkeys(t.version for t in found.tenures) if version != found.summary.champion]
+    served = dict.fromkeys(tenure.version for tenure in details.tenures)
+    return [version for version in served if version != details.summary.champion]
 
 
 _templates = Environment(
@@ -118,15 +86,15 @@ _templates = Environment(
 )
 _templates.globals |= {
     "charts": charts,
-    "level_names": LEVEL_NAMES,
-    "figures": FIGURES,
-    "terms": TERMS,
-    "age": _age,
+    "signs": signs.SIGNS,
+    "figures": {name: glossary.capital(glossary.SHORT[name]) for name in FIGURES},
+    "terms": glossary.HELP,
+    "age": moments.age,
     "column_name": _column_name,
-    "earlier": _earlier,
+    "column_state": signs.column,
     "health_address": health_address,
     "dag_run_address": dag_run_address,
     "mlflow_address": mlflow_address,
     "report_address": window_report_address,
 }
-_templates.filters |= {"moment": charts.moment, "interval": charts.interval}
+_templates.filters |= {"moment": moments.moment, "spoken": glossary.spoken}

@@ -9,8 +9,8 @@ import pytest
 from shotclock.config import Feature
 from shotclock.judging import fitness
 from shotclock.judging.alerts import Alert, Decision
-from shotclock.judging.fitness import Check, Fitness, Window
-from shotclock.judging.performance import Figure
+from shotclock.judging.figure import Figure
+from shotclock.judging.fitness import Check, Fitness, WindowHealth
 from shotclock.reading.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
 
 EVIL = "<script>alert(1)</script>\"' onload=alert(2) {{ 7 * 7 }}"
@@ -29,7 +29,7 @@ def window(number, quality="ok", champion="1", said=EVIL):
     metrics |= {"log_loss_skill": 0.01, "log_loss_skill_low": -0.01, "log_loss_skill_high": 0.03}
     at = NOW - timedelta(days=9 - number)
     check = Check("ok", said, at, "f" * 32, said, said, metrics, has_report=True)
-    return Window(f"w{number}", champion, at, (said,), True, check, replace(check, status=quality))
+    return WindowHealth(f"w{number}", champion, at, (said,), True, check, replace(check, status=quality))
 
 
 def summary(kobe, said=EVIL, level="unfit", windows=None):

@@ -7,9 +7,10 @@ import streamlit as st
 
 from shotclock.errors import StoreError
 from shotclock.judging.distributions import Distribution
-from shotclock.judging.fitness import Window
+from shotclock.judging.fitness import WindowHealth
 from shotclock.reading.distributions import PREDICTION
 from shotclock.reading.health import Details, Summary
+from shotclock.words import moments, signs
 from shotclock_dashboard import charts, missing, standing, store, words
 
 _ABREAST = 3
@@ -17,8 +18,8 @@ _ABREAST = 3
 
 @st.fragment(run_every=store.EVERY)
 def show(name: str) -> None:
-    found = store.details(name)
-    champion = found.summary.champion
+    details = store.details(name)
+    champion = details.summary.champion
     if champion is None:
         missing.champion(name)
         return
@@ -27,54 +28,54 @@ def show(name: str) -> None:
     except StoreError as error:  # nothing scored yet, or no reference: its own words say what to do
         missing.reason(str(error))
         return
-    _features(found, compared.columns)
-    _labels(found, compared.columns)
+    _features(details, compared.columns)
+    _labels(details, compared.columns)
 
 
-def _features(found: Details, columns: Mapping[str, Distribution]) -> None:
-    summary = found.summary
+def _features(details: Details, columns: Mapping[str, Distribution]) -> None:
+    summary = details.summary
     st.subheader("Current window against the reference", anchor=False, help=words.HELP["reference"])
     st.caption(_about(summary, columns[PREDICTION]))
     shown = [*summary.rules.columns.features, PREDICTION]
     for start in range(0, len(shown), _ABREAST):
         for place, column in zip(st.columns(_ABREAST), shown[start : start + _ABREAST], strict=False):
             with place.container(border=True, height="stretch"):
-                _column(found, column, columns[column])
+                _column(details, column, columns[column])
 
 
-def _about(summary: Summary, found: Distribution) -> str:
+def _about(summary: Summary, shape: Distribution) -> str:
     newest = summary.newest
     window = (
-        f"window {words.span(newest.batches)}, checked {words.when(newest.at)}" if newest else "window not checked yet"
+        f"window {words.span(newest.batches)}, checked {moments.when(newest.at)}"
+        if newest
+        else "window not checked yet"
     )
-    rows = f"{found.rows_current:,} rows; reference of v{summary.champion}: {found.rows_reference:,} rows"
+    rows = f"{shape.rows_current:,} rows; reference of v{summary.champion}: {shape.rows_reference:,} rows"
     return words.plain(f"Bars: {window}, {rows}. The stepped line is the reference.")
 
 
-def _column(found: Details, column: str, shape: Distribution) -> None:
+def _column(details: Details, column: str, shape: Distribution) -> None:
     """One column: what was found, both shapes, and its score in the windows so far."""
     title = "predicted probability" if column == PREDICTION else column
     st.markdown(f"**{words.plain(title)}**", help=words.HELP["drift"])
-    threshold = found.summary.thresholds[column]
-    st.markdown(_verdict(found.summary.newest, column, threshold))
+    threshold = details.summary.thresholds[column]
+    st.markdown(_verdict(details.summary.newest, column, threshold))
     st.caption(words.plain(_means(shape)))
-    key = f"{found.summary.name}/{column}"
+    key = f"{details.summary.name}/{column}"
     st.plotly_chart(charts.distribution(shape), config=charts.CONFIG, key=key, alt=f"how {title} spreads on both sides")
-    own = [window for window in found.windows if column in window.scores]
+    own = [window for window in details.windows if column in window.scores]
     if len(own) > 1:
         st.caption("Drift score of each window, and its threshold (dashed)")
         over_time = charts.scores_over_time(own, column, threshold)
         st.plotly_chart(over_time, config=charts.CONFIG, key=f"{key}/scores", alt=f"drift of {title} by window")
 
 
-def _verdict(window: Window | None, column: str, threshold: float) -> str:
+def _verdict(window: WindowHealth | None, column: str, threshold: float) -> str:
     score = window.scores.get(column) if window else None
     if score is None:
-        return ":gray-badge[:material/help: not judged]"
-    told = f"score {score:.3f}, threshold {threshold:g}"
-    if score >= threshold:
-        return f":red-badge[:material/cancel: drifted] {words.plain(told)}"
-    return f":green-badge[:material/check_circle: stable] {words.plain(told)}"
+        return words.badge("unknown", "not judged")
+    state = signs.column(score, threshold)
+    return f"{words.badge(state, state)} {words.plain(f'score {score:.3f}, threshold {threshold:g}')}"
 
 
 def _means(shape: Distribution) -> str:
@@ -82,22 +83,22 @@ def _means(shape: Distribution) -> str:
     return f"mean {now} now, {then} in the reference"
 
 
-def _labels(found: Details, columns: Mapping[str, Distribution]) -> None:
-    target = found.summary.rules.columns.target
+def _labels(details: Details, columns: Mapping[str, Distribution]) -> None:
+    target = details.summary.rules.columns.target
     st.subheader("Label drift", anchor=False, help=words.HELP["label"])
     first, second = st.columns([1, 2])
     with first.container(border=True, height="stretch"):
-        _column(found, target, columns[target])
+        _column(details, target, columns[target])
     with second.container(border=True, height="stretch"):
         st.markdown("**How often the target was 1**", help=words.HELP["label"])
-        st.caption(_label_rows(found.windows))
-        figure = charts.labels_over_time(found.windows)
+        st.caption(_label_rows(details.windows))
+        figure = charts.labels_over_time(details.windows)
         st.plotly_chart(
-            figure, config=charts.CONFIG, key=f"{found.summary.name}/labels", alt="positive share of each window"
+            figure, config=charts.CONFIG, key=f"{details.summary.name}/labels", alt="positive share of each window"
         )
 
 
-def _label_rows(windows: Sequence[Window]) -> str:
+def _label_rows(windows: Sequence[WindowHealth]) -> str:
     newest: Any = windows[-1] if windows else None
     if newest is None or not newest.judged_rows:
         return "No label has come yet."

@@ -1,52 +1,56 @@
 """How good the model has been, window by window."""
 
 from collections.abc import Sequence
+from typing import get_args
 
 import streamlit as st
 
-from shotclock.judging.fitness import Window
+from shotclock.judging.fitness import WindowHealth
+from shotclock.judging.verdict import Status
+from shotclock.words import moments
+from shotclock.words.signs import sign
 from shotclock_dashboard import charts, missing, standing, store, words
 
 
 @st.fragment(run_every=store.EVERY)
 def show(name: str) -> None:
-    found = store.details(name)
-    if not found.windows:
-        missing.window(name, found.summary.champion)
+    details = store.details(name)
+    if not details.windows:
+        missing.window(name, details.summary.champion)
         return
     st.subheader("Quality over time", anchor=False)
-    st.markdown(f"**Newest:** {words.plain(words.about(found.windows[-1]))}")
-    st.caption(_legend(found.summary.rules.degradation.confidence))
+    st.markdown(f"**Newest:** {words.plain(words.about(details.windows[-1]))}")
+    st.caption(_legend(details.summary.rules.degradation.confidence))
     for pair in (("log_loss_skill", "log_loss"), ("accuracy", "f1")):
         for place, metric in zip(st.columns(2), pair, strict=True):
             with place.container(border=True):
-                _metric(found.windows[-1], metric)
-                figure = charts.over_time(found.windows, found.tenures, metric)
+                _metric(details.windows[-1], metric)
+                figure = charts.over_time(details.windows, details.tenures, metric)
                 st.plotly_chart(figure, config=charts.CONFIG, key=f"{name}/{metric}", alt=f"{metric} of each window")
     with st.expander("All windows as a table"):
-        st.dataframe(_table(found.windows), hide_index=True)
+        st.dataframe(_table(details.windows), hide_index=True)
 
 
 def _legend(confidence: float) -> str:
     """What the marks mean, each named by its shape."""
-    signs = " · ".join(f"{letter} {status}" for status, (_, letter) in words.SYMBOLS.items())
+    signs = " · ".join(f"{sign(status).letter} {status}" for status in get_args(Status))
     return (
         f"Each mark is one window with its {confidence:.0%} interval; its shape is the verdict: {signs}. ━ is what the "
         "window's own positive rate alone would come to. A dotted line is a change of the champion."
     )
 
 
-def _metric(window: Window, metric: str) -> None:
+def _metric(window: WindowHealth, metric: str) -> None:
     figure = window.figure(metric)
     value = "not measured" if figure is None else f"{figure.value:.4f}"
-    interval = None if figure is None else f"interval [{figure.low:.4f}, {figure.high:.4f}]"
+    interval = None if figure is None else f"interval {figure.interval()}"
     st.metric(words.NAMES[metric], value, interval, "off", help=words.HELP[metric], delta_arrow="off")
 
 
-def _table(windows: Sequence[Window]) -> list[dict[str, str]]:
+def _table(windows: Sequence[WindowHealth]) -> list[dict[str, str]]:
     return [
         {
-            "checked": words.when(window.at),
+            "checked": moments.when(window.at),
             "window": words.span(window.batches),
             "scored by": f"v{window.champion}",
             "quality": window.performance.status if window.performance else "–",

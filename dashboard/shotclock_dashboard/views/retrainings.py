@@ -4,6 +4,8 @@ import streamlit as st
 
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.reading.health import Competition, Details
+from shotclock.words.glossary import spoken
+from shotclock.words.moments import when
 from shotclock_dashboard import charts, missing, standing, store, words
 
 _OUTCOMES = {
@@ -15,33 +17,34 @@ _OUTCOMES = {
 
 @st.fragment(run_every=store.EVERY)
 def show(name: str) -> None:
-    found = store.details(name)
-    if not found.decisions:
+    details = store.details(name)
+    if not details.decisions:
         missing.champion(name)
         return
-    _open_alerts(found)
-    _comparison(found)
+    _open_alerts(details)
+    _comparison(details)
     st.subheader("What caused each retraining", anchor=False)
-    for done in found.decisions:
-        _decision(found, done)
+    for done in details.decisions:
+        _decision(details, done)
 
 
-def _open_alerts(found: Details) -> None:
-    for alert in found.summary.open_alerts:
+def _open_alerts(details: Details) -> None:
+    for alert in details.summary.open_alerts:
         st.warning(
-            f"**Open alert, {words.plain(_kind(alert))}**: {words.plain(alert.reason)}", icon=":material/notifications:"
+            f"**Open alert, {words.plain(spoken(alert.kind))}**: {words.plain(alert.reason)}",
+            icon=":material/notifications:",
         )
 
 
-def _comparison(found: Details) -> None:
+def _comparison(details: Details) -> None:
     """The candidates of one training, by default the newest, and what every gate measured."""
-    shown = {one.run_id: one for one in found.competitions if one.candidates}
+    shown = {one.run_id: one for one in details.competitions if one.candidates}
     first, second = st.columns([3, 2])
     with first.container(border=True, height="stretch"):
         st.subheader("Candidates", anchor=False, help=words.HELP["candidate"])
         if shown:
             chosen = st.selectbox("Training", list(shown), format_func=lambda run: _title(shown[run]))
-            _candidates(found.summary.name, shown[chosen])
+            _candidates(details.summary.name, shown[chosen])
         else:
             st.write("No training has reached its gate yet.")
     with second.container(border=True, height="stretch"):
@@ -49,12 +52,14 @@ def _comparison(found: Details) -> None:
         st.caption(
             "Challenger's gain with its interval, newest on top. ★ promoted, ○ champion kept. Right of the line is better."
         )
-        figure = charts.gates(found.competitions)
-        st.plotly_chart(figure, config=charts.CONFIG, key=f"{found.summary.name}/gates", alt="gain of each challenger")
+        figure = charts.gates(details.competitions)
+        st.plotly_chart(
+            figure, config=charts.CONFIG, key=f"{details.summary.name}/gates", alt="gain of each challenger"
+        )
 
 
 def _title(one: Competition) -> str:
-    return f"{one.dag_id.rpartition('.')[2]} of {words.when(one.at)}: {one.decision.outcome if one.decision else 'undecided'}"
+    return f"{one.dag_id.rpartition('.')[2]} of {when(one.at)}: {one.decision.outcome if one.decision else 'undecided'}"
 
 
 def _candidates(name: str, one: Competition) -> None:
@@ -79,20 +84,20 @@ def _rounded(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
 
 
-def _decision(found: Details, done: Decision) -> None:
-    competition = next((one for one in found.competitions if one.decision and one.decision.id == done.id), None)
+def _decision(details: Details, done: Decision) -> None:
+    competition = next((one for one in details.competitions if one.decision and one.decision.id == done.id), None)
     with st.container(border=True):
         st.markdown(
-            f"**{words.plain(words.when(done.at))}** · {words.plain(done.flow)} · {_OUTCOMES.get(done.outcome, done.outcome)} "
+            f"**{words.plain(when(done.at))}** · {words.plain(done.flow)} · {_OUTCOMES.get(done.outcome, done.outcome)} "
             f"· {words.plain(f'v{done.champion}')} in service afterwards"
         )
-        answered = [alert for alert in found.alerts if alert.id in done.answers]
+        answered = [alert for alert in details.alerts if alert.id in done.answers]
         st.markdown(f"**Caused by** {words.plain(_cause(done, competition, answered))}")
         for kind, alerts in _by_kind(answered).items():
             earlier = f" (and {len(alerts) - 1} before it)" if len(alerts) > 1 else ""
             st.markdown(f"- answered: **{words.plain(kind)}**{earlier}: {words.plain(alerts[0].reason)}")
         st.markdown(f"**Reason** {words.plain(done.reason)}")
-        st.caption(words.plain(f"Decision by {done.by}. MLflow run {done.id}"))
+        st.caption(words.plain(f"Decided by {done.by}. MLflow run {done.id}"))
 
 
 def _cause(done: Decision, competition: Competition | None, answered: list[Alert]) -> str:
@@ -107,14 +112,10 @@ def _cause(done: Decision, competition: Competition | None, answered: list[Alert
 
 def _by_kind(alerts: list[Alert]) -> dict[str, list[Alert]]:
     """The alerts of each kind, newest first."""
-    found: dict[str, list[Alert]] = {}
+    kinds: dict[str, list[Alert]] = {}
     for alert in alerts:
-        found.setdefault(_kind(alert), []).append(alert)
-    return found
-
-
-def _kind(alert: Alert) -> str:
-    return alert.kind.replace("_", " ")
+        kinds.setdefault(spoken(alert.kind), []).append(alert)
+    return kinds
 
 
 show(standing.chosen())

@@ -39,11 +39,11 @@ def _known(context: typer.Context, name: str) -> str:
         return name
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    found = f"found '{name}', expected" if name else "name"
+    problem = f"found '{name}', expected" if name else "name"
     there = (
         f"one of {', '.join(names)}" if names else "a project, and there is none yet: make one with `shotclock init`"
     )
-    raise typer.BadParameter(f"{found} {there}{hint}")
+    raise typer.BadParameter(f"{problem} {there}{hint}")
 
 
 def _known_or_all(context: typer.Context, name: str) -> str:

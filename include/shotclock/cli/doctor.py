@@ -4,7 +4,7 @@ import typer
 
 from shotclock.cli.common import BROKEN, AsJson, at_work, say, tell
 
-_STYLES = {"ok": "green", "warning": "bold yellow", "broken": "bold red"}
+_STYLES = {"green": "green", "orange": "bold yellow", "red": "bold red"}  # Rich's, by the colour of a state's sign
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -13,14 +13,15 @@ def doctor(as_json: AsJson = False) -> None:
 
     with at_work(as_json):
         from shotclock.projects.doctor import examine
+        from shotclock.words.signs import sign
 
-        found = examine()
+        findings = examine()
     if as_json:
-        tell([asdict(finding) for finding in found], "", as_json)
+        tell([asdict(finding) for finding in findings], "", as_json)
     else:
-        for finding in found:
-            say(f"{finding.state:<8}", f"{finding.what}: {finding.found}", _STYLES[finding.state])
+        for finding in findings:
+            say(f"{finding.state:<8}", f"{finding.what}: {finding.found}", _STYLES[sign(finding.state).colour])
             if finding.remedy:
                 say(" " * 8, f"→ {finding.remedy}", "")
-    if any(finding.state == "broken" for finding in found):
+    if any(finding.state == "broken" for finding in findings):
         raise typer.Exit(BROKEN)

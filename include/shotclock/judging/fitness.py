@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Literal, get_args
 
 from shotclock.config import RetrainingRules
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Alert, Decision, Finding, Kind
-from shotclock.judging.performance import Figure
+from shotclock.judging.figure import Figure
 from shotclock.judging.verdict import Status, Verdict
 
 Level = Literal["fit", "watch", "unfit", "unknown"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+LEVEL_OF: dict[Status, Level] = {"ok": "fit", "warning": "watch", "alert": "unfit", "insufficient data": "unknown"}
+"""How fit a model is where nothing is known of it but a check's verdict."""
 Activity = Literal["approval", "retraining", "training", "rollback", "paused"]
 
 
@@ -33,7 +36,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Window:
+class WindowHealth:
     """One window as one champion's checks left it."""
 
     id: str
@@ -54,17 +57,13 @@ class Window:
     @property
     def scores(self) -> dict[str, float]:
         """Drift score by column; the predictions are called `probability`, the labels as the project's target."""
-        found = self.drift.metrics if self.drift else {}
+        metrics = self.drift.metrics if self.drift else {}
         prefix = "drift_score_"
-        return {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}
 
     def figure(self, name: str) -> Figure | None:
         """A performance figure (`log_loss_skill`, `log_loss`, `f1`, …) with its interval, or None if it was not measured."""
-        found = self.performance.metrics if self.performance else {}
-        if name not in found:
-            return None
-        value = found[name]
-        return Figure(value, found.get(f"{name}_low", value), found.get(f"{name}_high", value))
+        return Figure.among(self.performance.metrics, name) if self.performance else None
 
     @property
     def judged_rows(self) -> int:
@@ -78,14 +77,11 @@ class Window:
 
     @property
     def level(self) -> Level:
-        """How fit the champion was in this window."""
-        drift = self.drift.status if self.drift else "insufficient data"
-        quality = self.performance.status if self.performance else "insufficient data"
-        if quality == "alert" or (self.drift and self.drift.broken):
+        """How fit the champion was in this window: as its quality says; drift alone is a warning, a broken feed never fit."""
+        if self.drift and self.drift.broken:
             return "unfit"
-        if quality == "insufficient data":
-            return "unknown"
-        return "watch" if quality == "warning" or drift == "alert" else "fit"
+        level = LEVEL_OF[self.performance.status if self.performance else "insufficient data"]
+        return "watch" if level == "fit" and self.drift and self.drift.status == "alert" else level
 
 
 @dataclass(frozen=True)
@@ -107,7 +103,7 @@ class Fitness:
 
 
 def judge(  # noqa: PLR0913 (all that happened, by name)
-    windows: Sequence[Window],
+    windows: Sequence[WindowHealth],
     *,
     champion: str | None,
     decisions: Sequence[Decision],
@@ -137,17 +133,12 @@ def judge(  # noqa: PLR0913 (all that happened, by name)
     return Fitness(newest.level, _verdict(newest), since, len(stretch) == len(windows), doing)
 
 
-def _stretch(windows: Sequence[Window]) -> list[Window]:
+def _stretch(windows: Sequence[WindowHealth]) -> list[WindowHealth]:
     """The newest windows in a row that have the same level, oldest first."""
-    found: list[Window] = []
-    for window in reversed(windows):
-        if window.level != windows[-1].level:
-            break
-        found.insert(0, window)
-    return found
+    return [*takewhile(lambda window: window.level == windows[-1].level, reversed(windows))][::-1]
 
 
-def _verdict(window: Window) -> str:
+def _verdict(window: WindowHealth) -> str:
     drift, quality = window.drift, window.performance
     if drift and drift.broken:
         return f"The feed looks broken: {drift.broken} stood still"
@@ -161,7 +152,7 @@ def _verdict(window: Window) -> str:
 
 
 def _doing(
-    newest: Window,
+    newest: WindowHealth,
     decisions: Sequence[Decision],
     open_alerts: Sequence[Alert],
     rules: RetrainingRules,
@@ -187,7 +178,7 @@ def _doing(
     return signal.reason.partition(". The finding: ")[0]
 
 
-def _alerting(window: Window) -> Finding | None:
+def _alerting(window: WindowHealth) -> Finding | None:
     """The finding that would start a retraining, quality first."""
     checks: list[tuple[Kind, Check | None]] = [("degradation", window.performance), ("drift", window.drift)]
     for kind, check in checks:

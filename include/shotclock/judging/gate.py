@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from shotclock.config import GateRules
 from shotclock.errors import ContractError
-from shotclock.judging.performance import Figure, checked, losses
+from shotclock.judging.figure import Figure
+from shotclock.judging.performance import checked, losses
 
 Outcome = Literal["promote", "keep", "not enough data"]
 Opponent = Literal["champion", "constant predictor"]

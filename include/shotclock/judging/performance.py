@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from shotclock.config import DegradationRules
 from shotclock.errors import ContractError
+from shotclock.judging.figure import Figure
 from shotclock.judging.verdict import Verdict
 
 Floats = NDArray[np.float64]
@@ -36,18 +37,6 @@ _SMALLEST = 40  # halvings: below 2**-40 (and above 1 - 2**-40) all probabilitie
 _SIDE = (_SMALLEST << _STEPS) + 1  # levels on either side of one half
 _EPSILON = float(np.finfo(np.float64).eps)  # where scikit-learn clips probabilities
 _FIGURES = ("log_loss", "log_loss_skill", "f1", "accuracy", "roc_auc", "calibration_error")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A value and the interval around it; `low <= value <= high`."""
-
-    value: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shotclock.config import Feature, Slice
-from shotclock.judging.performance import Figure, losses
+from shotclock.judging.figure import Figure
+from shotclock.judging.performance import losses
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

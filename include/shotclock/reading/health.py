@@ -14,8 +14,8 @@ from shotclock.config import Project, project, usable_projects
 from shotclock.files import storage
 from shotclock.judging import drift, fitness
 from shotclock.judging.alerts import Alert, Decision, Outcome, unanswered
-from shotclock.judging.fitness import Activity, Check, Fitness, Window
-from shotclock.judging.performance import Figure
+from shotclock.judging.figure import Figure
+from shotclock.judging.fitness import Activity, Check, Fitness, WindowHealth
 from shotclock.store import artifacts, history, queries, records, registry
 from shotclock.store.recent import Recent
 from shotclock.store.records import Drift, Performance, Record, Stored
@@ -56,8 +56,8 @@ class Summary:
     fitness: Fitness
     champion: str | None
     champion_since: datetime | None
-    windows: tuple[Window, ...]
-    newest: Window | None
+    windows: tuple[WindowHealth, ...]
+    newest: WindowHealth | None
     drifted: tuple[str, ...]
     open_alerts: tuple[Alert, ...]
     decision: Decision | None
@@ -147,7 +147,7 @@ class Details:
     """One project: its row, and what its page shows. Everything is newest first but windows, which are oldest first."""
 
     summary: Summary
-    windows: tuple[Window, ...]
+    windows: tuple[WindowHealth, ...]
     alerts: tuple[Alert, ...]
     decisions: tuple[Decision, ...]
     tenures: tuple[Tenure, ...]
@@ -297,7 +297,7 @@ def _since(decisions: Sequence[Decision], champion: str | None) -> datetime | No
     return next((done.at for done in changes), None)
 
 
-def _windows(happened: _Happened) -> list[Window]:
+def _windows(happened: _Happened) -> list[WindowHealth]:
     """The windows that were checked, in the order of their first check."""
     found: dict[tuple[str, str], list[Checking]] = {}
     checks: list[Checking] = [*happened.performance, *happened.drift]
@@ -306,11 +306,11 @@ def _windows(happened: _Happened) -> list[Window]:
     return [_window(checks) for checks in found.values()]
 
 
-def _window(checks: Sequence[Checking]) -> Window:
+def _window(checks: Sequence[Checking]) -> WindowHealth:
     """One window, from its checks, oldest first: the newest of each kind counts."""
     first = checks[0].record
     newest = {check.kind: check for check in checks}
-    return Window(
+    return WindowHealth(
         id=first.window,
         champion=first.champion,
         at=checks[0].at,

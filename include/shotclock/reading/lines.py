@@ -1,7 +1,7 @@
 """What happened to a batch, as one line."""
 
+from shotclock.judging.figure import Figure
 from shotclock.reading.history import Arrival, Outcome
-from shotclock.words.summaries import interval
 
 _BATCH = (("batch", 9), ("rows", 6), ("window", 24), ("drift", 6), ("log loss", 9), ("skill", 27), ("alerts", 30))
 _BATCH_LEGEND = "? behind a skill: too few labelled rows for a verdict. –: not measured, or nothing happened."
@@ -35,7 +35,7 @@ def _skill(told: Arrival) -> str:
     value, low, high = told.log_loss_skill, told.log_loss_skill_low, told.log_loss_skill_high
     if value is None or low is None or high is None:
         return "–"
-    return f"{interval(value, low, high)}{'?' if told.performance_verdict == 'insufficient data' else ''}"
+    return f"{Figure(value, low, high)}{'?' if told.performance_verdict == 'insufficient data' else ''}"
 
 
 def _figure(value: float | None, digits: int) -> str:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from shotclock.judging.figure import Figure
 from shotclock.reading.status import Status, Story, Trained
 from shotclock.store import records
-from shotclock.words.summaries import NAMES, SHOWN
+from shotclock.words.glossary import SHORT, SHOWN
 
 _WIDTH = 110
 
@@ -47,7 +48,7 @@ def _rows(preparation: records.Preparation) -> str:
 def _candidates(trained: Trained) -> str:
     told = trained.training
     validated = {"validation log loss": "validation_log_loss"} if told.chosen_by == "validation_log_loss" else {}
-    header = ["candidate", "CV log loss", *validated, *(f"holdout {NAMES[figure]}" for figure in SHOWN), ""]
+    header = ["candidate", "CV log loss", *validated, *(f"holdout {SHORT[figure]}" for figure in SHOWN), ""]
     rows = []
     for stored in trained.candidates:
         candidate = stored.record
@@ -74,13 +75,9 @@ def _judged(story: Story) -> list[str]:
 
 
 def _figures(told: records.Performance) -> str:
-    found = told.figures
-    shown = [
-        f"{NAMES[name]} {found[name]:.4f} [{found[f'{name}_low']:.4f}, {found[f'{name}_high']:.4f}]"
-        for name in SHOWN
-        if name in found
-    ]
-    return f"             {int(found['rows']):,} judged rows: {' · '.join(shown)}"
+    measured = [(name, Figure.among(told.figures, name)) for name in SHOWN]
+    shown = " · ".join(f"{SHORT[name]} {figure}" for name, figure in measured if figure)
+    return f"             {int(told.figures['rows']):,} judged rows: {shown}"
 
 
 def _standing(status: Status) -> str:

@@ -17,6 +17,7 @@ from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import open_run, tracked
 from shotclock.store.window import Window, recent_rows
 from shotclock.words import summaries
+from shotclock.words.moments import moment
 
 
 def decide(run: Run, by: str = "manual", reason: str | None = None) -> Plan:
@@ -63,7 +64,7 @@ def _stop(
     if champion is None:
         return f"no champion yet: trigger {name}.training first"
     if by == "alert" and not alerts:
-        last = f" by the decision of {decided[0].at:%Y-%m-%d %H:%M}: {decided[0].reason}" if decided else ""
+        last = f" by the decision of {moment(decided[0].at)}: {decided[0].reason}" if decided else ""
         return f"every alert is answered already{last}"
     if by == "scheduled" and not alerts:  # an open alert is one whose event was lost: it is answered now
         return _too_early(rules, decided) or _nothing_new(name, champion)

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from shotclock.judging.figure import Figure
+from shotclock.words import glossary
+
 if TYPE_CHECKING:
     from shotclock.handoff import Done, Gated, Sensed
 
@@ -50,14 +53,14 @@ class Failed:
 
 def alert(project: str, told: "Sensed", where: Where) -> Message:
     """A sensor that fires."""
-    kind = told.trigger.replace("_", " ")
+    kind = glossary.spoken(told.trigger)
     lines = [("alert", kind), *_judged(told), *_figures(told.figures)]
     return Message(f"{project}: {kind} alert, champion v{told.champion}", _body(told.reason, lines, where), "warning")
 
 
 def stopped(project: str, told: "Sensed", where: Where) -> Message:
     """The guard holds back what would be an alert, and people have to look: the reason begins with its name in capitals."""
-    lines = [("finding", told.trigger.replace("_", " ")), *_judged(told)]
+    lines = [("finding", glossary.spoken(told.trigger)), *_judged(told)]
     subject = f"{project}: {told.reason.partition(':')[0]}, alerts start no retraining, champion v{told.champion}"
     return Message(subject, _body(told.reason, lines, where), "warning")
 
@@ -101,9 +104,9 @@ def failure(project: str, failed: Sequence[Failed], reason: str, where: Where) -
     flow = where.dag.removeprefix(f"{project}.")
     said = "\n".join(f"{task.task}: {task.error or 'no error was recorded, see its log'}" for task in failed)
     remedies = list(dict.fromkeys(remedy for task in failed if (remedy := _remedy(task.doc))))
-    because = said or f"no task failed: {reason.replace('_', ' ')}"
+    because = said or f"no task failed: {glossary.spoken(reason)}"
     return Message(
-        f"{project}: {flow} failed" + (f" at {names}" if names else f": {reason.replace('_', ' ')}"),
+        f"{project}: {flow} failed" + (f" at {names}" if names else f": {glossary.spoken(reason)}"),
         _body(because, [], where, "\n".join([*remedies, _DAG_REMEDY])),
         "error",
     )
@@ -145,20 +148,20 @@ def _gate(gated: "Gated | None") -> list[tuple[str, str]]:
     lines = [("gate", ruling.outcome), ("challenger", gated.challenger), ("holdout rows", f"{ruling.rows:,}")]
     if ruling.gain:
         losses = f"{ruling.challenger_log_loss:.4f}, the {ruling.against}'s {ruling.champion_log_loss:.4f}"
-        lines += [("gain", f"{ruling.gain} nats per row"), ("log loss", losses)]
+        lines += [("gain", f"{ruling.gain} {glossary.NATS}"), ("log loss", losses)]
     return lines + ([("more rows that would decide", f"{ruling.more_rows:,}")] if ruling.more_rows else [])
 
 
-def _figures(found: Mapping[str, object]) -> list[tuple[str, str]]:
+def _figures(figures: Mapping[str, object]) -> list[tuple[str, str]]:
     """The numbers by name; one with `_low` and `_high` beside it stands in one line with them."""
-    numbers = {name: _number(value) for name, value in sorted(found.items()) if isinstance(value, int | float)}
+    numbers = {name: value for name, value in sorted(figures.items()) if isinstance(value, int | float)}
     ends = {f"{name}_{end}" for name in numbers for end in ("low", "high")}
-    return [(name, value + _interval(numbers, name)) for name, value in numbers.items() if name not in ends]
+    return [(name, _told(numbers, name)) for name in numbers if name not in ends]
 
 
-def _interval(numbers: Mapping[str, str], name: str) -> str:
+def _told(numbers: Mapping[str, float], name: str) -> str:
     low, high = numbers.get(f"{name}_low"), numbers.get(f"{name}_high")
-    return f" [{low}, {high}]" if low and high else ""
+    return _number(numbers[name]) if low is None or high is None else str(Figure(numbers[name], low, high))
 
 
 def _number(value: float) -> str:
@@ -166,6 +169,5 @@ def _number(value: float) -> str:
 
 
 def _remedy(doc: str) -> str:
-    found = _IF_IT_FAILS.search(doc)
-    text = " ".join(found[1].split()) if found else ""
-    return text[:1].upper() + text[1:]
+    remedy = _IF_IT_FAILS.search(doc)
+    return glossary.capital(" ".join(remedy[1].split())) if remedy else ""

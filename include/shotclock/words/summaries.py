@@ -9,17 +9,10 @@ from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Estimate, Performance
 from shotclock.judging.verdict import Verdict
 from shotclock.models.scoring import Scored
+from shotclock.words import glossary
 
 REGIMES = {"training": "base_test", "production": "production rows"}
-SHOWN = ("log_loss", "log_loss_skill", "roc_auc", "accuracy", "f1")
-NAMES = {
-    "log_loss": "log loss",
-    "log_loss_skill": "skill",
-    "roc_auc": "ROC AUC",
-    "accuracy": "accuracy",
-    "f1": "F1",
-    "calibration_error": "calibration error",
-}
+SHOWN, NAMES = glossary.SHOWN, glossary.SHORT
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
@@ -32,10 +25,6 @@ def _cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def interval(value: float, low: float, high: float) -> str:
-    return f"{value:.4f} [{low:.4f}, {high:.4f}]"
-
-
 def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[str, object], tried: int) -> str:
     settings = table(("setting", "value"), params.items())
     chosen_by = "" if score.metric == "cv_log_loss" else f"; on the recent validation slice {score.log_loss:.4f}"
@@ -46,7 +35,7 @@ def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[
 
 
 def selection(winner: str, reason: str, trained: Sequence[TrainedCandidate]) -> str:
-    judged_on = trained[0].score.metric.replace("_", " ")
+    judged_on = glossary.spoken(trained[0].score.metric)
     shown = [name for name in SHOWN if all(name in item.cv for item in trained)]
     rows = [(item.name, item.score.log_loss, *(item.cv[name] for name in shown)) for item in trained]
     return f"**{winner}** wins: {reason}\n\n{table(('candidate', judged_on, *(f'CV {NAMES[n]}' for n in shown)), rows)}"

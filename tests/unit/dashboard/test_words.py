@@ -1,14 +1,10 @@
-"""Texts from the store are shown letter by letter, and every term that is shown is explained."""
-
-from datetime import UTC, datetime, timedelta
+"""Texts from the store are shown letter by letter, and signs as Streamlit draws them."""
 
 import pytest
 
-from shotclock.judging.fitness import LEVELS
-from shotclock.judging.performance import Figure
+from shotclock.judging.figure import Figure
+from shotclock.words.signs import SIGNS
 from shotclock_dashboard import words
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -39,22 +35,8 @@ def test_plotly_gets_no_tags_from_the_store():
     assert words.harmless("<b>a</b> & <a href=x>") == "&lt;b&gt;a&lt;/b&gt; &amp; &lt;a href=x&gt;"
 
 
-@pytest.mark.parametrize(
-    ("passed", "told"),
-    [
-        (timedelta(seconds=20), "less than a minute"),
-        (timedelta(seconds=-5), "less than a minute"),
-        (timedelta(minutes=1), "1 minute"),
-        (timedelta(hours=5, minutes=59), "5 hours"),
-        (timedelta(days=31), "31 days"),
-    ],
-)
-def test_an_age_is_told_in_its_largest_whole_unit(passed, told):
-    assert words.age(NOW - passed, NOW) == told
-
-
-def test_a_figure_carries_its_interval():
-    assert words.figure(Figure(0.5, 0.25, 0.75), 2) == "0.50 [0.25, 0.75]"
+def test_a_figure_carries_its_interval_or_says_that_it_was_not_measured():
+    assert words.figure(Figure(0.5, 0.25, 0.75)) == "0.5000 [0.2500, 0.7500]"
     assert words.figure(None) == "not measured"
 
 
@@ -62,7 +44,10 @@ def test_a_window_of_several_batches_is_told_from_the_first_to_the_last():
     assert [words.span(batches) for batches in ((), ("a",), ("a", "b", "c"))] == ["–", "a", "a … c (3 batches)"]
 
 
-def test_every_level_and_every_figure_has_words():
-    assert set(words.LEVELS) == set(LEVELS)
-    assert len({sign for sign, _, _ in words.LEVELS.values()}) == len(LEVELS)
-    assert set(words.NAMES) <= set(words.HELP)
+def test_a_badge_has_the_icon_and_the_colour_of_its_state():
+    assert words.badge("drifted", "drifted") == ":red-badge[:material/cancel: drifted]"
+    assert words.badge("unknown", "not judged") == ":gray-badge[:material/help: not judged]"
+
+
+def test_every_level_has_an_icon_of_its_own():
+    assert len({words.ICONS[sign.shape] for sign in SIGNS.values()}) == len(SIGNS)

@@ -7,7 +7,7 @@ import pytest
 from shotclock.config import RetrainingRules
 from shotclock.judging import fitness
 from shotclock.judging.alerts import Alert, Decision
-from shotclock.judging.fitness import Check, Window
+from shotclock.judging.fitness import Check, WindowHealth
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 BEGIN = NOW - timedelta(days=9)
@@ -21,7 +21,7 @@ def window(number, quality="ok", drift="ok", broken="", **metrics):
     def check(status, name):
         return Check(status, f"{name} reason", at, "m", "d", "r", metrics, broken if name == "drift" else "")
 
-    return Window(f"w{number}", "1", at, (f"b{number}",), False, check(drift, "drift"), check(quality, "quality"))
+    return WindowHealth(f"w{number}", "1", at, (f"b{number}",), False, check(drift, "drift"), check(quality, "quality"))
 
 
 def judge(windows, **options):

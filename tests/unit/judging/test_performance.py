@@ -18,7 +18,8 @@ from sklearn.tree import DecisionTreeClassifier
 from shotclock.config import DegradationRules
 from shotclock.errors import ContractError
 from shotclock.judging import performance
-from shotclock.judging.performance import Figure, Performance, Tally, estimate, judge_performance, losses, measure
+from shotclock.judging.figure import Figure
+from shotclock.judging.performance import Performance, Tally, estimate, judge_performance, losses, measure
 
 PROPERTY = settings(deadline=None, max_examples=50)  # a busy machine is no reason to fail
 RULES = DegradationRules()

@@ -15,7 +15,7 @@ from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import AnyData, Gated, RecentData, Selection
 from shotclock.judging import slices
-from shotclock.judging.performance import Figure
+from shotclock.judging.figure import Figure
 from shotclock.store import registry
 from shotclock.store.records import Decision
 from shotclock.store.run import Run, folder_of
@@ -60,7 +60,7 @@ def model_card(
         "data": _data(rules, selection, gated, data),
         "training": _training(rules, selection),
         "slices": cut,
-        "scale": plots.Scale.around(shown, 0.0, width=200) if shown else None,
+        "scale": plots.scale(shown),
         "bins": plots.bins(*_scored(rules, rows)) if len(rows) else [],
         "reference": _reference(rules, reference),
         "again": _again(run, rules, selection, gated, data, version),

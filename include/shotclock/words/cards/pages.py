@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from shotclock.words import glossary
 from shotclock.words.cards import plots
 
 _ENVIRONMENT = Environment(
@@ -14,11 +15,11 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_ENVIRONMENT.globals["plots"] = plots
+_ENVIRONMENT.globals |= {"plots": plots, "glossary": glossary}
 _ENVIRONMENT.filters["figure"] = lambda value: "–" if value is None else f"{value:.4f}"
 _ENVIRONMENT.filters["share"] = lambda value: "–" if value is None else f"{value:.1%}"
 _ENVIRONMENT.filters["count"] = lambda value: f"{value:,}"
-_ENVIRONMENT.filters["sentence"] = lambda text: text[:1].upper() + text[1:].rstrip(".") + "."
+_ENVIRONMENT.filters["sentence"] = lambda text: glossary.capital(text).rstrip(".") + "."
 _CARD, _DECISION = (_ENVIRONMENT.get_template(name) for name in ("model_card.html", "decision.html"))
 
 

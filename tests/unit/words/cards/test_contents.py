@@ -190,7 +190,7 @@ def test_the_check_on_the_card_is_a_command_that_finds_no_difference(at, capsys)
     said, _ = read(settings().data / "shots" / "champion" / "model_card.html")
     code = said.split('.venv/bin/python -c "')[1].split('"')[0]
     code = code.strip()
-    code = re.sub(r" (from shotclock.store|rows = |model = |print\()", r"\n\1", code)
+    code = re.sub(r" (from |rows = |model = |print\()", r"\n\1", code)
     exec(compile(code, "card", "exec"), {})
     assert capsys.readouterr().out == "0.0\n"
 

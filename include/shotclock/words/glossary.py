@@ -1,0 +1,57 @@
+"""The one glossary: what figures and terms are called where people read them, and what they mean."""
+
+NATS = "nats per row"  # what log losses and gains are measured in
+
+NAMES = {
+    "log_loss": "log loss",
+    "log_loss_skill": "log-loss skill",
+    "roc_auc": "ROC AUC",
+    "accuracy": "accuracy",
+    "f1": "F1",
+    "calibration_error": "calibration error",
+}
+SHORT = NAMES | {"log_loss_skill": "skill"}  # where a row of figures stands side by side
+SHOWN = ("log_loss", "log_loss_skill", "roc_auc", "accuracy", "f1")  # of candidates
+
+HELP = {
+    "log_loss": f"Mean of −log(probability that was given to what came), in {NATS}; lower is better. It also moves with the "
+    "positive rate, so it can fall while a model gets worse: compare it with what that rate alone comes to.",
+    "log_loss_skill": "How much better the model's log loss is than that of always predicting these rows' own positive rate: "
+    "1 − log loss ÷ log loss of that rate. 1 is perfect; above 0 the model tells more than that rate does, below 0 it tells "
+    "less. In brackets: its interval. This figure decides whether a model is fit.",
+    "roc_auc": "How often a row with label 1 gets a higher probability than one with label 0; 0.5 is chance.",
+    "accuracy": "Share of rows where probability ≥ 0.5 matches what came. Where one outcome is rare, always saying the other "
+    "looks good: compare it with what that comes to. Nothing is decided by it.",
+    "f1": "Harmonic mean of precision and recall at probability ≥ 0.5. It is 0 where no positive is ever predicted, which is "
+    "right where all probabilities lie below 0.5. Nothing is decided by it.",
+    "calibration_error": "Mean distance between predicted and observed rate over ten bins of as many rows each.",
+    "fitness": "Fit: its newest window shows no sign against it. Warning: signs without proof. Not fit: the skill's interval "
+    "lies below 0, or the skill fell too far, or the feed is broken. Unknown: not judged yet, or too few labels.",
+    "since": "The first of the newest windows in a row that were judged like the newest one.",
+    "doing": "Alerts start a retraining. It replaces the champion only with a model that is proven better on rows that "
+    "neither has seen.",
+    "champion": "The version in service, with the registry alias champion; previous is the one before it.",
+    "window": "The newest batches together, as many as hold the rows that a verdict needs.",
+    "reference": "The rows that the champion's last decision was about: what it was judged on.",
+    "drift": "Distance between window and reference, column by column. At or above its threshold a column counts as drifted.",
+    "drifted_share": "How many of the model's inputs are distributed otherwise than in the rows that the model was "
+    "judged on: each has a drift score, and counts as drifted from its threshold on.",
+    "label": "How often the target was 1. When this changes, the probabilities are wrong on average, even if the "
+    "relation between features and target is the same.",
+    "new_records": "Labelled rows that have come since the last decision. When there are enough, they start a "
+    "retraining by themselves.",
+    "gain": "The champion's log loss minus the challenger's on the same rows, which neither was trained on, in "
+    f"{NATS}: above 0 the challenger is better. Promoted when it is worth having and its interval lies above 0.",
+    "candidate": "A model that took part in a training. The one with the lowest log loss (on the recent validation rows, where "
+    "there are any) meets the champion at the gate.",
+}
+
+
+def spoken(name: str) -> str:
+    """A name of the code or the store as people say it: `new_records` as new records."""
+    return name.replace("_", " ")
+
+
+def capital(text: str) -> str:
+    """The text with a capital at its beginning: where it stands by itself."""
+    return text[:1].upper() + text[1:]
