@@ -6,9 +6,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
 
-from shotclock.config import settings
 from shotclock.errors import StoreError
-from shotclock.files import storage
 from shotclock_airflow import internals
 from shotclock_ui import health, outputs, pages
 from shotclock_ui.headers import REPORT_POLICY, headers
@@ -58,14 +56,16 @@ def task_summary(dag_id: str, run_id: str, task_id: str, map_index: str, session
 @app.get("/report/{dag_id}/{run_id}/{task_id}/{map_index}")
 def report(dag_id: str, run_id: str, task_id: str, map_index: str, session: Asked) -> Response:
     """The drift report that a task made."""
+    from shotclock.reading import reports  # brings MLflow, for which the server's start does not wait
+
     left = outputs.values(session, dag_id, run_id, task_id, _index(map_index))
     try:
-        file = storage.inside(left.get("report", ""), settings().data)
-        if file is None or file.suffix != ".html":
-            return _missing("This task made no drift report, or the file is no longer there.")
-        return HTMLResponse(storage.read(file), headers=headers(REPORT_POLICY))
+        page = reports.of_task(left.get("report", ""))
     except StoreError as error:
         return _html(pages.page("Not now", [], note=str(error)), status=503)
+    if page is None:
+        return _missing("This task made no drift report, or the file is no longer there.")
+    return HTMLResponse(page, headers=headers(REPORT_POLICY))
 
 
 def _index(text: str) -> int:

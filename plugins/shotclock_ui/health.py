@@ -69,9 +69,9 @@ def warm_up() -> None:
 
 
 def _warm_up() -> None:
-    from shotclock.store import database
+    from shotclock.reading import health
 
-    if database.is_there():
+    if health.is_there():
         _projects().overview()
     else:
         log.info("no MLflow store yet: nothing to read for the Model health page")
@@ -102,10 +102,10 @@ def project(project: Readable, session: Asked) -> HTMLResponse:
 @router.get("/{project}/report/{run_id}")
 def report(project: Readable, run_id: str) -> HTMLResponse:
     """The drift report of one window, as MLflow holds it."""
-    from shotclock.reading import health
+    from shotclock.reading import reports
 
     try:
-        page = health.drift_report(project, run_id) if _RUN.fullmatch(run_id) else None
+        page = reports.of_window(project, run_id) if _RUN.fullmatch(run_id) else None
     except StoreError as error:
         raise HTTPException(404, "The report of this window is no longer in MLflow.") from error
     if page is None:
