@@ -9,7 +9,6 @@ import os
 import sys
 import warnings
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
@@ -18,7 +17,6 @@ __all__ = ["create_metadata_engine"]  # Airflow would take every other name here
 
 _PATIENCE = 30.0  # seconds; SQLite's 5 are too few where a busy machine stops whoever holds the one write lock
 
-_WHOLE = ("plotly.graph_objs.layout", "plotly.graph_objs.bar")  # packages that load each part when it is first named
 _NEEDED = (
     "shotclock.steps.intake",  # the steps, and all that they import
     "shotclock.steps.training",
@@ -26,12 +24,6 @@ _NEEDED = (
     "shotclock.steps.monitoring",
     "shotclock.steps.retraining",
     "shotclock.steps.sensing",
-    "airflow.dag_processing.bundles.local",  # what a task imports before it starts
-    "airflow.providers.common.compat.standard.operators",
-    "airflow.providers.standard.decorators.python",
-    "airflow.sdk.definitions.asset.metadata",
-    "airflow.sdk.definitions.decorators",
-    "jinja2.ext",
     "shotclock_airflow.approval",  # what a DAG file imports
     "shotclock_airflow.notifiers",
     "shotclock_airflow.sensors",
@@ -39,9 +31,7 @@ _NEEDED = (
     "git",
     "lightgbm",
     "sklearn.gaussian_process",
-    "evidently.core.report",
-    "evidently.metrics",
-    "evidently.presets",
+    "shotclock.judging.evidently_backend",
     "matplotlib.backends.backend_agg",
     "pyarrow.pandas_compat",
     "mlflow.store.model_registry.sqlalchemy_store",
@@ -64,38 +54,18 @@ def create_metadata_engine(url: str, *, engine_args: dict[str, Any], connect_arg
     return engine
 
 
-def _now_in_milliseconds() -> None:
-    """Make SQLite's `now` finer than a second, so that a new run starts at once.
-
-    The scheduler starts the runs whose time is at most the database's `now`. SQLite's CURRENT_TIMESTAMP has no fraction, so
-    each run would wait for the next full second, half a second on average for each hop from DAG to DAG. PostgreSQL's has
-    one; this touches SQLite alone.
-    """
-    from sqlalchemy.ext.compiler import compiles
-    from sqlalchemy.sql.functions import now
-
-    compiles(now, "sqlite")(lambda *_, **__: "strftime('%Y-%m-%d %H:%M:%f000', 'now')")
-
-
 _program = sys.argv[1] if len(sys.argv) > 1 else ""
 _forks_tasks = _program == "celery" or (
     _program == "scheduler" and os.environ.get("AIRFLOW__CORE__EXECUTOR") == "LocalExecutor"
 )
 
 if _program == "scheduler":
-    _now_in_milliseconds()
+    from shotclock_airflow.internals import start_runs_at_once as _start_runs_at_once
+
+    _start_runs_at_once()
 
 if _forks_tasks:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # skops looks at each attribute of each module, the deprecated ones too
         for _module in _NEEDED:
             import_module(_module)
-        for _package in _WHOLE:
-            for _part in iter_modules(import_module(_package).__path__):
-                import_module(f"{_package}.{_part.name}")
-    from airflow.sdk.listener import get_listener_manager as _get_listener_manager
-
-    from shotclock_airflow.reaping import reap_at_once as _reap_at_once
-
-    _reap_at_once()
-    _get_listener_manager()  # looks through the plugins folder, and each task would

@@ -12,6 +12,7 @@ from airflow.sdk import Param, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from shotclock.config import ALGORITHMS, MODES, Project, usable_projects
+from shotclock_airflow import internals
 
 DOCS = {
     name.strip(): text.strip()
@@ -108,7 +109,7 @@ def _started_by(context: Any) -> str:
 def _tell(context: Any, result: Any) -> Any:
     from shotclock.handoff import Result, to_wire
 
-    context["told"] = result  # for notifiers
+    internals.tell(context, result)  # for notifiers
     wire = to_wire(result)
     if isinstance(result, list):
         summaries = dict.fromkeys(item.summary for item in result if isinstance(item, Result) and item.summary)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
+
+from shotclock_airflow import internals
 
 _REASON = "why"  # not `reason`: a field would take the value of the run's parameter of the same name
 FORM = {_REASON: Param(None, type=["null", "string"], title="Reason")}
@@ -39,10 +41,8 @@ class PromotionApproval(ApprovalOperator):
     def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
         from shotclock.handoff import Approval, to_wire
 
-        answer = HITLOperator.execute_complete(self, context, event)
-        approved = answer["chosen_options"] == [self.APPROVE]
-        by = answer["responded_by_user"]
-        name = by["name"] if by else "nobody in time"
-        reason = (answer["params_input"].get(_REASON) or "").strip()
-        because = f"{'approved' if approved else 'rejected'} by {name}" + (f" ({reason})" if reason else "")
-        return to_wire(Approval(approved, name, because))  # type: ignore[no-any-return]
+        answer = internals.answer(self, context, event)
+        name = answer.by or "nobody in time"
+        reason = (answer.fields.get(_REASON) or "").strip()
+        because = f"{'approved' if answer.approved else 'rejected'} by {name}" + (f" ({reason})" if reason else "")
+        return to_wire(Approval(answer.approved, name, because))  # type: ignore[no-any-return]

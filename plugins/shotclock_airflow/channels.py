@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
 
 from shotclock import config
 from shotclock.words.messages import Message
+from shotclock_airflow import internals
 
 log = logging.getLogger("shotclock.notify")
 
@@ -34,12 +35,10 @@ def deliver(project: str, message: Message) -> None:
 
 
 def _attempt(channel: str, connection: str, send: Callable[[str], None]) -> None:
-    from airflow.sdk.log import redact
-
     try:
         send(connection)
     except _FORESEEN as error:  # without its traceback: the frames below hold passwords
-        found = redact(f"{type(error).__name__}: {error}")
+        found = internals.without_secrets(f"{type(error).__name__}: {error}")
         log.error("not sent by %s, connection '%s': %s; see docs/notifications.md", channel, connection, found)
 
 

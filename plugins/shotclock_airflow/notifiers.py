@@ -5,12 +5,11 @@
     with DAG("mine", **tell_failures("kobe_shots")):
         DriftSensor(task_id="drift", project="kobe_shots", **tell_alerts("kobe_shots"))
 
-A task's callbacks run in its own process, after its end is known: nothing that follows waits for them. They find in
-`context["told"]` what the task said. A DAG's callback runs in the DAG processor: there is no task, so it asks Airflow which
+A task's callbacks run in its own process, after its end is known: nothing that follows waits for them. They find
+in the context what the task has said. A DAG's callback runs in the DAG processor: there is no task, so it asks Airflow which
 tasks failed, and finds the error that each of them left as the XCom `error`.
 """
 
-from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -18,7 +17,7 @@ from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowFailException
 
 from shotclock.words import messages
-from shotclock_airflow import channels
+from shotclock_airflow import channels, internals
 
 T = TypeVar("T")
 ERROR = "error"
@@ -60,7 +59,7 @@ class _Notifier(BaseNotifier):
             channels.deliver(self.project, message)
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
-        """Nothing here is a template, and `dag.test()` passes a DAG that could not render one."""
+        """Nothing here is a template, and `dag.test()` passes a DAG that cannot render one: goes with apache/airflow#64649."""
 
     def message(self, context: Any) -> messages.Message | None:
         raise NotImplementedError
@@ -72,7 +71,7 @@ class Alert(_Notifier):
     def message(self, context: Any) -> messages.Message | None:
         from shotclock.handoff import Sensed
 
-        told = context.get("told")
+        told = internals.told(context)
         if isinstance(told, Sensed) and told.fires:
             return messages.alert(self.project, told, _where(context))
         if isinstance(told, Sensed) and told.news:
@@ -86,7 +85,7 @@ class Decision(_Notifier):
     def message(self, context: Any) -> messages.Message | None:
         from shotclock.handoff import Done, Gated, Plan, Result
 
-        told, plan = context.get("told"), _left_by(context, "decide", Plan)
+        told, plan = internals.told(context), _left_by(context, "decide", Plan)
         why = plan.cause.why if plan else ""
         if isinstance(told, Done):
             gated = _left_by(context, "gate", Gated)
@@ -131,37 +130,14 @@ def _left_by(context: Any, task: str, kind: type[T]) -> T | None:
 
 
 def _places(context: Any) -> list[tuple[str, int]]:
-    """Task and map index (-1 for none) of the tasks that failed, in the order in which the DAG file names them."""
-    tasks = context["dag"].task_dict
-    found = [_place(name, tasks) for name, state in _states(context).items() if state == "failed"]
-    return sorted(found, key=lambda place: (list(tasks).index(place[0]), place[1]))
-
-
-def _place(name: str, tasks: Mapping[str, Any]) -> tuple[str, int]:
-    """Airflow names the mapped instances of `train` `train_0`, `train_1`, …"""
-    if name in tasks:
-        return name, -1
-    task, _, index = name.rpartition("_")
-    return task, int(index)
-
-
-def _states(context: Any) -> dict[str, str]:
-    """The state of each task of the run; `dag.test()` cannot be asked: there it is the last one that failed."""
-    from airflow.sdk.execution_time import task_runner
-
-    if not hasattr(task_runner, "SUPERVISOR_COMMS"):
-        return {context["ti"].task_id: "failed"} if "ti" in context else {}
-    dag, run = context["dag"].dag_id, context["run_id"]
-    states: dict[str, str] = task_runner.RuntimeTaskInstance.get_task_states(dag_id=dag, run_ids=[run]).get(run, {})
-    return states
+    """Task and map index of the tasks that failed; where nobody can be asked, it is the last one that did."""
+    failed = internals.failed_tasks(context["dag"], context["run_id"])
+    if failed is None:
+        return [(context["ti"].task_id, -1)] if "ti" in context else []
+    return failed
 
 
 def _failed(dag: Any, run: str, task: str, index: int) -> messages.Failed:
-    from airflow.sdk.execution_time import task_runner
-    from airflow.sdk.execution_time.xcom import XCom
-
-    error = None
-    if hasattr(task_runner, "SUPERVISOR_COMMS"):
-        error = XCom.get_one(key=ERROR, dag_id=dag.dag_id, run_id=run, task_id=task, map_index=index)
+    error = internals.left_behind(dag.dag_id, run, task, index, ERROR)
     label = task if index < 0 else f"{task}[{index}]"
     return messages.Failed(label, error or "", dag.task_dict[task].doc_md or "")

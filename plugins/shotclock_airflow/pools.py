@@ -9,6 +9,8 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
+from shotclock_airflow import internals
+
 TRAINING = "training"
 CANDIDATES_AT_ONCE = 4  # of one run: a project with many leaves slots of the pool to the others
 _DESCRIPTION = "Shotclock: training of candidates; the executor's other slots stay free for scoring and monitoring"
@@ -17,23 +19,15 @@ _DESCRIPTION = "Shotclock: training of candidates; the executor's other slots st
 @hookimpl
 def on_starting(component: Any) -> None:
     """Called in every component; a task that the scheduler has forked looks like it, but is no job."""
-    if sys.argv[1:2] == ["scheduler"]:
-        from airflow.jobs.job import Job
-
-        if isinstance(component, Job):
-            make()
+    if sys.argv[1:2] == ["scheduler"] and internals.is_job(component):
+        make()
 
 
 def make() -> None:
     """Make the pool where it is missing: three quarters of the tasks that may run at once."""
     from airflow.configuration import conf
-    from airflow.models.pool import Pool
-    from airflow.utils.session import create_session
 
-    parallel = conf.getint("core", "parallelism")
-    with create_session() as session:
-        if Pool.get_pool(TRAINING, session=session) is None:
-            Pool.create_or_update_pool(TRAINING, slots(parallel), _DESCRIPTION, include_deferred=False, session=session)
+    internals.make_pool(TRAINING, slots(conf.getint("core", "parallelism")), _DESCRIPTION)
 
 
 def slots(parallel: int) -> int:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from shotclock_airflow import internals
 from shotclock_airflow.triggers import AlertTrigger
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class _AlertSensor(BaseSensorOperator):
             told = self._told(context)
         except StoreError as error:  # nothing was promoted or checked yet: no finding asks for anything
             told = Sensed(trigger=self.kind, reason=str(error), window="", champion="", fires=False)
-        context["told"] = told  # for notifiers
+        internals.tell(context, told)  # for notifiers
         if told.fires:
             return to_wire(told)
         if not self.wait:

@@ -19,6 +19,9 @@ class OneWriter:
     lock then, neither can go on: the loop waits for the lock, and the other's commit waits for the loop. After SQLite's
     time-out the first request fails with "Database error", and tasks and the scheduler have stood still until then. SQLite
     lets nobody write side by side anyway, so to wait here, where waiting blocks no one, costs nothing.
+
+    Read in Airflow 3.3.2 (`action_logging` in `airflow.api_fastapi.logging.decorators`). Upstream: apache/airflow#66726, which
+    answers 503 for one address. Goes: when no `async` function there commits; `tests/dags/test_internals.py` fails then.
     """
 
     def __init__(self, app: App) -> None:

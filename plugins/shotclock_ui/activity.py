@@ -1,16 +1,12 @@
-"""What Airflow is at for each project, read from its database: runs under way, a question to a person, paused DAGs."""
+"""What Airflow is at for each project, runs under way, a question to a person, paused DAGs."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from airflow.models.dag import DagModel
-from airflow.models.dagrun import DagRun
-from airflow.models.taskinstance import TaskInstance
-from airflow.utils.state import DagRunState, TaskInstanceState
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from shotclock.judging.fitness import Activity
+from shotclock_airflow import internals
 
 _FLOWS: tuple[Activity, ...] = ("retraining", "training", "rollback")  # the first one under way is told
 
@@ -29,26 +25,10 @@ def of(session: Session, projects: Iterable[str]) -> dict[str, Live]:
     """Of each project: a promotion that waits for approval, else a run under way, else whether its retraining is paused."""
     names = set(projects)
     dags = [f"{name}.{flow}" for name in names for flow in _FLOWS]
-    running = _running(session, dags)
-    waiting = _waiting(session, dags)
-    paused = set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dags), DagModel.is_paused)))
+    running = internals.under_way(session, dags)
+    waiting = internals.awaiting(session, dags, "approve")
+    paused = internals.paused(session, dags)
     return {name: _live(name, running, waiting, paused) for name in names}
-
-
-def _running(session: Session, dags: list[str]) -> dict[str, str]:
-    states = (DagRunState.RUNNING, DagRunState.QUEUED)
-    query = select(DagRun.dag_id, DagRun.run_id).where(DagRun.dag_id.in_(dags), DagRun.state.in_(states))
-    return {dag: run for dag, run in session.execute(query.order_by(DagRun.id.desc()))}  # noqa: C416 (rows are no pairs)
-
-
-def _waiting(session: Session, dags: list[str]) -> dict[str, str]:
-    """By DAG, the oldest run whose task `approve` waits for a person."""
-    query = select(TaskInstance.dag_id, TaskInstance.run_id).where(
-        TaskInstance.dag_id.in_(dags),
-        TaskInstance.task_id == "approve",
-        TaskInstance.state == TaskInstanceState.AWAITING_INPUT,
-    )
-    return {dag: run for dag, run in session.execute(query)}  # noqa: C416
 
 
 def _live(name: str, running: dict[str, str], waiting: dict[str, str], paused: set[str]) -> Live:

@@ -1,26 +1,24 @@
 """The app behind the pages, tabs and links. Only who may read the XComs of the DAG or project at hand is answered."""
 
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import requires_access_dag, requires_authenticated
+from typing import Annotated
+
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
+from sqlalchemy.orm import Session
 
-from shotclock.config import settings
 from shotclock.errors import StoreError
-from shotclock.files import storage
+from shotclock_airflow import internals
 from shotclock_ui import health, outputs, pages
 from shotclock_ui.headers import REPORT_POLICY, headers
 from shotclock_ui.links import mlflow_address, report_address
 
 _FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
+Asked = Annotated[Session, Depends(internals.session, scope="function")]
+
 app = FastAPI(
     title="Shotclock",
-    dependencies=[
-        Depends(requires_authenticated()),
-        Depends(requires_access_dag("GET", DagAccessEntity.XCOM)),
-    ],
+    dependencies=[Depends(guard) for guard in internals.guards()],
     docs_url=None,
     redoc_url=None,
     openapi_url=None,
@@ -31,9 +29,9 @@ health.warm_up()
 
 
 @app.get("/summary/{dag_id}/{run_id}")
-def run_summary(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
+def run_summary(dag_id: str, run_id: str, session: Asked) -> HTMLResponse:
     """All summaries of a DAG run, in the order of its tasks."""
-    run = outputs.find_run(session, dag_id, run_id)
+    run = internals.find_run(session, dag_id, run_id)
     if run is None:
         return _missing(f"There is no run {run_id} of {dag_id}.")
     told = [output for output in outputs.of_run(session, run) if "summary" in output.values]
@@ -45,9 +43,9 @@ def run_summary(dag_id: str, run_id: str, session: SessionDep) -> HTMLResponse:
 
 
 @app.get("/summary/{dag_id}/{run_id}/{task_id}/{map_index}")
-def task_summary(dag_id: str, run_id: str, task_id: str, map_index: str, session: SessionDep) -> HTMLResponse:
+def task_summary(dag_id: str, run_id: str, task_id: str, map_index: str, session: Asked) -> HTMLResponse:
     """The summary of a task instance; for a mapped task without an index, those of all its instances."""
-    run = outputs.find_run(session, dag_id, run_id)
+    run = internals.find_run(session, dag_id, run_id)
     found = outputs.of_task(session, run, task_id, _index(map_index)) if run else []
     if not found:
         return _missing(f"There is no task instance {task_id} [{map_index}] in run {run_id} of {dag_id}.")
@@ -56,16 +54,18 @@ def task_summary(dag_id: str, run_id: str, task_id: str, map_index: str, session
 
 
 @app.get("/report/{dag_id}/{run_id}/{task_id}/{map_index}")
-def report(dag_id: str, run_id: str, task_id: str, map_index: str, session: SessionDep) -> Response:
+def report(dag_id: str, run_id: str, task_id: str, map_index: str, session: Asked) -> Response:
     """The drift report that a task made."""
+    from shotclock.reading import reports  # brings MLflow, for which the server's start does not wait
+
     left = outputs.values(session, dag_id, run_id, task_id, _index(map_index))
     try:
-        file = storage.inside(left.get("report", ""), settings().data)
-        if file is None or file.suffix != ".html":
-            return _missing("This task made no drift report, or the file is no longer there.")
-        return HTMLResponse(storage.read(file), headers=headers(REPORT_POLICY))
+        page = reports.of_task(left.get("report", ""))
     except StoreError as error:
         return _html(pages.page("Not now", [], note=str(error)), status=503)
+    if page is None:
+        return _missing("This task made no drift report, or the file is no longer there.")
+    return HTMLResponse(page, headers=headers(REPORT_POLICY))
 
 
 def _index(text: str) -> int:

@@ -8,18 +8,15 @@ import logging
 import re
 import threading
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from airflow.api_fastapi.app import get_auth_manager
-from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
-from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import GetUserDep
-from airflow.models.dag import DagModel
 from fastapi import APIRouter, Depends, HTTPException
 from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
 
 from shotclock.config import settings
 from shotclock.errors import StoreError
+from shotclock_airflow import internals
 from shotclock_ui import activity
 from shotclock_ui.headers import REPORT_POLICY, headers
 
@@ -34,7 +31,11 @@ _RUN = re.compile(r"[0-9a-f]{32}")
 router = APIRouter(prefix="/health")
 
 
-def _may_read(project: str, user: GetUserDep, session: SessionDep) -> str:
+User = Annotated[Any, Depends(internals.asker())]
+Asked = Annotated[Session, Depends(internals.session, scope="function")]
+
+
+def _may_read(project: str, user: User, session: Asked) -> str:
     """The project's name, once the user may read it and it is there."""
     if not _NAME.fullmatch(project):
         raise HTTPException(404, "Not found")
@@ -48,21 +49,10 @@ def _may_read(project: str, user: GetUserDep, session: SessionDep) -> str:
 Readable = Annotated[str, Depends(_may_read)]
 
 
-def _readable(projects: list[str], user: GetUserDep, session: SessionDep) -> set[str]:
+def _readable(projects: list[str], user: User, session: Asked) -> set[str]:
     """Those of the projects that the user may read."""
     dags = {f"{name}.monitoring": name for name in projects}
-    teams = DagModel.get_dag_id_to_team_name_mapping(list(dags), session=session)
-    may = get_auth_manager().is_authorized_dag
-    return {
-        name
-        for dag, name in dags.items()
-        if may(
-            method="GET",
-            access_entity=DagAccessEntity.XCOM,
-            details=DagDetails(id=dag, team_name=teams.get(dag)),
-            user=user,
-        )
-    }
+    return {dags[dag] for dag in internals.readable(dags, user, session)}
 
 
 @lru_cache(maxsize=1)
@@ -79,16 +69,16 @@ def warm_up() -> None:
 
 
 def _warm_up() -> None:
-    from shotclock.store import database
+    from shotclock.reading import health
 
-    if database.is_there():
+    if health.is_there():
         _projects().overview()
     else:
         log.info("no MLflow store yet: nothing to read for the Model health page")
 
 
 @router.get("")
-def overview(user: GetUserDep, session: SessionDep) -> HTMLResponse:
+def overview(user: User, session: Asked) -> HTMLResponse:
     """Every project that the user may read."""
     from shotclock_ui import health_pages
 
@@ -100,7 +90,7 @@ def overview(user: GetUserDep, session: SessionDep) -> HTMLResponse:
 
 
 @router.get("/{project}")
-def project(project: Readable, session: SessionDep) -> HTMLResponse:
+def project(project: Readable, session: Asked) -> HTMLResponse:
     """One project."""
     from shotclock.reading import health
     from shotclock_ui import health_pages
@@ -112,10 +102,10 @@ def project(project: Readable, session: SessionDep) -> HTMLResponse:
 @router.get("/{project}/report/{run_id}")
 def report(project: Readable, run_id: str) -> HTMLResponse:
     """The drift report of one window, as MLflow holds it."""
-    from shotclock.reading import health
+    from shotclock.reading import reports
 
     try:
-        page = health.drift_report(project, run_id) if _RUN.fullmatch(run_id) else None
+        page = reports.of_window(project, run_id) if _RUN.fullmatch(run_id) else None
     except StoreError as error:
         raise HTTPException(404, "The report of this window is no longer in MLflow.") from error
     if page is None:

@@ -1,11 +1,14 @@
 """The links that a task shows once it has made a drift report or an MLflow run."""
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from airflow.configuration import conf
 from airflow.sdk import BaseOperatorLink
+
+from shotclock_airflow import internals
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
@@ -71,10 +74,8 @@ class MlflowRunLink(BaseOperatorLink):
 
 
 def _values(ti_key: "TaskInstanceKey") -> dict[str, str]:
-    """What the task left. Only the API server asks, and only it may read the database: hence the late imports."""
-    from airflow.utils.session import create_session
-
+    """What the task left. Only the API server asks, and only it may read the database: hence the late import."""
     from shotclock_ui.outputs import values
 
-    with create_session() as session:
+    with contextmanager(internals.session)() as session:
         return values(session, ti_key.dag_id, ti_key.run_id, ti_key.task_id, ti_key.map_index)

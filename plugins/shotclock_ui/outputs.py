@@ -1,4 +1,4 @@
-"""What tasks left in XCom for a reader, read from Airflow's database."""
+"""What tasks left in XCom for a reader."""
 
 import json
 from collections import defaultdict
@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from typing import Any
 
-from airflow.api_fastapi.common.dagbag import get_dag_for_run_or_latest_version
-from airflow.models.dagbag import CachedDBDagBag
-from airflow.models.dagrun import DagRun
-from airflow.models.taskinstance import TaskInstance
-from airflow.models.xcom import XComModel
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from shotclock_airflow import internals
+
 KEYS = ("summary", "report", "mlflow_run_id")
-_RETURNED = "return_value"
+_LOOKED_AT = (*KEYS, internals.RETURNED)
 
 _Place = tuple[str, int]
-_dags = CachedDBDagBag(load_op_links=False, cache_size=32, cache_ttl=3600, stats_prefix="shotclock_ui.dag_bag")
 
 
 @dataclass(frozen=True)
@@ -34,55 +29,35 @@ class Output:
     values: dict[str, str]
 
 
-def find_run(session: Session, dag_id: str, run_id: str) -> DagRun | None:
-    return session.scalar(select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id))
-
-
-def of_run(session: Session, run: DagRun) -> list[Output]:
+def of_run(session: Session, run: Any) -> list[Output]:
     """Every task instance of a run, in the order of the flow; tasks that the DAG has lost since come last."""
-    dag = get_dag_for_run_or_latest_version(_dags, run, run.dag_id, session)
-    place = {task_id: number for number, task_id in enumerate(_in_order(dag.task_dict))}
+    place = {task_id: number for number, task_id in enumerate(_in_order(internals.upstream(session, run)))}
     return sorted(_outputs(session, run), key=lambda output: place.get(output.task_id, len(place)))
 
 
-def of_task(session: Session, run: DagRun, task_id: str, map_index: int) -> list[Output]:
+def of_task(session: Session, run: Any, task_id: str, map_index: int) -> list[Output]:
     """The task instance asked for; for a mapped task without an index, all of them. Empty where there is none."""
-    found = _outputs(session, run, TaskInstance.task_id == task_id)
+    found = _outputs(session, run, task_id)
     return [output for output in found if map_index in (-1, output.map_index)]
 
 
 def values(session: Session, dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, str]:
     """What one task instance left, by key; empty where it left nothing or does not exist."""
-    here = (XComModel.task_id == task_id, XComModel.map_index == map_index)
-    return _left(session, dag_id, run_id, *here)[task_id, map_index]
+    place = task_id, map_index
+    return _left(internals.xcoms(session, dag_id, run_id, _LOOKED_AT, place))[place]
 
 
-def _outputs(session: Session, run: DagRun, *conditions: Any) -> list[Output]:
-    left = _left(session, run.dag_id, run.run_id)
-    query = (
-        select(
-            TaskInstance.task_id,
-            TaskInstance.map_index,
-            TaskInstance.rendered_map_index,
-            TaskInstance.state,
-        )
-        .where(TaskInstance.dag_id == run.dag_id, TaskInstance.run_id == run.run_id, *conditions)
-        .order_by(TaskInstance.task_id, TaskInstance.map_index)
-    )
-    return [
-        Output(task_id, map_index, label, state, left[task_id, map_index])
-        for task_id, map_index, label, state in session.execute(query)
-    ]
+def _outputs(session: Session, run: Any, task_id: str | None = None) -> list[Output]:
+    left = _left(internals.xcoms(session, run.dag_id, run.run_id, _LOOKED_AT))
+    found = internals.instances(session, run, task_id)
+    return [Output(one.task_id, one.map_index, one.label, one.state, left[one.task_id, one.map_index]) for one in found]
 
 
-def _left(session: Session, dag_id: str, run_id: str, *conditions: Any) -> defaultdict[_Place, dict[str, str]]:
-    query = select(XComModel.task_id, XComModel.map_index, XComModel.key, XComModel.value).where(
-        XComModel.dag_id == dag_id, XComModel.run_id == run_id, XComModel.key.in_((*KEYS, _RETURNED)), *conditions
-    )
+def _left(found: Iterable[internals.Left]) -> defaultdict[_Place, dict[str, str]]:
     left: defaultdict[_Place, dict[str, str]] = defaultdict(dict)
-    for task_id, map_index, key, value in session.execute(query):
+    for task_id, map_index, key, value in found:
         here = left[task_id, map_index]
-        if key == _RETURNED:
+        if key == internals.RETURNED:
             left[task_id, map_index] = _in_result(value) | here
         else:
             here[key] = _text(value)
@@ -110,9 +85,9 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _in_order(tasks: Mapping[str, Any]) -> Iterable[str]:
+def _in_order(upstream: Mapping[str, set[str]]) -> Iterable[str]:
     """Task ids, each after what it waits for. Airflow's own sort keeps a group together, even before what it needs."""
-    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(tasks, ()))
-    for task_id, task in tasks.items():
-        sorter.add(task_id, *task.upstream_task_ids)
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(upstream, ()))
+    for task_id, before in upstream.items():
+        sorter.add(task_id, *before)
     return sorter.static_order()

@@ -1,4 +1,4 @@
-"""Has the data moved away from what the champion was judged on? The one module that knows Evidently.
+"""Has the data moved away from what the champion was judged on?
 
 Each column has one pinned test (`Feature.drift`, `Feature.drift_threshold`). Left to itself, Evidently changes the test
 with the reference's size and takes numbers with few values for categories: verdicts would then depend on how many rows
@@ -10,7 +10,6 @@ Jensen-Shannon distance (natural logarithm, square root taken). Both are distanc
 
 import logging
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
@@ -30,7 +29,6 @@ log = logging.getLogger(__name__)
 PREDICTION = Feature(type="number", drift="wasserstein", drift_threshold=0.1)
 LABEL = Feature(type="integer", allowed=(0, 1), drift="jensenshannon", drift_threshold=0.1)
 
-_RANDOM_ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
 _BROKEN = "is the feed broken?"
 _HEADINGS = ("Column", "Kind", "Method", "Score", "Threshold", "Result")
@@ -158,7 +156,7 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
         return _too_small(now_rows, then_rows, floor)
     gaps = _gaps(now, then, measured, target, floor)
     judged = {name: feature for name, feature in measured.items() if name not in gaps}
-    scores, page = _evidently(now, then, judged)
+    scores, page = _measured(now, then, judged)
     results = {name: _column(name, feature, scores.get(name), gaps.get(name)) for name, feature in measured.items()}
     features = tuple(results[name] for name in columns)
     predictions, labels = results[prediction] if prediction else None, results[target] if target else None
@@ -222,34 +220,13 @@ def _gap(now: "pd.Series[float]", then: "pd.Series[float]", feature: Feature, mi
     return None
 
 
-def _evidently(now: DataFrame, then: DataFrame, judged: Mapping[str, Feature]) -> tuple[dict[str, float], str]:
-    """Each column's score, and Evidently's page about them.
-
-    Evidently's own count of drifted columns is left out: it measures everything a second time (at a million rows, a
-    third of the time and 100 MB). The share stands in our summary above the page.
-    """
+def _measured(now: DataFrame, then: DataFrame, judged: Mapping[str, Feature]) -> tuple[dict[str, float], str]:
+    """Each column's score, and Evidently's page about them."""
     if not judged:
         return {}, ""
-    from evidently import DataDefinition, Dataset, Report
-    from evidently.metrics import ValueDrift
+    from shotclock.judging import evidently_backend
 
-    categories = [name for name, feature in judged.items() if feature.is_category]
-    numbers = [name for name in judged if name not in categories]
-    definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
-    tests = [
-        ValueDrift(column=name, method=feature.drift, threshold=feature.drift_threshold)
-        for name, feature in judged.items()
-    ]
-    windows = [Dataset.from_pandas(_named(side[list(judged)], categories), definition) for side in (now, then)]
-    snapshot = Report(tests, include_tests=True).run(*windows)
-    scores = [float(metric["value"]) for metric in snapshot.dict()["metrics"]]
-    return dict(zip(judged, scores, strict=True)), snapshot.get_html_str(as_iframe=False)
-
-
-def _named(frame: DataFrame, categories: list[str]) -> DataFrame:
-    """Categories as text, so that 1 and 1.0 are one category and the report shows it as 1."""
-    text = {name: frame[name].map("{:g}".format, na_action="ignore").astype(object) for name in categories}
-    return frame.assign(**text)
+    return evidently_backend.measure(now, then, judged)
 
 
 def _column(name: str, feature: Feature, score: float | None, gap: str | None) -> ColumnDrift:
@@ -307,27 +284,9 @@ def _verdict(
 
 def _page(found: Drift, report: str) -> str:
     """Our verdict above Evidently's report, as one page that loads nothing and is the same for the same figures."""
-    page = _inert(report) if report else "<!DOCTYPE html><html lang='en'><head></head><body></body></html>"
+    page = report or "<!DOCTYPE html><html lang='en'><head></head><body></body></html>"
     head = f'<head>\n<meta charset="UTF-8">\n<meta http-equiv="Content-Security-Policy" content="{_OFFLINE}">'
     return page.lstrip().replace("<head>", head, 1).replace("<body>", f"<body>\n{_summary(found)}", 1)
-
-
-def _inert(report: str) -> str:
-    """Keep the embedded data from ending its script, and its random ids from changing the page's bytes.
-
-    Evidently writes the data as two lines of JSON in the first script, without escaping `</script>`. In JSON `<` stands
-    only inside text, where `\u003c` means the same.
-    """
-    head, script, tail = report.partition("<script>\n")
-    dashboard, graphs, rest = tail.split("\n", 2)
-    ids: dict[str, str] = {}
-
-    def fixed(line: str) -> str:
-        return _RANDOM_ID.sub(lambda found: ids.setdefault(found[0], f"{len(ids):032x}"), line).replace("<", r"\u003c")
-
-    data = "\n".join([fixed(dashboard), fixed(graphs)])
-    root, root_fixed = next(iter(ids.items()))
-    return "".join([head, script, data, "\n", rest.replace(root, root_fixed)])
 
 
 def _summary(found: Drift) -> str:

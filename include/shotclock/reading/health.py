@@ -16,7 +16,7 @@ from shotclock.judging import drift, fitness
 from shotclock.judging.alerts import Alert, Decision, Outcome, unanswered
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, Check, Fitness, WindowHealth
-from shotclock.store import artifacts, history, queries, records, registry
+from shotclock.store import database, history, queries, records, registry
 from shotclock.store.recent import Recent
 from shotclock.store.records import Drift, Performance, Record, Stored
 
@@ -156,6 +156,11 @@ class Details:
     """Every registered version, newest first."""
 
 
+def is_there() -> bool:
+    """Whether there is a store to read: to ask one that is not there would make it."""
+    return database.is_there()
+
+
 class Projects:
     """Every project's row, kept up to date with little reading: to be made once and asked again and again."""
 
@@ -217,16 +222,6 @@ def details(name: str, activity: Activity | None = None) -> Details:
         competitions=_competitions(name, decisions),
         versions=tuple(version.number for version in versions),
     )
-
-
-def drift_report(name: str, run_id: str) -> str | None:
-    """The report of the drift check that this MLflow run holds, as HTML; None where the project has no such run.
-
-    Raises:
-        StoreError: it is no longer there.
-    """
-    trace = queries.look_up(name, run_id)
-    return artifacts.text(run_id, "drift_report.html") if trace and trace.kind == Drift.kind else None
 
 
 def thresholds(rules: Project) -> dict[str, float]:

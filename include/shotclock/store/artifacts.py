@@ -4,12 +4,12 @@ from pathlib import Path
 
 import mlflow
 from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
+from shotclock.store import internals
 from shotclock.store.client import connect
 
 
@@ -58,5 +58,5 @@ def weight(run_id: str) -> int:
 
 def remove(run_id: str) -> None:
     """Delete an MLflow run and its files. MLflow keeps a deleted run's row until `mlflow gc`."""
-    get_artifact_repository(connect().get_run(run_id).info.artifact_uri).delete_artifacts()
+    internals.delete_files(connect().get_run(run_id).info.artifact_uri)
     connect().delete_run(run_id)

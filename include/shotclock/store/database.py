@@ -6,14 +6,12 @@ from pathlib import Path
 
 import httpx
 import mlflow
-from mlflow.db import upgrade
-from mlflow.exceptions import MlflowException
-from mlflow.store.db.utils import _verify_schema as verify_schema
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from shotclock.config import settings
 from shotclock.files import storage
+from shotclock.store import internals
 from shotclock.store.client import connect
 
 _ANSWER_SECONDS = 5.0  # of a server that is only asked whether it is there
@@ -33,7 +31,7 @@ def prepare_store() -> None:
             connect().search_experiments(max_results=1)
         return
     if not uri.startswith("http"):
-        upgrade.callback(uri)
+        internals.migrate(uri)
     connect().search_experiments(max_results=1)
 
 
@@ -67,14 +65,12 @@ def look_at_store() -> tuple[str, str]:
         return "not made yet", "missing"
     engine = create_engine(uri)
     try:
-        verify_schema(engine)
-    except MlflowException as error:
-        return error.message.partition(" Take a backup")[0], "outdated"
+        outdated = internals.what_is_outdated(engine)
     except SQLAlchemyError as error:
         return str(error).splitlines()[0], "unreachable"
     finally:
         engine.dispose()
-    return f"tables as MLflow {mlflow.__version__} wants them", ""
+    return (outdated, "outdated") if outdated else (f"tables as MLflow {mlflow.__version__} wants them", "")
 
 
 def _look_at_server(uri: str) -> tuple[str, str]:

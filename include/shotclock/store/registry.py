@@ -12,7 +12,6 @@ import mlflow
 import mlflow.artifacts
 import mlflow.sklearn
 import pandas as pd
-from mlflow.entities import LoggedModelStatus
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
@@ -24,6 +23,7 @@ from shotclock.errors import ConflictError, StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.models.predictor import with_clean_trees
+from shotclock.store import internals
 from shotclock.store.artifacts import artifact
 from shotclock.store.client import MOST_EXPERIMENTS, NOT_THERE, TAG, connect, experiment_id
 from shotclock.store.fields import Values, read, written
@@ -40,8 +40,6 @@ TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is
     "sklearn.tree._tree.Tree",
 )
 REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
-_EXAMPLE = "serving_input_example.json"
-_ADDED_LATER = {"registered_model_meta"}  # MLflow writes it beside a model whenever somebody downloads that
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,10 @@ class Version:
             StoreError: see `load`; or the model was stored without an example.
         """
         with _files(self.uri, self.digest) as folder:
-            if not (folder / _EXAMPLE).is_file():
-                raise StoreError(f"{self.uri}: stored without an input example to try it on; register it with one")
-            return (folder / _EXAMPLE).read_bytes()
+            found = internals.example(folder)
+        if found is None:
+            raise StoreError(f"{self.uri}: stored without an input example to try it on; register it with one")
+        return found
 
     def inputs(self) -> tuple[str, ...]:
         """The columns that its signature asks for, in their order."""
@@ -135,7 +134,7 @@ def _copy(uri: str, store: str | None = None) -> Iterator[Path]:
 
 def _digest(folder: Path) -> str:
     """One sha256 of the names and bytes of all files of a stored model."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _ADDED_LATER)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in internals.ADDED_LATER)
     listed = "".join(f"{storage.digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
     return hashlib.sha256(listed.encode()).hexdigest()
 
@@ -233,7 +232,7 @@ def _stored(run: Run, run_id: str) -> tuple[str, str] | None:
     """Address and id of the model that an earlier try stored, before it could register it; what it left half is deleted."""
     client, whole = connect(), None
     for found in client.search_logged_models([experiment_id(run.project)], f"source_run_id = '{run_id}'"):
-        if found.status == LoggedModelStatus.READY:  # MLflow's own filter finds nothing by status
+        if internals.is_whole(found):
             whole = found.model_uri, found.model_id
         else:
             client.delete_logged_model(found.model_id)

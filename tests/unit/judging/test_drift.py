@@ -121,7 +121,7 @@ def test_a_number_with_few_values_is_measured_as_a_number():
 
 
 def test_a_window_below_the_minimum_is_insufficient_and_evidently_does_not_run(monkeypatch):
-    monkeypatch.setattr("shotclock.judging.drift._evidently", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr("shotclock.judging.drift._measured", lambda *_: pytest.fail("it ran"))
     for current, reference in ((window(999), window()), (window(), window(999)), (window(0), window())):
         result = check(current + 100, reference, COLUMNS, RULES)
         assert result.verdict.status == "insufficient data"

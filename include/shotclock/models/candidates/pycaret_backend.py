@@ -36,7 +36,12 @@ _PREFIX = f"actual_estimator__{MODEL}__"  # before each setting's name in what t
 
 
 class _Experiment(ClassificationExperiment):  # type: ignore[misc]
-    """PyCaret's experiment without two things that it does in every setup, and that nothing here uses."""
+    """PyCaret's experiment without two things that it does in every setup, and that nothing here uses.
+
+    Read in PyCaret 3.3.2, like `captureWarnings` above. Upstream: pycaret/pycaret#2782 has made the first cheaper, not cheap.
+    Without these: 1.8 seconds more for each candidate; without `captureWarnings(False)` a task's warnings are lost. They
+    go with PyCaret 4, a rewrite; `tests/unit/models/candidates/test_pycaret_backend.py` fails when one is not there.
+    """
 
     def _check_environment(self) -> None:
         """Do not import 36 optional libraries, Evidently among them, only to log their versions: 1.5 seconds."""

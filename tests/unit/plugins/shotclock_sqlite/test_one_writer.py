@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from shotclock_sqlite.one_writer import OneWriter
+
 
 class Server:
     """An application whose requests take a moment; notes how many were at work at once."""
@@ -22,14 +24,13 @@ class Server:
 
 
 @pytest.fixture
-def server(_airflow):
+def server():
     return Server()
 
 
 @pytest.fixture
 def ask(server):
     """`ask(scopes…)`: all of them at once, through the middleware; gives what came of each."""
-    from shotclock_sqlite.one_writer import OneWriter
 
     async def all_at_once(scopes):
         through = OneWriter(server)
@@ -59,11 +60,3 @@ def test_a_writing_request_that_fails_lets_the_next_one_go(server, ask):
     assert isinstance(failed, ValueError)
     assert done is None
     assert server.answered == 2
-
-
-@pytest.mark.parametrize(("address", "middlewares"), [("sqlite:////x.db", 1), ("postgresql+psycopg2://h/x", 0)])
-def test_it_stands_before_sqlite_alone(_airflow, monkeypatch, address, middlewares):
-    from shotclock_sqlite.airflow_plugin import SqlitePlugin
-
-    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", address)
-    assert len(SqlitePlugin().fastapi_root_middlewares) == middlewares
