@@ -73,7 +73,7 @@ def step(project: str, address: str, **options: Any) -> Any:
     return call
 
 
-def _from_the_run(function: Any, context: Any) -> dict[str, Any]:
+def _from_the_run(function: Any, context: Any) -> dict[str, object]:
     """Who started the run, and a person's reason: a person's text as a template, "[1]", would become a list."""
     found = {"by": _started_by(context), "reason": context["params"].get("reason")}
     return {name: found[name] for name in FROM_THE_RUN if name in inspect.signature(function).parameters}

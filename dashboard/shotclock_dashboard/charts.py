@@ -71,11 +71,11 @@ def _points(shown: Sequence[tuple[int, WindowHealth, Figure]], name: str, status
     )
 
 
-def _marker(symbol: str, colour: str) -> dict[str, Any]:
+def _marker(symbol: str, colour: str) -> dict[str, object]:
     return {"symbol": symbol, "size": 11, "color": colour, "line": {"width": 1.5, "color": colour}}
 
 
-def _intervals(figures: Sequence[Figure], colour: str, **options: int) -> dict[str, Any]:
+def _intervals(figures: Sequence[Figure], colour: str, **options: int) -> dict[str, object]:
     """Plotly's error bars: each figure's interval, as lengths from its value."""
     return {
         "type": "data",

@@ -1,5 +1,6 @@
 """A person approves a promotion in Airflow's UI, with the gate's figures in front of them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -29,20 +30,20 @@ class PromotionApproval(ApprovalOperator):
         self.mode = mode
         self.decision = decision
 
-    def execute(self, context: Any) -> dict[str, Any]:
+    def execute(self, context: Any) -> Any:
         from shotclock.handoff import Approval, Gated, from_wire, to_wire
 
         if not from_wire(Gated, self.decision).ruling.promoted or self.mode == "on":
-            return to_wire(Approval(approved=True))  # type: ignore[no-any-return]
+            return to_wire(Approval(approved=True))
         if self.mode == "dry_run":
-            return to_wire(Approval(approved=False, because="dry run"))  # type: ignore[no-any-return]
-        return super().execute(context)  # type: ignore[no-any-return]  # it raises: the task waits for a person
+            return to_wire(Approval(approved=False, because="dry run"))
+        return super().execute(context)  # it raises: the task waits for a person
 
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Any, event: Mapping[str, object]) -> Any:
         from shotclock.handoff import Approval, to_wire
 
         answer = internals.answer(self, context, event)
         name = answer.by or "nobody in time"
         reason = (answer.fields.get(_REASON) or "").strip()
         because = f"{'approved' if answer.approved else 'rejected'} by {name}" + (f" ({reason})" if reason else "")
-        return to_wire(Approval(answer.approved, name, because))  # type: ignore[no-any-return]
+        return to_wire(Approval(answer.approved, name, because))

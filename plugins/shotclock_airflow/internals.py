@@ -149,7 +149,7 @@ class Answer:
     fields: Mapping[str, Any]
 
 
-def answer(operator: Any, context: Any, event: dict[str, Any]) -> Answer:
+def answer(operator: Any, context: Any, event: Mapping[str, object]) -> Answer:
     """Read the answer to an `ApprovalOperator`, without the skipping of what follows that a rejection means to it.
 
     Operators are public in what they do, not in their methods: this calls the one of its base class.

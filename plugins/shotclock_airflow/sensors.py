@@ -13,6 +13,7 @@ windows, minimum rows, cool-down). Its condition holds when that asks for a retr
 With `outlets` the alert is written down in MLflow, and the assets' event carries its reason, figures, window and champion.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -62,7 +63,7 @@ class _AlertSensor(BaseSensorOperator):
             timeout=max(end - now, timedelta(0)),
         )
 
-    def resumed(self, context: Any, event: dict[str, Any], until: str) -> Any:
+    def resumed(self, context: Any, event: Mapping[str, str], until: str) -> Any:
         """Called when the trigger has seen the condition hold; looks again, because the loop goes on meanwhile."""
         self.log.info("seen: %s", event["reason"])
         return self.execute(context, until)
