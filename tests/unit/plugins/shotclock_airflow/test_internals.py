@@ -61,4 +61,4 @@ def test_every_package_of_ours_stands_under_the_import_contracts():
     folders = ("include", "dags", "plugins", "dashboard")
     found = {path.parent.name for folder in folders for path in (ROOT / folder).glob("*/__init__.py")}
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["root_packages"]
-    assert found == set(listed)
+    assert found == {name for name in listed if "." not in name}  # an extension lies beside a project file
