@@ -387,7 +387,7 @@ def at(_stages, monkeypatch):
     monkeypatch.delenv("SHOTCLOCK_DATA", raising=False)
     monkeypatch.delenv("SHOTCLOCK_DATA_DIR", raising=False)
     monkeypatch.setattr(verify, "Verifier", _Believing)
-    monkeypatch.setattr(drift, "_evidently", partial(_stages.compare, drift._evidently))
+    monkeypatch.setattr(drift, "_measured", partial(_stages.compare, drift._measured))
     if WORKER:
         _stages.fetch(STAGES[-1])
     yield _stages.restore
