@@ -210,7 +210,7 @@ class Stages:
         answer = self._shared / "evidently" / f"{digest}.json"
         if not answer.exists():
             answer.parent.mkdir(parents=True, exist_ok=True)
-            written = answer.with_suffix(f".{WORKER}")
+            written = answer.with_suffix(f".{WORKER or 'alone'}")
             written.write_text(json.dumps(evidently(now, then, judged)), "utf-8")
             written.rename(answer)
         scores, page = json.loads(answer.read_text("utf-8"))
