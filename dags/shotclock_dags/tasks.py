@@ -60,8 +60,10 @@ def step(project: str, address: str, **options: Any) -> Any:
 
         function = getattr(import_module(f"shotclock.steps.{module}"), name)
         context = get_current_context()
-        known = inspect.signature(function).parameters  # Airflow adds all of its context to what was handed over
-        handed = {key: _whole(value) for key, value in arguments.items() if key in known}
+        takes = inspect.signature(
+            function
+        ).parameters  # Airflow adds its whole context, and a unit test looks for what is
+        handed = {key: _whole(value) for key, value in arguments.items() if key in takes}  # misspelt in the DAG files
         given = handed | _from_the_run(function, context)
         try:
             result = handoff.call(function, _run(project, context), given, seen=partial(_name_mapped, context))

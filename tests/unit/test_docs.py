@@ -260,7 +260,8 @@ def _is_python(name: str) -> bool:
         for path in (root / f"{above.replace('.', '/')}.py", root / above.replace(".", "/") / "__init__.py")
         if path.is_file()
     ]
-    return any(re.search(rf"^(?:class|def) {last}\b|^{last}\b.* = |^    {last},$|^from .* import .*\b{last}\b", path.read_text("utf-8"), re.M) for path in sources)
+    there = rf"^(?:class|def) {last}\b|^{last}\b.* = |^    {last},$|^from .* import .*\b{last}\b"
+    return any(re.search(there, path.read_text("utf-8"), re.M) for path in sources)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in PAST], ids=lambda path: path.name)
