@@ -81,7 +81,7 @@ BOTH = "slack: team, smtp: post, mail_to: [a@example.org]"
 
 
 def test_a_webhook_that_refuses_is_logged_by_name_without_its_token_and_hides_no_mail(
-    send, notify, told, mailbox, webhook, caplog, free_tcp_port
+    send, notify, told, mailbox, webhook, caplog
 ):
     webhook.status = 403
     notify(BOTH, team=webhook.connection, post=mailbox.connection)
