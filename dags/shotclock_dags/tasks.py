@@ -64,7 +64,7 @@ def step(project: str, address: str, **options: Any) -> Any:
             function
         ).parameters  # Airflow adds its whole context, and a unit test looks for what is
         handed = {key: _whole(value) for key, value in arguments.items() if key in takes}  # misspelt in the DAG files
-        given = handed | _from_the_run(function, context)
+        given = {key: _whole(arguments[key]) for key in handed} | _from_the_run(function, context)
         try:
             result = handoff.call(function, _run(project, context), given, seen=partial(_name_mapped, context))
         except ShotclockError as error:

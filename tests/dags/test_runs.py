@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from mlflow import MlflowClient
 
+from shotclock.handoff import Skipped
+from shotclock.store import records
+
 MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
 ALERTS = [f"shots/{kind}_alert" for kind in ("drift", "degradation", "new_records")]
 
@@ -142,7 +145,7 @@ def age(kind, days):
 
     with store()._tracking_client.store.ManagedSessionMaker(read_only=False) as session:
         for found in queries.newest("shots", kind, most=100):
-            session.get(SqlRun, found.info.run_id).start_time -= int(timedelta(days=days).total_seconds() * 1000)
+            session.get(SqlRun, found.id).start_time -= int(timedelta(days=days).total_seconds() * 1000)
 
 
 def forget(kind):
@@ -150,7 +153,7 @@ def forget(kind):
     from shotclock.store import queries
 
     for found in queries.newest("shots", kind, most=100):
-        store().delete_run(found.info.run_id)
+        store().delete_run(found.id)
 
 
 def test_without_a_champion_there_is_nothing_to_retrain_and_the_rest_is_skipped(at, run):
@@ -168,16 +171,17 @@ def test_the_schedule_is_silent_while_the_last_decision_is_younger_than_its_peri
 
 def test_the_schedule_retrains_once_its_period_is_over_and_labels_have_come(at, decided):
     at("alerted")
-    forget("alert")
-    age("decision", 40)
+    forget(records.Alert)
+    age(records.Decision, 40)
     state, plan, summary = decided(None, by="scheduled")
-    assert (state, plan["by"], plan["why"], plan["answers"]) == ("success", "scheduled", "scheduled", [])
+    cause = plan["cause"]
+    assert (state, cause["by"], cause["why"], cause["alerts"]) == ("success", "scheduled", "scheduled", [])
     assert summary.startswith("**Goes on.**")
 
 
 def test_the_schedule_has_nothing_to_do_where_no_label_has_come_since(at, decided):
     at("rested")
-    age("decision", 40)
+    age(records.Decision, 40)
     state, _, summary = decided(None, by="scheduled")
     assert state == "skipped"
     assert "no labelled row has come since the last decision" in summary
@@ -185,8 +189,9 @@ def test_the_schedule_has_nothing_to_do_where_no_label_has_come_since(at, decide
 
 def test_the_schedule_answers_an_alert_whose_event_was_lost(decided):
     state, plan, _ = decided("alerted", by="scheduled")
-    assert (state, plan["by"], len(plan["answers"])) == ("success", "scheduled", 3)
-    assert plan["why"].startswith("scheduled (open alerts: ")
+    cause = plan["cause"]
+    assert (state, cause["by"], len(cause["alerts"])) == ("success", "scheduled", 3)
+    assert cause["why"].startswith("scheduled (open alerts: ")
 
 
 def test_an_alert_starts_a_retraining_that_names_every_open_alert(at, run, bag, decided):
@@ -194,8 +199,8 @@ def test_an_alert_starts_a_retraining_that_names_every_open_alert(at, run, bag, 
     run("inference")
     run("monitoring")
     state, plan, summary = decided(None, by="asset_triggered", events=ALERTS)
-    assert (state, plan["by"]) == ("success", "alert")
-    assert {alert["kind"] for alert in plan["alerts"]} == {"drift", "degradation", "new_records"}
+    assert (state, plan["cause"]["by"]) == ("success", "alert")
+    assert {alert["kind"] for alert in plan["cause"]["alerts"]} == {"drift", "degradation", "new_records"}
     assert "5 of 6" in summary
     cause = store().get_run(plan["mlflow_run_id"]).data.tags["shotclock.cause"]
     assert cause == ", ".join(sorted(ALERTS))
@@ -209,7 +214,7 @@ def test_an_alert_that_was_answered_starts_nothing(decided):
 
 def test_a_person_retrains_at_any_time_and_gives_the_reason(decided):
     state, plan, _ = decided("rested", reason="new arena")
-    assert (state, plan["by"], plan["why"]) == ("success", "manual", "new arena")
+    assert (state, plan["cause"]["by"], plan["cause"]["why"]) == ("success", "manual", "new arena")
 
 
 def test_a_retraining_runs_dry_with_the_candidates_asked_for_and_the_recalibrated_champion(at, run):
@@ -250,7 +255,11 @@ def test_a_run_was_asked_for_when_it_was_triggered_and_on_schedule_when_it_start
 ):
     """A schedule's point may be long past: what came after it and before the start was no answer to anybody."""
     asked = []
-    stop = lambda run, by, reason: asked.append(run.asked) or {"skip": "seen enough"}  # noqa: E731
+
+    def stop(run, by, reason):
+        asked.append(run.asked)
+        return Skipped(skip="seen enough")
+
     monkeypatch.setattr("shotclock.steps.retraining.decide", stop)
     at("empty")
     begun = datetime.now(UTC)
