@@ -1,6 +1,6 @@
 """What PyCaret does not promise, and its backend replaces: a test fails when that is no longer there to be replaced.
 
-That a task's warnings are shown as before is tried in a process of its own: see `test_process.py`.
+That a task's warnings are shown as before is tried in a process of its own: see `tests/integration`.
 """
 
 import inspect

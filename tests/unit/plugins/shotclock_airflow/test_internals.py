@@ -58,7 +58,9 @@ def test_the_file_itself_imports_nothing_of_airflow_before_it_is_asked():
 
 
 def test_every_package_of_ours_stands_under_the_import_contracts():
-    folders = ("include", "dags", "plugins", "dashboard")
-    found = {path.parent.name for folder in folders for path in (ROOT / folder).glob("*/__init__.py")}
+    found = set()
+    for folder in (ROOT / name for name in ("include", "dags", "plugins", "dashboard")):
+        packages = {path.parent for path in folder.rglob("__init__.py")}
+        found |= {".".join(path.relative_to(folder).parts) for path in packages if path.parent not in packages}
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["root_packages"]
-    assert found == {name for name in listed if "." not in name}  # an extension lies beside a project file
+    assert found == set(listed)
