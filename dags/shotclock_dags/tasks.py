@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Param, get_current_context, get_parsing_context, task
+from airflow.sdk import Context, Param, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from shotclock.config import ALGORITHMS, MODES, Project, usable_projects
@@ -60,10 +60,7 @@ def step(project: str, address: str, **options: Any) -> Any:
 
         function = getattr(import_module(f"shotclock.steps.{module}"), name)
         context = get_current_context()
-        takes = inspect.signature(
-            function
-        ).parameters  # Airflow adds its whole context, and a unit test looks for what is
-        handed = {key: _whole(value) for key, value in arguments.items() if key in takes}  # misspelt in the DAG files
+        handed = arguments.keys() - Context.__annotations__.keys()  # Airflow adds its whole context
         given = {key: _whole(arguments[key]) for key in handed} | _from_the_run(function, context)
         try:
             result = handoff.call(function, _run(project, context), given, seen=partial(_name_mapped, context))
