@@ -256,7 +256,7 @@ def test_a_run_was_asked_for_when_it_was_triggered_and_on_schedule_when_it_start
     """A schedule's point may be long past: what came after it and before the start was no answer to anybody."""
     asked = []
 
-    def stop(run, by, reason):
+    def stop(run, by: str, reason: str | None):
         asked.append(run.asked)
         return Skipped(skip="seen enough")
 
