@@ -224,11 +224,12 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedCandidate(Result):
-    """A candidate whose settings were chosen: its pickled pipeline, and its cross-validated figures."""
+    """A candidate whose settings were chosen: its pickled pipeline with its sha256, and its cross-validated figures."""
 
     name: str
     rows: LearntFrom
     model: str
+    model_sha256: str
     cv: dict[str, float]
     score: Score
     params: dict[str, str]
@@ -240,6 +241,7 @@ class Competitor:
     """What the gate needs of a candidate, whether it won or not."""
 
     model: str
+    model_sha256: str
     score: Score
     mlflow_run_id: str
 

@@ -76,6 +76,7 @@ RESULTS = [
         name="tree.recent",
         rows="train",
         model="/m",
+        model_sha256="aa",
         cv={"log_loss": 0.6},
         score=Score("validation_log_loss", 0.61),
         params={"max_depth": "3"},
@@ -87,7 +88,9 @@ RESULTS = [
         rows="all",
         model="/m",
         training_run_id="t",
-        candidates={"tree": Competitor(model="/m", score=Score("cv_log_loss", 0.6), mlflow_run_id="c")},
+        candidates={
+            "tree": Competitor(model="/m", model_sha256="aa", score=Score("cv_log_loss", 0.6), mlflow_run_id="c")
+        },
         params={},
         seed=7,
     ),

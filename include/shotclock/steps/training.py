@@ -1,5 +1,6 @@
 """The steps of a training: filter, split, candidates, train, select, gate, promote."""
 
+import hashlib
 import logging
 import pickle
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from shotclock.config import RECALIBRATED, Project, project
+from shotclock.errors import ContractError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import (
@@ -125,6 +127,7 @@ def train(run: Run, candidate: Candidate, data: AnyData, seed: int | None = None
             score = _score(trained, rules, data)
             model = folder_of(run) / "candidates" / f"{name}.pickle"
             _write_pickle(trained.model, model)
+            sha256 = storage.digest(model)
             record.write(
                 records.Candidate(
                     algorithm=candidate.algorithm,
@@ -134,7 +137,7 @@ def train(run: Run, candidate: Candidate, data: AnyData, seed: int | None = None
                     cv=trained.cv,
                     validation_log_loss=score.log_loss if data.validation else None,
                     synthetic=data.synthetic,
-                    model_sha256=storage.digest(model),
+                    model_sha256=sha256,
                 )
             )
             for key in ("log_loss", "roc_auc"):
@@ -148,6 +151,7 @@ def train(run: Run, candidate: Candidate, data: AnyData, seed: int | None = None
         name=name,
         rows=candidate.rows,
         model=str(model),
+        model_sha256=sha256,
         cv=trained.cv,
         score=score,
         params={key: str(value) for key, value in trained.params.items()},
@@ -203,7 +207,9 @@ def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
         mlflow_run_id=winner.mlflow_run_id,
         training_run_id=record.id,
         candidates={
-            name: Competitor(model=item.model, score=item.score, mlflow_run_id=item.mlflow_run_id)
+            name: Competitor(
+                model=item.model, model_sha256=item.model_sha256, score=item.score, mlflow_run_id=item.mlflow_run_id
+            )
             for name, item in by_name.items()
         },
         params=winner.params,
@@ -223,7 +229,7 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
     holdout = holdout[_unseen(champion, data, holdout[rules.columns.id])]
     features, labels = holdout[list(rules.columns.features)], holdout[rules.columns.target].to_numpy()
     scored = {
-        name: _probability(_read_pickle(storage.at(item.model)), features)
+        name: _probability(_read_pickle(storage.at(item.model), item.model_sha256), features)
         for name, item in selection.candidates.items()
     }
     old = _probability(champion.load(), features) if champion else None
@@ -427,11 +433,11 @@ def _register(run: Run, selection: Selection, gated: Gated, data: AnyData) -> re
         run=run.id,
         data_sha256=data.sha256,
         rows_path=data.everything,
-        model_sha256=storage.digest(model),
+        model_sha256=selection.candidates[selection.winner].model_sha256,
         synthetic=data.synthetic,
         model_card=f"runs:/{selection.mlflow_run_id}/{contents.MODEL_CARD}",
     )
-    return registry.register(run, selection.mlflow_run_id, _read_pickle(model), example, origin)
+    return registry.register(run, selection.mlflow_run_id, _read_pickle(model, origin.model_sha256), example, origin)
 
 
 def _training_ids(run: Run, selection: Selection, gated: Gated, data: AnyData) -> pa.Table:
@@ -475,5 +481,17 @@ def _write_pickle(model: Pipeline, path: Address) -> None:
         partial.write_bytes(pickle.dumps(model, protocol=5))
 
 
-def _read_pickle(path: Address) -> Pipeline:
-    return pickle.loads(storage.read(path))
+def _read_pickle(path: Address, sha256: str) -> Pipeline:
+    """A model that another task of this run has pickled, if the file is still the one that it wrote: a pickle may hold code.
+
+    Raises:
+        ContractError: the file was changed since.
+    """
+    content = storage.read(path)
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise ContractError(
+            f"{path}: found sha256 {found}, expected {sha256}: somebody changed the model after it was trained, so it is "
+            "not loaded; start a new run"
+        )
+    return pickle.loads(content)

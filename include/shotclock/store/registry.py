@@ -7,16 +7,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import mlflow
 import mlflow.artifacts
 import mlflow.sklearn
 import pandas as pd
+import skops.io
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
 from mlflow.store.entities.paged_list import PagedList
 from sklearn.pipeline import Pipeline
+from skops.io.exceptions import UntrustedTypesFoundException
 
 from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
@@ -38,6 +41,18 @@ TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.tree._tree.Tree",
+)
+_MODEL = "model.skops"
+_NO_MODEL = (  # what skops raises for a type that nobody trusts, and for bytes that are no file of its own
+    UntrustedTypesFoundException,
+    BadZipFile,
+    ArithmeticError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
 )
 REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
 
@@ -98,10 +113,34 @@ def load_model(uri: str, digest: str | None, store: str | None = None) -> Pipeli
         digest: of the files that were registered; None loads whatever is there.
 
     Raises:
-        StoreError: the stored files are missing, or have another digest.
+        StoreError: the stored files are missing, have another digest, or are not those of a bare scikit-learn pipeline.
     """
     with _files(uri, digest, store) as folder:
-        return with_clean_trees(mlflow.sklearn.load_model(str(folder)))
+        return with_clean_trees(_read_as_data(uri, folder / _MODEL))
+
+
+def _read_as_data(uri: str, file: Path) -> Pipeline:
+    """The pipeline in a file of skops: data, of which nothing is run.
+
+    MLflow's own loader would believe what lies beside the file: that it is a pickle, which code goes with it, which types
+    to trust. Whoever may write to the store could say so, and have code run wherever a model is loaded.
+    """
+    if not file.is_file():
+        raise StoreError(
+            f"{uri}: found no {_MODEL}, expected one: a model is read as data and never unpickled; train again"
+        )
+    try:
+        found = skops.io.load(file, trusted=list(TRUSTED))
+    except _NO_MODEL as error:
+        said = " ".join(str(error).split())[:500]
+        raise StoreError(
+            f"{uri}: its {_MODEL} holds no model of ours ({said}); nothing of it was run; train again"
+        ) from error
+    if not isinstance(found, Pipeline):
+        raise StoreError(
+            f"{uri}: its {_MODEL} holds a {type(found).__name__}, expected a scikit-learn Pipeline; train again"
+        )
+    return found
 
 
 @contextmanager
