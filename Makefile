@@ -5,6 +5,7 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 run := .venv/bin/python -m
+spread := -n auto --dist loadfile --no-loadscope-reorder # tests that need no quiet, a file at a time to each worker
 export OMP_NUM_THREADS := 1
 ifdef PORT
 export SHOTCLOCK_PORT := $(PORT)
@@ -42,15 +43,16 @@ secrets: env ## passwords and keys for docker-compose.yaml, into .env: what is l
 	@$(run) shotclock_deployment.keys .env
 
 test: data lint ## lint, types, and all tests
-	@$(run) pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/unit
-	@$(run) pytest -q $(filter-out tests/unit/ tests/production/,$(wildcard tests/*/))
+	@$(run) pytest -q $(spread) tests/unit
+	@$(run) pytest -q $(spread) tests/integration/package
+	@$(run) pytest -q --ignore tests/integration/package $(filter-out tests/unit/ tests/production/,$(wildcard tests/*/))
 	@$(run) pytest -q tests/production
 
 test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage, for about 22 minutes
 	@$(run) pytest -q -s tests/production/chaos.py
 
-coverage: data ## how much of the package the unit tests run through, by lines and branches
-	@$(run) pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/unit --cov
+coverage: data ## how much of the package its own tests run through, by lines and branches
+	@$(run) pytest -q $(spread) tests/unit tests/integration/package --cov
 
 lint: env ## style, types, and which way imports point
 	@$(run) ruff check .

@@ -13,7 +13,7 @@ from shotclock.config import settings
 from shotclock.reading import demonstration
 from shotclock.store import queries, records
 
-APP = Path(__file__).parents[3] / "dashboard" / "app.py"
+APP = Path(__file__).parents[4] / "dashboard" / "app.py"
 PAGES = ("quality", "data", "retrainings", "trial")
 
 
