@@ -99,7 +99,15 @@ class Layout:
         return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
     def make_folders(self) -> None:
-        """Make what running needs. Airflow's folder holds the secrets: nobody else may look into it."""
+        """Make what running needs. Of `var` and of data at home nobody else sees anything: secrets, store, models, rows.
+
+        Only the outermost folders are closed: a container that gets `data/raw` alone still reads it.
+        """
+        data = self.settings.data
+        at_home = isinstance(data, Path) and data.resolve().parent == self.settings.home
+        for folder in (self.var, data) if at_home else (self.var,):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
         for folder in (self.airflow, self.logs, self.task_logs):
             folder.mkdir(parents=True, exist_ok=True)
         self.airflow.chmod(0o700)

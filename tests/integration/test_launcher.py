@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -205,7 +206,7 @@ def test_one_stack_runs_a_chain_to_its_rest_and_tells_what_failed(layout: Layout
     assert processes.members(stack.id) == []
     note = next(layout.task_logs.glob("dag_id=good.after/*/task_id=note_surroundings/attempt=1.log"))
     assert "loaded already: evidently,mlflow,pandas,pycaret" in note.read_text()
-    assert {path.name for path in layout.settings.home.iterdir()} == {"user", "var"}
+    assert {path.name for path in layout.settings.home.iterdir()} == {"user", "var", "data"}
 
 
 def test_the_command_fails_with_the_chain_and_leaves_nothing_running(launch, layout: Layout) -> None:
@@ -259,6 +260,22 @@ def test_kill_9_of_the_launcher_or_of_its_guardian_too_leaves_nothing(
     assert eventually(lambda: "sleep 120" in names(stack), 20)
     again.signal(signal.SIGKILL)
     assert eventually(lambda: processes.members(stack) == [], 20), names(stack)
+
+
+def test_up_puts_mlflow_behind_the_login_that_it_prints(launch, layout: Layout, free_tcp_port: int) -> None:
+    launched = launch("up", SHOTCLOCK_MLFLOW_PORT=str(free_tcp_port))
+    launched.wait_for("Ctrl-C stops all of it")
+    address = f"http://127.0.0.1:{free_tcp_port}"
+    assert f"MLflow    {address}, with the same login" in launched.text
+    login = re.search(r"user (\S+), password (\S+)", launched.text)
+    assert login
+    assert httpx.get(address, trust_env=False).status_code == 401
+    assert httpx.get(address, auth=login.groups(), trust_env=False, timeout=60).status_code == 200
+    told = [p.cmdline() for p in processes.members(stack_of(layout)) if "MLFLOW_AUTH_ADMIN_PASSWORD" in p.environ()]
+    assert told
+    assert all("airflow" not in command and "streamlit" not in command for command in told)
+    launched.signal(signal.SIGINT)
+    assert launched.process.wait(timeout=30) == 0
 
 
 def test_a_port_in_use_is_reported_before_anything_is_started(launch, layout: Layout) -> None:

@@ -10,7 +10,7 @@ from shotclock_launcher.following.readiness import (
     wait_for_endpoint,
     wait_for_mlflow,
 )
-from shotclock_launcher.layout import LOOPBACK, Layout
+from shotclock_launcher.layout import Layout
 from shotclock_launcher.running.environment import RESTING_PAUSE
 from shotclock_launcher.running.stack import Stack, running
 
@@ -39,7 +39,7 @@ def up(layout: Layout) -> None:
 
 def _welcome(stack: Stack) -> str:
     layout = stack.layout
-    mlflow = f"http://{LOOPBACK}:{layout.mlflow_port}" if layout.store else layout.settings.tracking_uri
+    mlflow = f"{layout.mlflow_address}, with the same login" if layout.store else layout.settings.tracking_uri
     return f"""
   Airflow   {layout.address}
             user {stack.login.user}, password {stack.login.password}

@@ -1,15 +1,19 @@
 """The programs that make up a stack, each with its command."""
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from shotclock_launcher.layout import LOOPBACK, Layout
 
 
 @dataclass(frozen=True)
 class Service:
+    """A program of the stack, and what it finds in its environment beside what all of them do."""
+
     name: str
     command: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def airflow_services() -> list[Service]:
@@ -22,11 +26,15 @@ def airflow_services() -> list[Service]:
     ]
 
 
-def mlflow_service(layout: Layout) -> Service:
-    """MLflow's UI on the same store that the tasks write to; one worker, and (see `environment`) no job runner."""
+def mlflow_service(layout: Layout, login: Mapping[str, str]) -> Service:
+    """MLflow's UI on the same store that the tasks write to; one worker, and (see `environment`) no job runner.
+
+    Nobody gets in without the login (see `mlflow_login`), and no file through the proxy: the tasks write theirs themselves.
+    """
     command = [sys.executable, "-m", "mlflow", "server", "--host", LOOPBACK, "--port", str(layout.mlflow_port)]
     store = ["--backend-store-uri", layout.settings.tracking_uri, "--workers", "1"]
-    return Service("mlflow", (*command, *store, "--default-artifact-root", layout.settings.artifacts))
+    door = ["--app-name", "basic-auth", "--no-serve-artifacts", "--default-artifact-root", layout.settings.artifacts]
+    return Service("mlflow", (*command, *store, *door), login)
 
 
 def dashboard_service(layout: Layout) -> Service:

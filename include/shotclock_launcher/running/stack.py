@@ -3,14 +3,14 @@
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from shotclock_launcher.console import say
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.running import credentials, lock, ports, processes
+from shotclock_launcher.running import credentials, lock, mlflow_login, ports, processes
 from shotclock_launcher.running.environment import CHAIN_PAUSE, airflow_environment
 from shotclock_launcher.running.guardian import Guardian
 from shotclock_launcher.running.preparation import prepare, tail
@@ -40,14 +40,16 @@ class Stack:
     def start(self, services: Sequence[Service]) -> None:
         say(f"starting {', '.join(service.name for service in services)}")
         for service in services:
-            self._running[service.name] = self.spawn(service.name, service.command)
+            self._running[service.name] = self.spawn(service.name, service.command, service.environment)
 
-    def spawn(self, name: str, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    def spawn(
+        self, name: str, command: tuple[str, ...], environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         """Start a process of this stack; its output goes to `<name>.log`, that of the start before is in `.log.1`."""
         log = self.layout.logs / f"{name}.log"
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
-        return processes.spawn(command, self.env, log, self.id, self.layout.settings.home)
+        return processes.spawn(command, {**self.env, **(environment or {})}, log, self.id, self.layout.settings.home)
 
     def check(self) -> None:
         """Make sure that every service still runs.
@@ -81,7 +83,8 @@ def running(
         pause: seconds that an idle scheduler sleeps before it looks again.
 
     Raises:
-        LaunchError: another stack runs here, a port is in use, or a database could not be made ready.
+        LaunchError: another stack runs here, a port is in use, a database could not be made ready, or MLflow would refuse the
+            password.
     """
     layout.make_folders()
     name = uuid.uuid4().hex
@@ -90,22 +93,27 @@ def running(
         _check_ports(layout, mlflow=mlflow, serving=serving, dashboard=dashboard)
         env = airflow_environment(layout, credentials.keys(layout.airflow), pause=pause)
         stack = Stack(layout, name, credentials.login(layout.airflow), env)
+        pages = _pages(layout, stack.login, mlflow=mlflow, serving=serving, dashboard=dashboard)
         guardian = Guardian(name, layout.logs / "guardian.log")
         try:
             prepare(layout, stack.spawn)
             stack.start(airflow_services())
-            if mlflow:
-                stack.start([mlflow_service(layout)])
-            if dashboard:
-                stack.start([dashboard_service(layout)])
-            if serving:
-                stack.start([serving_service(layout)])
+            for service in pages:
+                stack.start([service])
             yield stack
         finally:
             with undisturbed():
                 say("stopping")
                 stack.end()
                 guardian.release()
+
+
+def _pages(layout: Layout, login: credentials.Login, *, mlflow: bool, serving: bool, dashboard: bool) -> list[Service]:
+    return [
+        *([mlflow_service(layout, mlflow_login.environment(layout, login))] if mlflow else []),
+        *([dashboard_service(layout)] if dashboard else []),
+        *([serving_service(layout)] if serving else []),
+    ]
 
 
 def _end_leftovers(before: str | None) -> None:
