@@ -1,5 +1,6 @@
 """The project file as pydantic describes it: its sections, frozen and validated, and the whole."""
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from math import ceil
@@ -84,7 +85,7 @@ class Columns(Section):
     @model_validator(mode="after")
     def _roles_are_distinct(self) -> Self:
         names = [self.id, self.time, self.target, *self.features]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice:
             found = "; ".join(f"'{name}' as {' and '.join(self._roles(name))}" for name in twice)
             raise ValueError(f"found {found}, allowed: one role for each column")
