@@ -1,12 +1,12 @@
 """`<project>.monitoring`: is the model still fit for use? One DAG for each file in include/projects."""
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_alerts, tell_failures
 from shotclock_airflow.sensors import DriftSensor, MetricDegradationSensor, NewRecordsSensor
 from shotclock_dags.assets import degradation_alert, drift_alert, labels, new_records_alert, predictions
-from shotclock_dags.tasks import DOCS, my_projects, ranked, step
+from shotclock_dags.tasks import DOCS, my_projects, ranked, step, version_param
 
 VERSION = "whose newest window is judged; empty means the champion"
 
@@ -24,7 +24,7 @@ def monitoring(project: Project) -> DAG:
         render_template_as_native_obj=True,
         tags=[name],
         **ranked("monitoring", tell_failures(name)),
-        params={"version": Param(None, type=["null", "integer"], minimum=1, title="Version", description=VERSION)},
+        params={"version": version_param(VERSION)},
     ) as dag:
         version = "{{ params.version }}"
         checks = [

@@ -6,7 +6,9 @@ from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
 from shotclock_dags.assets import degradation_alert, drift_alert, new_records_alert
 from shotclock_dags.competition import compete
-from shotclock_dags.tasks import DOCS, START, candidates_param, mode_param, my_projects, ranked, step
+from shotclock_dags.tasks import DOCS, LONGEST_REASON, START, candidates_param, mode_param, my_projects, ranked, step
+
+WHY = "why, when triggered by hand"
 
 
 def retraining(project: Project) -> DAG:
@@ -28,7 +30,7 @@ def retraining(project: Project) -> DAG:
         tags=[name],
         **ranked("retraining", tell_failures(name)),
         params={
-            "reason": Param(None, type=["null", "string"], title="Reason", description="why, when triggered by hand"),
+            "reason": Param(None, type=["null", "string"], maxLength=LONGEST_REASON, title="Reason", description=WHY),
             "candidates": candidates_param(project),
             "mode": mode_param(project),
         },

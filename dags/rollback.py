@@ -5,7 +5,7 @@ from airflow.sdk import DAG, Param
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
 from shotclock_dags.assets import champion
-from shotclock_dags.tasks import DOCS, my_projects, ranked, step
+from shotclock_dags.tasks import DOCS, LONGEST_REASON, my_projects, ranked, step, version_param
 
 
 def rollback(project: Project) -> DAG:
@@ -22,8 +22,8 @@ def rollback(project: Project) -> DAG:
         tags=[name],
         **ranked("rollback", tell_failures(name)),
         params={
-            "reason": Param(type="string", minLength=3, title="Reason"),
-            "version": Param(None, type=["null", "integer"], minimum=1, title="Version", description="empty: previous"),
+            "reason": Param(type="string", minLength=3, maxLength=LONGEST_REASON, title="Reason"),
+            "version": version_param("empty: previous"),
         },
     ) as dag:
         undo = step(name, "rollback.rollback", outlets=[champion(name)], **tell_decisions(name))

@@ -1,11 +1,11 @@
 """`<project>.training`: from the raw file to a champion. One DAG for each file in include/projects."""
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_failures
 from shotclock_dags.competition import compete
-from shotclock_dags.tasks import DOCS, candidates_param, mode_param, my_projects, path_param, ranked, step
+from shotclock_dags.tasks import DOCS, candidates_param, mode_param, my_projects, path_param, ranked, seed_param, step
 
 
 def training(project: Project) -> DAG:
@@ -23,7 +23,7 @@ def training(project: Project) -> DAG:
         **ranked("training", tell_failures(name)),
         params={
             "data_path": path_param(project.data.training),
-            "seed": Param(project.split.seed, type="integer", minimum=0, title="Seed of the split and of the search"),
+            "seed": seed_param(project),
             "candidates": candidates_param(project),
             "mode": mode_param(project),
         },

@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import Context, Param, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from shotclock.config import ALGORITHMS, MODES, Project, usable_projects
+from shotclock.config import ALGORITHMS, MODES, MOST_SEED, Project, usable_projects
 from shotclock_airflow import internals
 
 DOCS = {
@@ -24,6 +24,8 @@ DOCS = {
 FOR_PEOPLE = ("summary", "report", "mlflow_run_id")
 FROM_THE_RUN = ("by", "reason")  # arguments that a step takes from the run of the DAG, and that no task hands over
 START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
+MOST_VERSION = 2**31 - 1  # what MLflow's column of version numbers holds
+LONGEST_REASON, LONGEST_PATH = 2000, 1000  # characters: a trigger is kept in the database, and shown
 PRIORITIES = {"rollback": 4, "inference": 3, "monitoring": 2, "retraining": 1, "training": 1}  # greater goes first
 
 
@@ -128,7 +130,19 @@ def _tell(context: Any, result: Any) -> Any:
 
 def path_param(file: str) -> Param:
     """A typed form field for a data file."""
-    return Param(None, type=["null", "string"], title="Data file", description=f"under data/raw; empty means {file}")
+    text = f"under data/raw; empty means {file}"
+    return Param(None, type=["null", "string"], maxLength=LONGEST_PATH, title="Data file", description=text)
+
+
+def version_param(text: str) -> Param:
+    """A typed form field for a model version, which may stay empty."""
+    return Param(None, type=["null", "integer"], minimum=1, maximum=MOST_VERSION, title="Version", description=text)
+
+
+def seed_param(project: Project) -> Param:
+    """A typed form field for a seed, by default the one of the project's split."""
+    title = "Seed of the split and of the search"
+    return Param(project.split.seed, type="integer", minimum=0, maximum=MOST_SEED, title=title)
 
 
 def candidates_param(project: Project) -> Param:
@@ -139,6 +153,7 @@ def candidates_param(project: Project) -> Param:
         title="Candidates",
         items={"type": "string", "enum": list(ALGORITHMS)},
         minItems=1,
+        maxItems=len(ALGORITHMS),
         uniqueItems=True,
         examples=list(ALGORITHMS),
     )

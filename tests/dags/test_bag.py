@@ -87,6 +87,24 @@ def test_every_parameter_has_a_type_and_a_title(kobe_dags):
     [
         ("training", {"seed": "seven"}),
         ("training", {"seed": -1}),
+        ("training", {"seed": 2**32}),
+        ("training", {"seed": 18446744073709551616}),
+        ("training", {"seed": 1.5}),
+        ("training", {"seed": None}),
+        ("training", {"seed": True}),
+        ("training", {"seed": float("inf")}),
+        ("training", {"candidates": ["decision_tree"] * 2}),
+        ("training", {"candidates": ["decision_tree", "logistic_regression", "gradient_boosting", "x"]}),
+        ("training", {"data_path": "x" * 1001}),
+        ("inference", {"data_path": "x" * 1001}),
+        ("inference", {"data_path": ["a"]}),
+        ("monitoring", {"version": 2**31}),
+        ("monitoring", {"version": 10**30}),
+        ("monitoring", {"version": "1"}),
+        ("retraining", {"reason": "x" * 2001}),
+        ("rollback", {"reason": "x" * 2001}),
+        ("rollback", {"reason": "because", "version": 2**31}),
+        ("rollback", {"reason": "because", "version": -1}),
         ("training", {"candidates": []}),
         ("training", {"candidates": ["random_forest"]}),
         ("training", {"mode": "off"}),
@@ -97,13 +115,30 @@ def test_every_parameter_has_a_type_and_a_title(kobe_dags):
         ("rollback", {"reason": ""}),
     ],
 )
-def test_a_parameter_of_the_wrong_type_is_refused(kobe_dags, flow, wrong):
+def test_a_parameter_of_the_wrong_type_or_out_of_bounds_is_refused(kobe_dags, flow, wrong):
     from airflow.sdk.exceptions import ParamValidationError
 
     params = copy.deepcopy(kobe_dags[flow].params)
     with pytest.raises(ParamValidationError):
         params.update(wrong)
         params.validate()
+
+
+@pytest.mark.parametrize(
+    ("flow", "largest"),
+    [
+        ("training", {"seed": 2**32 - 1, "data_path": "x" * 1000}),
+        ("training", {"candidates": ["decision_tree", "logistic_regression", "gradient_boosting"]}),
+        ("inference", {"data_path": "x" * 1000}),
+        ("monitoring", {"version": 2**31 - 1}),
+        ("retraining", {"reason": "x" * 2000}),
+        ("rollback", {"reason": "x" * 2000, "version": 2**31 - 1}),
+    ],
+)
+def test_a_parameter_may_be_as_large_as_its_bound(kobe_dags, flow, largest):
+    params = copy.deepcopy(kobe_dags[flow].params)
+    params.update(largest)
+    assert params.validate().items() >= largest.items()
 
 
 def emitted(dag) -> dict[str, list[str]]:

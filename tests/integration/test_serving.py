@@ -1,6 +1,7 @@
 """The endpoint as a process of its own: promotions while it is asked, a version that is broken, and plain MLflow beside it."""
 
 import http.client
+import io
 import json
 import os
 import signal
@@ -10,6 +11,9 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
@@ -146,6 +150,46 @@ def test_a_broken_version_leaves_the_old_one_serving_and_the_log_says_so(endpoin
     assert "models:/shots/1 is not taken over, models:/shots/2 goes on answering" in log
     assert "registered were" in log
     assert endpoint.end() == -signal.SIGTERM  # after it has answered what had come
+
+
+def post(server, body, kind):
+    client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
+    client.request("POST", "/invocations", body, {"Content-Type": kind})
+    told = client.getresponse()
+    return told.status, json.loads(told.read())
+
+
+def parquet(rows):
+    file = io.BytesIO()
+    values = {name: np.full(rows, float(value)) for name, value in SHOT.items()}
+    pq.write_table(pa.table(values), file, compression="zstd")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"), [(4_000_000, 413), (100_000, 200)], ids=["four million rows", "as many as are allowed"]
+)
+def test_the_health_check_answers_within_a_second_whatever_is_sent_meanwhile(endpoint, rows, status):
+    body, told = parquet(rows), []
+    clients = [
+        threading.Thread(target=lambda: told.append(post(endpoint, body, "application/vnd.apache.parquet")))
+        for _ in range(4)
+    ]
+    for client in clients:
+        client.start()
+    waits = []
+    while any(client.is_alive() for client in clients) or len(waits) < 20:
+        for path in ("/", "/health"):
+            began = time.monotonic()
+            assert endpoint.ask(path)[0] == 200
+            waits.append(time.monotonic() - began)
+    assert max(waits) < 1
+    assert [found for found, _ in told] == [status] * 4
+    if status == 413:
+        assert {answer["message"] for _, answer in told} == {
+            "rows: found 4,000,000, allowed are 100,000; send less, or score it as a batch"
+        }
+    assert endpoint.ask()[0] == 200
 
 
 def stored(number):

@@ -9,6 +9,7 @@ from shotclock.config.reading import load_yaml
 from shotclock.config.sections import (
     ALGORITHMS,
     MODES,
+    MOST_SEED,
     RECALIBRATED,
     Algorithm,
     Backend,
@@ -34,8 +35,8 @@ from shotclock.config.sections import (
 )
 
 __all__ = [
-    "ALGORITHMS", "MODES", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Data", "DegradationRules",
-    "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules", "PackageTable", "Project",
+    "ALGORITHMS", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Data",
+    "DegradationRules", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules", "PackageTable", "Project",
     "Quarantine", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training",
     "load_project", "load_yaml", "project", "project_names", "projects", "settings", "usable_projects",
 ]  # fmt: skip

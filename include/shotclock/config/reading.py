@@ -8,10 +8,13 @@ from typing import Any, Self, TypeVar, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from shotclock.config.limits import refuse_excess, text_of
 from shotclock.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # nine times as fast, where PyYAML was built with it
+_MOST_TOLD = 100  # faults of one file: more are one mistake, and looking them up takes a time
+_LONGEST = 200  # characters of a value that is refused
 
 
 def load_yaml(path: Path, model: type[Model]) -> Model:
@@ -34,9 +37,10 @@ class YamlFile:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The content is not validated yet. Raises ConfigError where the file cannot be read, or is not YAML."""
+        """The content is not validated yet. Raises ConfigError where the file cannot be read, is too large, or is not YAML."""
         try:
-            text = path.read_text(encoding="utf-8")
+            text = text_of(path)
+            refuse_excess(path, text, _LOADER)
             tree: Any = yaml.compose(text, Loader=_LOADER)
             _refuse_repeated_keys(path, tree)
             return cls(path, yaml.load(text, Loader=_LOADER), tree)
@@ -60,9 +64,11 @@ class YamlFile:
         try:
             return model.model_validate(self.content)
         except ValidationError as error:
-            raise ConfigError(
-                "\n".join(self._told(_place(item), _explain(model, item)) for item in _innermost(error))
-            ) from error
+            told = [self._told(_place(item), _explain(model, item)) for item in _innermost(error)]
+            more = (
+                [f"{self.path}: and more, {error.error_count():,} in all"] if error.error_count() > _MOST_TOLD else []
+            )
+            raise ConfigError("\n".join([*told, *more])) from error
 
     def fault(self, loc: list[Any], message: str) -> ConfigError:
         """That something is wrong with the field at `loc`."""
@@ -79,7 +85,7 @@ class YamlFile:
 
 def _innermost(error: ValidationError) -> list[Any]:
     """The errors, without those of a container whose only fault is a wrong item, which is reported itself."""
-    items = error.errors()
+    items = error.errors()[:_MOST_TOLD]
     return [item for item in items if not any(_lies_inside(other["loc"], item["loc"]) for other in items)]
 
 
@@ -127,9 +133,14 @@ def _explain(model: type[BaseModel], item: Any) -> str:
         return str(message)
     if item["type"] == "model_type":
         keys = ", ".join(_keys(_section(model, loc)))
-        return f"found {item['input']!r}, allowed: a mapping with the keys {keys}"
+        return f"found {_shown(item['input'])}, allowed: a mapping with the keys {keys}"
     allowed_text = message.replace("String should match pattern", "text like")
-    return f"found {item['input']!r}, allowed: {allowed_text}"
+    return f"found {_shown(item['input'])}, allowed: {allowed_text}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _section(model: type[BaseModel], loc: list[Any]) -> type[BaseModel]:

@@ -1,5 +1,6 @@
 """The project file as pydantic describes it: its sections, frozen and validated, and the whole."""
 
+from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from math import ceil
@@ -22,11 +23,12 @@ MODES: tuple[str, ...] = get_args(Mode)
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
+MOST_SEED = 2**32 - 1  # the largest that numpy takes
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
 
 
 def _is_cron(value: str) -> str:
-    if not croniter.is_valid(value):
+    if len(value.split()) != 5 or not croniter.is_valid(value):
         raise ValueError("a cron expression of five fields, such as '0 0 1 * *' (monthly) or '0 0 1 */3 *' (quarterly)")
     return value
 
@@ -44,10 +46,12 @@ def _is_address(value: str) -> str:
 
 Cron = Annotated[str, AfterValidator(_is_cron)]
 FileAddress = Annotated[str, AfterValidator(_is_address)]
+Seed = Annotated[int, Field(ge=0, le=MOST_SEED)]
+Resamples = Annotated[int, Field(ge=100, le=1_000_000)]
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Feature(Section):
@@ -56,7 +60,7 @@ class Feature(Section):
     type: Literal["number", "integer"]
     min: float | None = None
     max: float | None = None
-    allowed: tuple[int, ...] | None = None
+    allowed: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
     drift: DriftMethod = "wasserstein"
     drift_threshold: float = Field(0.1, gt=0)
 
@@ -81,7 +85,7 @@ class Columns(Section):
     @model_validator(mode="after")
     def _roles_are_distinct(self) -> Self:
         names = [self.id, self.time, self.target, *self.features]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice:
             found = "; ".join(f"'{name}' as {' and '.join(self._roles(name))}" for name in twice)
             raise ValueError(f"found {found}, allowed: one role for each column")
@@ -149,7 +153,7 @@ class Scoring(Section):
 
 class Split(Section):
     test_share: float = Field(0.2, gt=0, lt=1)
-    seed: int = Field(42, ge=0)
+    seed: Seed = 42
 
 
 class Training(Section):
@@ -157,7 +161,7 @@ class Training(Section):
     candidates: tuple[Algorithm, ...] = Field(("decision_tree", "logistic_regression"), min_length=1)
     folds: int = Field(5, ge=2)
     iterations: int = Field(10, ge=1)
-    seed: int = Field(42, ge=0)
+    seed: Seed = 42
 
 
 class GateRules(Section):
@@ -167,8 +171,8 @@ class GateRules(Section):
     min_gain: float = Field(0.001, ge=0)
     min_rows: int = Field(500, ge=2)
     confidence: float = Field(0.95, gt=0, lt=1)
-    resamples: int = Field(2000, ge=100)
-    seed: int = Field(42, ge=0)
+    resamples: Resamples = 2000
+    seed: Seed = 42
 
 
 class DriftRules(Section):
@@ -179,7 +183,7 @@ class DriftRules(Section):
     max_rows: int = Field(500_000, ge=1)
     windows: int = Field(1, ge=1)
     of_windows: int = Field(1, ge=1)
-    seed: int = Field(42, ge=0)
+    seed: Seed = 42
 
     @model_validator(mode="after")
     def _k_of_n(self) -> Self:
@@ -195,8 +199,8 @@ class DegradationRules(Section):
     min_rows: int = Field(1000, ge=2)
     max_skill_drop: float = Field(0.05, gt=0)
     confidence: float = Field(0.95, gt=0, lt=1)
-    resamples: int = Field(2000, ge=100)
-    seed: int = Field(42, ge=0)
+    resamples: Resamples = 2000
+    seed: Seed = 42
 
 
 class RetrainingRules(Section):

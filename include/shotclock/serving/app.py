@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,15 +15,19 @@ from starlette.routing import Route
 
 from shotclock.errors import ContractError
 from shotclock.serving import protocol
+from shotclock.serving.limits import MOST_BYTES, TooLargeError
 from shotclock.serving.service import Loaded, Served, Service
 
-MOST_BYTES = 8 * 2**20
-"""Of a request's body: some 100,000 rows. More are a batch: the inference DAG scores files of any size."""
-_AT_ONCE = 32 * 2**10  # bytes: a smaller request is answered in less time than it takes to hand it to a thread
+Result = TypeVar("Result")
+
+_AT_ONCE = 32 * 2**10  # bytes: smaller JSON is answered in less time than it takes to hand it to a thread
+_THREADS = 2  # large requests that are worked on at a time: the health check and small ones must get their turn
+_PATIENCE = 30.0  # seconds, first for the whole body to come, then for a thread to be free
 _CODES = {
     400: "BAD_REQUEST",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
     413: "REQUEST_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
     500: "INTERNAL_ERROR",
@@ -41,9 +45,10 @@ def make(service: Service) -> Starlette:
             Route(f"{prefix}/version", _version),
             Route(f"{prefix}/invocations", _invocations, methods=["POST"]),
         ]
-    handlers: Any = {HTTPException: _told, ContractError: _bad_request, Exception: _failed}
+    handlers: Any = {HTTPException: _told, TooLargeError: _too_much, ContractError: _bad_request, Exception: _failed}
     app = Starlette(routes=[Route("/", _explanation), *routes], exception_handlers=handlers)
     app.state.service = service
+    app.state.threads = asyncio.Semaphore(_THREADS)
     return app
 
 
@@ -54,12 +59,25 @@ async def _invocations(request: Request) -> Response:
         kind = protocol.media_type(request.headers.get("content-type"))
     except protocol.MediaTypeError as error:
         raise HTTPException(415, str(error)) from error
-    body = await _body(request)
-    if len(body) <= _AT_ONCE:
+    body = await _in_time(_body(request), 408, "the body did not come")
+    if kind == protocol.JSON and len(body) <= _AT_ONCE:
         found = loaded.respond(body, kind)
     else:
-        found = await asyncio.to_thread(loaded.respond, body, kind)
+        threads: asyncio.Semaphore = request.app.state.threads
+        await _in_time(threads.acquire(), 503, "other large requests are not done")
+        try:
+            found = await asyncio.to_thread(loaded.respond, body, kind)
+        finally:
+            threads.release()
     return Response(found, media_type=protocol.JSON, headers=_named(loaded))
+
+
+async def _in_time(coming: Coroutine[Any, Any, Result], status: int, said: str) -> Result:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await coming
+    except TimeoutError as error:
+        raise HTTPException(status, f"{said} within {_PATIENCE:g} s", headers={"Connection": "close"}) from error
 
 
 async def _body(request: Request) -> bytes:
@@ -179,6 +197,10 @@ async def _told(request: Request, error: Exception) -> Response:
 
 async def _bad_request(request: Request, error: Exception) -> Response:
     return _error(request, 400, str(error))
+
+
+async def _too_much(request: Request, error: Exception) -> Response:
+    return _error(request, 413, str(error))
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -4,24 +4,23 @@ It takes what MLflow's own scoring server takes, and converts it the same way. I
 DataFrame in between, which is most of the time of a small request, and its refusals name the column and the row.
 """
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from shotclock.errors import ContractError, ShotclockError
+from shotclock.serving import limits, tables
+from shotclock.serving.tables import CSV, PARQUET
 
 Floats = NDArray[np.float64]
 
 JSON = "application/json"
-CSV = "text/csv"
-PARQUET = "application/vnd.apache.parquet"
 FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _SPLIT_KEYS = {"columns", "data", "index"}
+_LARGEST = float(np.finfo(np.float32).max)  # a tree keeps its numbers so
 
 
 class MediaTypeError(ShotclockError):
@@ -50,12 +49,14 @@ def matrix(body: bytes, kind: str, features: Sequence[str]) -> Floats:
         kind: a media type, as `media_type` gives it.
 
     Raises:
-        ContractError: the body cannot be read; a column is missing or there twice; a value is missing, infinite or no
-            number; or there are no rows. The message names the column and the row (0 is the first).
+        TooLargeError: there are more rows or columns than the endpoint takes.
+        ContractError: the body cannot be read; a column is missing or there twice; a value is missing, infinite, too
+            large or no number; or there are no rows. The message names the column and the row (0 is the first).
     """
     if kind == JSON:
         return _from_json(body, features)
-    return _of_columns(_frame(body, kind), features)
+    found = tables.columns(body, kind, features, lambda names: _require(names, features))
+    return _of_columns(found, features)
 
 
 def answer(probabilities: Floats, version: str) -> bytes:
@@ -82,6 +83,7 @@ def _from_json(body: bytes, features: Sequence[str]) -> Floats:
         return _from_split(rows, features)
     if name == "inputs" and isinstance(rows, dict):
         values = {key: value if isinstance(value, list) else [value] for key, value in rows.items()}
+        limits.check_size(max(map(len, values.values()), default=0), len(values))
         return _of_columns(values, features)
     return _from_records(rows, name, features)
 
@@ -93,6 +95,7 @@ def _from_split(given: Any, features: Sequence[str]) -> Floats:
     columns, rows = given.get("columns"), given["data"]
     if not isinstance(columns, list) or not isinstance(rows, list):
         raise ContractError("dataframe_split: columns and data must be lists: the names, and a list for each row")
+    limits.check_size(len(rows), len(columns))
     _require(columns, features)
     for number, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(columns):
@@ -107,6 +110,7 @@ def _from_split(given: Any, features: Sequence[str]) -> Floats:
 def _from_records(rows: Any, name: str, features: Sequence[str]) -> Floats:
     if not isinstance(rows, list):
         raise ContractError(f"{name}: found {_kind(rows)}, expected a list of records")
+    limits.check_size(len(rows), len(features))
     for number, row in enumerate(rows):
         if not isinstance(row, dict):
             raise ContractError(
@@ -117,17 +121,7 @@ def _from_records(rows: Any, name: str, features: Sequence[str]) -> Floats:
     return _converted([[row[name] for name in features] for row in rows], features)
 
 
-def _frame(body: bytes, kind: str) -> pd.DataFrame:
-    try:
-        return pd.read_csv(io.StringIO(body.decode())) if kind == CSV else pd.read_parquet(io.BytesIO(body))
-    except (
-        ValueError,
-        OSError,
-    ) as error:  # what the parsers of pandas and of pyarrow raise are ValueErrors and OSErrors
-        raise ContractError(f"the body is not valid {kind}: {error}") from error
-
-
-def _of_columns(columns: Mapping[str, Any] | pd.DataFrame, features: Sequence[str]) -> Floats:
+def _of_columns(columns: Mapping[str, Any], features: Sequence[str]) -> Floats:
     _require(list(columns), features)
     lengths = {name: len(columns[name]) for name in features}
     if len(set(lengths.values())) > 1:
@@ -154,7 +148,7 @@ def _converted(rows: Sequence[Sequence[Any]], features: Sequence[str]) -> Floats
         found = np.asarray(rows, dtype=np.float64, order="F")
     except (ValueError, TypeError, OverflowError):
         found = None
-    if found is None or found.ndim != 2 or not np.isfinite(found).all():
+    if found is None or found.ndim != 2 or not (np.abs(found) <= _LARGEST).all():  # nan is neither
         raise _worst(rows, features)
     return found
 
@@ -164,13 +158,14 @@ def _worst(rows: Sequence[Sequence[Any]], features: Sequence[str]) -> ContractEr
     for name, values in zip(features, zip(*rows, strict=True), strict=True):
         for number, value in enumerate(values):
             if not _is_number(value):
-                return ContractError(f"column '{name}': row {number} is {_shown(value)}, expected a number")
+                wanted = f"a number up to {_LARGEST:.2g}" if _is_number(value, np.inf) else "a number"
+                return ContractError(f"column '{name}': row {number} is {_shown(value)}, expected {wanted}")
     return ContractError("the rows cannot be made a table of numbers")
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any, most: float = _LARGEST) -> bool:
     try:
-        return np.ndim(value) == 0 and bool(np.isfinite(np.float64(value)))
+        return np.ndim(value) == 0 and bool(np.abs(np.float64(value)) <= most)
     except (ValueError, TypeError, OverflowError):
         return False
 

@@ -109,3 +109,80 @@ def test_a_notification_that_could_not_be_sent_is_refused(
     refusal: Callable[..., str], notify: str, message: str
 ) -> None:
     assert message in refusal(NOTIFY, f"{NOTIFY}notify: {notify}\n")
+
+
+@pytest.mark.parametrize("section", ["split", "training", "gate", "drift", "degradation"])
+@pytest.mark.parametrize(
+    ("seed", "said"),
+    [
+        (2**32, "found 4294967296, allowed: less than or equal to 4294967295"),
+        (2**64, "found 18446744073709551616, allowed: less than or equal to 4294967295"),
+        (-1, "found -1, allowed: greater than or equal to 0"),
+        (1.5, "found 1.5, allowed: a valid integer"),
+    ],
+)
+def test_a_seed_that_numpy_does_not_take_is_refused(
+    refusal: Callable[..., str], section: str, seed: float, said: str
+) -> None:
+    message = refusal(*_with(section, f"seed: {seed}"))
+    assert f"field '{section}.seed': {said}" in message
+
+
+@pytest.mark.parametrize("section", ["split", "training", "gate", "drift", "degradation"])
+def test_the_largest_seed_that_numpy_takes_is_taken(sound: str, tmp_path: Path, section: str) -> None:
+    path = tmp_path / "flats.yaml"
+    path.write_text(sound.replace(*_with(section, "seed: 4294967295")))
+    assert getattr(load_project(path), section).seed == 2**32 - 1
+
+
+def _with(section: str, line: str) -> tuple[str, str]:
+    """What is to be replaced in the sound file, and by what, so that the section holds the line."""
+    there = {"training": "  folds: 4", "drift": "  share: 0.5"}
+    old = there.get(section, "title: Flats")
+    return old, f"{old}\n  {line}" if section in there else f"{old}\n{section}:\n  {line}"
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "said"),
+    [
+        *[
+            ("gate", f"resamples: {number}", "less than or equal to 1000000")
+            for number in (1_000_001, 10**12, 10**2000)
+        ],
+        ("degradation", "resamples: 1000000000000", "less than or equal to 1000000"),
+        *[
+            (section, f"{key}: {value}", "a finite number")
+            for section, key in (
+                ("retraining", "cool_down_days"),
+                ("gate", "min_gain"),
+                ("degradation", "max_skill_drop"),
+            )
+            for value in (".inf", ".nan", "1.0e+400")
+        ],
+        *[
+            ("retraining", f"schedule: '{cron}'", "a cron expression of five fields")
+            for cron in ("0 0 0 1 * *", "0 0 0 1 * * 2030", "@monthly", "0 0 1 *", "", "61 * * * *", "a b c d e")
+        ],
+    ],
+)
+def test_a_number_or_cron_out_of_bounds_is_refused(
+    refusal: Callable[..., str], section: str, line: str, said: str
+) -> None:
+    message = refusal(*_with(section, line))
+    assert f"field '{section}.{line.partition(':')[0]}': found " in message
+    assert f", allowed: {said}" in message
+
+
+@pytest.mark.parametrize("key", ["min", "max", "drift_threshold"])
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan", "1.0e+999", "'nan'", "'inf'", f"1{'0' * 400}"])
+def test_a_bound_of_a_feature_that_is_not_finite_is_refused(refusal: Callable[..., str], key: str, value: str) -> None:
+    message = refusal("min: 1, max: 9", f"{key}: {value}")
+    assert f"line 14: field 'columns.features.rooms.{key}': found " in message
+    assert "allowed: " in message
+
+
+@pytest.mark.parametrize("value", ["[]", "[.nan]", "[.inf]", "[a]", "[1.5]", "1"])
+def test_allowed_values_that_allow_nothing_or_are_no_integers_are_refused(
+    refusal: Callable[..., str], value: str
+) -> None:
+    assert "line 15: field 'columns.features.lift.allowed" in refusal("allowed: [0, 1]", f"allowed: {value}")
