@@ -40,7 +40,8 @@ class _Experiment(ClassificationExperiment):  # type: ignore[misc]
 
     Read in PyCaret 3.3.2, like `captureWarnings` above. Upstream: pycaret/pycaret#2782 has made the first cheaper, not cheap.
     Without these: 1.8 seconds more for each candidate; without `captureWarnings(False)` a task's warnings are lost. They
-    go with PyCaret 4, a rewrite; `tests/integration/package/models/candidates/test_pycaret_backend.py` fails when one is not there.
+    go with PyCaret 4, a rewrite; `tests/integration/package/models/candidates/test_pycaret_backend.py` fails when one is
+    not there.
     """
 
     def _check_environment(self) -> None:
