@@ -21,7 +21,7 @@ from shotclock.serving.service import Loaded, Served, Service
 Result = TypeVar("Result")
 
 _AT_ONCE = 32 * 2**10  # bytes: smaller JSON is answered in less time than it takes to hand it to a thread
-_THREADS = 2  # large requests that are worked on at a time: the health check and small ones must get their turn
+_THREADS = 1  # large requests that are worked on at a time: reading JSON gives no other thread its turn for up to half a second
 _PATIENCE = 30.0  # seconds, first for the whole body to come, then for a thread to be free
 _CODES = {
     400: "BAD_REQUEST",

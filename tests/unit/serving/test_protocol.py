@@ -71,8 +71,9 @@ def test_a_file_becomes_the_rows_that_mlflow_makes_of_it(kind):
     assert found == by_mlflow(body, kind)
 
 
-def test_the_answer_is_that_of_mlflow_and_a_second_field_with_the_version():
-    probabilities = np.array([[0.1 + 0.2, 0.7], [1 / 3, 2 / 3]])
+@pytest.mark.parametrize("times", [1, 2500, 2501, 6000])
+def test_the_answer_is_that_of_mlflow_and_a_second_field_with_the_version(times):
+    probabilities = np.array([[0.1 + 0.2, 0.7], [1 / 3, 2 / 3]] * times)
     told = json.loads(protocol.answer(probabilities, "7"))
     assert told == {"predictions": probabilities.tolist(), "model_version": "7"}
 
