@@ -11,12 +11,12 @@ from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
-from shotclock.store import history, records, registry, unseen
+from shotclock.store import history, records, registry
 from shotclock.store.artifacts import artifact
 from shotclock.store.history import REFERENCE, TRAINING_IDS
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import tracked
-from shotclock.store.window import Window, names_of, recent_rows, reference_rows
+from shotclock.store.window import Window, names_of, recent_rows, reference_rows, unseen
 from shotclock.words import summaries
 
 

@@ -221,7 +221,7 @@ def test_a_window_above_the_sample_is_measured_on_all_its_labelled_rows(at, chan
 
 @pytest.mark.parametrize("at_once", [500, 4_000_000])
 def test_labels_that_come_later_are_joined_and_the_latest_counts(at, change, raw, monkeypatch, at_once):
-    monkeypatch.setattr("shotclock.store.labels._LABELS_AT_ONCE", at_once)
+    monkeypatch.setattr("shotclock.store.window.labels._LABELS_AT_ONCE", at_once)
     at("trained")
     change(drift={"max_rows": 2000}, scoring={"partition_rows": 3000}, data={"labels": "late"})
     flows.score("shots", "s1", path=put(raw))

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from shotclock.config import Project
 from shotclock.judging.performance import Performance, Tally, measure
-from shotclock.store import labels
 from shotclock.store.records import Application
-from shotclock.store.window import MOST_FOR_LABELS, Window, labelled
+from shotclock.store.window import MOST_FOR_LABELS, Window, labelled, labels
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from shotclock.config import Project
 from shotclock.config import project as project_of
 from shotclock.errors import StoreError
 from shotclock.files import dataset, storage
-from shotclock.store import history, labels, queries, registry
+from shotclock.store import history, queries, registry
 from shotclock.store.records import Application
+from shotclock.store.window import labels
 
 MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
 _SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
