@@ -51,17 +51,17 @@ def validate(name: str) -> Validated:
     return Validated(name, tuple(fault for found in files for fault in found.faults), files)
 
 
-def _look(rules: Project, role: Role) -> ValidFile:
+def _look(project: Project, role: Role) -> ValidFile:
     try:
-        source = find.in_place(rules, role, settings())
+        source = find.in_place(project, role, settings())
     except ShotclockError as error:
         return ValidFile(role, tuple(str(error).splitlines()))
-    return ValidFile(role, present=False) if source is None else _examined(rules, role, source.path)
+    return ValidFile(role, present=False) if source is None else _examined(project, role, source.path)
 
 
-def _examined(rules: Project, role: Role, path: Address) -> ValidFile:
-    columns, shown = rules.columns, str(path)
-    allowed = rules.quarantine.training if role == "training" else rules.quarantine.production
+def _examined(project: Project, role: Role, path: Address) -> ValidFile:
+    columns, shown = project.columns, str(path)
+    allowed = project.quarantine.training if role == "training" else project.quarantine.production
     with storage.open_parquet(path) as file:
         rows, schema = file.metadata.num_rows, file.schema_arrow
     found = ValidFile(role, path=shown, rows=rows)
@@ -72,7 +72,7 @@ def _examined(rules: Project, role: Role, path: Address) -> ValidFile:
         found = replace(found, bad=reasons.total(), reasons=contract.worst_first(reasons))
         contract.refuse_above(reasons.total(), reasons, rows, shown, allowed)
         if role == "training":
-            _enough_to_learn(rules, path)
+            _enough_to_learn(project, path)
     except ShotclockError as error:
         return replace(found, faults=tuple(str(error).splitlines()))
     return found
@@ -91,14 +91,14 @@ def _reasons(path: Address, columns: Columns, schema: pa.Schema) -> Counter[str]
     return reasons
 
 
-def _enough_to_learn(rules: Project, path: Address) -> None:
-    target = rules.columns.target
+def _enough_to_learn(project: Project, path: Address) -> None:
+    target = project.columns.target
     labels = storage.read_table(path, [target])[target]
     contract.require_both_classes(labels, target, str(path))
-    holdout = round((len(labels) - labels.null_count) * rules.split.test_share)
-    if holdout < rules.gate.min_rows:
+    holdout = round((len(labels) - labels.null_count) * project.split.test_share)
+    if holdout < project.gate.min_rows:
         raise ContractError(
             f"{path}: found {len(labels) - labels.null_count:,} labelled rows, of which split.test_share leaves "
-            f"{holdout:,} for the gate, expected at least gate.min_rows {rules.gate.min_rows:,}; bring more rows or "
+            f"{holdout:,} for the gate, expected at least gate.min_rows {project.gate.min_rows:,}; bring more rows or "
             "lower gate.min_rows"
         )

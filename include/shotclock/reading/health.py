@@ -224,10 +224,10 @@ def details(name: str, activity: Activity | None = None) -> Details:
     )
 
 
-def thresholds(rules: Project) -> dict[str, float]:
+def thresholds(project: Project) -> dict[str, float]:
     """Above which score each column counts as drifted: features in the project's order, then predictions and labels."""
-    features = {column: feature.drift_threshold for column, feature in rules.columns.features.items()}
-    others = {"probability": drift.PREDICTION.drift_threshold, rules.columns.target: drift.LABEL.drift_threshold}
+    features = {column: feature.drift_threshold for column, feature in project.columns.features.items()}
+    others = {"probability": drift.PREDICTION.drift_threshold, project.columns.target: drift.LABEL.drift_threshold}
     return features | others
 
 
@@ -242,24 +242,24 @@ class _Happened:
 
 
 def _summary(
-    rules: Project, happened: _Happened, champion: str | None, activity: Activity | None, now: datetime
+    project: Project, happened: _Happened, champion: str | None, activity: Activity | None, now: datetime
 ) -> Summary:
     windows = _windows(happened)
     own = [window for window in windows if window.champion == champion]
     decisions = [history.decision(stored) for stored in happened.decisions]
     waiting = _open(happened, decisions, champion)
-    upcoming = croniter(rules.retraining.schedule, now).get_next(datetime)
+    upcoming = croniter(project.retraining.schedule, now).get_next(datetime)
     newest = own[-1] if own else None
     return Summary(
-        name=rules.name,
-        title=rules.title,
-        rules=rules,
+        name=project.name,
+        title=project.title,
+        rules=project,
         fitness=fitness.judge(
             own,
             champion=champion,
             decisions=decisions,
             open_alerts=waiting,
-            rules=rules.retraining,
+            rules=project.retraining,
             now=now,
             next_retraining=upcoming,
             activity=activity,
@@ -269,7 +269,7 @@ def _summary(
         windows=tuple(windows),
         newest=newest,
         drifted=tuple(
-            name for name, limit in thresholds(rules).items() if newest and newest.scores.get(name, 0) >= limit
+            name for name, limit in thresholds(project).items() if newest and newest.scores.get(name, 0) >= limit
         ),
         open_alerts=tuple(waiting),
         decision=decisions[0] if decisions else None,

@@ -164,13 +164,13 @@ def _key(batch: ValidBatch, columns: Columns, version: str, parts: int) -> str:
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:8]
 
 
-def _stuck(rules: Project, path: storage.Address) -> dict[str, float]:
+def _stuck(project: Project, path: storage.Address) -> dict[str, float]:
     """The amounts that stand still in this file and not in the champion's reference, each with its one value."""
-    amounts = [name for name, feature in rules.columns.features.items() if not feature.is_category]
+    amounts = [name for name, feature in project.columns.features.items() if not feature.is_category]
     found = storage.extremes(path, amounts)
     still = {name: low for name, (low, high) in found.items() if low == high}
-    champion = registry.champion(rules.name) if still else None
+    champion = registry.champion(project.name) if still else None
     if champion is None:
         return {}
-    known = storage.extremes(history.reference(rules.name, champion), list(still))
+    known = storage.extremes(history.reference(project.name, champion), list(still))
     return {name: value for name, value in still.items() if name in known and known[name][0] != known[name][1]}

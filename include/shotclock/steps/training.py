@@ -178,13 +178,13 @@ def _fit(run: Run, algorithm: str, rows: pd.DataFrame, seed: int) -> models.Trai
     )
 
 
-def _score(trained: models.Trained, rules: Project, data: AnyData) -> Score:
+def _score(trained: models.Trained, project: Project, data: AnyData) -> Score:
     """What selection goes by: the log loss of the regime that the model will serve."""
     if data.validation is None:
         return Score("cv_log_loss", trained.cv["log_loss"])
     rows = _frame(data.validation)
-    probability = _probability(trained.model, rows[list(rules.columns.features)])
-    loss = float(performance.losses(rows[rules.columns.target].to_numpy(), probability).mean())
+    probability = _probability(trained.model, rows[list(project.columns.features)])
+    loss = float(performance.losses(rows[project.columns.target].to_numpy(), probability).mean())
     return Score("validation_log_loss", loss)
 
 
@@ -257,14 +257,14 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
 
 
 def _ruled(
-    ruling: gates.Ruling, champion: str | None, selection: Selection, regime: Regime, rules: Project
+    ruling: gates.Ruling, champion: str | None, selection: Selection, regime: Regime, project: Project
 ) -> records.Gate:
     gain = ruling.gain
     return records.Gate(
         champion=champion,
         challenger=selection.winner,
-        min_gain=rules.gate.min_gain,
-        rules=rules.gate.model_dump(exclude={"min_gain"}),
+        min_gain=project.gate.min_gain,
+        rules=project.gate.model_dump(exclude={"min_gain"}),
         rows=ruling.rows,
         champion_log_loss=ruling.champion_log_loss,
         challenger_log_loss=ruling.challenger_log_loss,

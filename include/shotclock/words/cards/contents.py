@@ -135,13 +135,13 @@ def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict
     }
 
 
-def _scored(rules: Project, rows: pd.DataFrame) -> tuple[Any, Any]:
-    return rows[rules.columns.target].to_numpy(np.float64), rows["probability"].to_numpy(np.float64)
+def _scored(project: Project, rows: pd.DataFrame) -> tuple[Any, Any]:
+    return rows[project.columns.target].to_numpy(np.float64), rows["probability"].to_numpy(np.float64)
 
 
-def _slices(rules: Project, rows: pd.DataFrame) -> dict[str, list[slices.SliceFigures]]:
-    chosen = rules.slices or slices.default_slices(rules.columns.features, rows)
-    return slices.by_slice(rows, *_scored(rules, rows), chosen, confidence=rules.gate.confidence)
+def _slices(project: Project, rows: pd.DataFrame) -> dict[str, list[slices.SliceFigures]]:
+    chosen = project.slices or slices.default_slices(project.columns.features, rows)
+    return slices.by_slice(rows, *_scored(project, rows), chosen, confidence=project.gate.confidence)
 
 
 def _fitness(skill: Figure | None, gated: Gated) -> str:
@@ -157,7 +157,7 @@ def _fitness(skill: Figure | None, gated: Gated) -> str:
     return f"Not proven. {on}, its log-loss skill {skill} cannot be told from 0: the base rate says about as much. {better}"
 
 
-def _data(rules: Project, selection: Selection, gated: Gated, data: AnyData) -> list[tuple[str, str]]:
+def _data(project: Project, selection: Selection, gated: Gated, data: AnyData) -> list[tuple[str, str]]:
     learnt, judged = storage.at(data.of(selection.rows)), storage.at(gated.scores)
     file = (
         f"labelled rows of the newest batches, up to window {data.window}"
@@ -167,46 +167,46 @@ def _data(rules: Project, selection: Selection, gated: Gated, data: AnyData) -> 
     return [
         ("from", file),
         ("sha256", data.sha256),
-        ("label", f"{rules.columns.target}: 0 or 1"),
-        ("features", ", ".join(rules.columns.features)),
-        ("learnt from", _extent(rules, learnt)),
-        ("judged on", f"{_extent(rules, judged)}: {_REGIMES[gated.regime]}"),
+        ("label", f"{project.columns.target}: 0 or 1"),
+        ("features", ", ".join(project.columns.features)),
+        ("learnt from", _extent(project, learnt)),
+        ("judged on", f"{_extent(project, judged)}: {_REGIMES[gated.regime]}"),
     ]
 
 
-def _extent(rules: Project, path: Address) -> str:
+def _extent(project: Project, path: Address) -> str:
     """How many rows a file has, and their first and last day."""
-    days = storage.read_table(path, [rules.columns.time]).column(0)
+    days = storage.read_table(path, [project.columns.time]).column(0)
     ends = pc.min_max(days).as_py()
     return f"{len(days):,} rows from {str(ends['min'])[:10]} to {str(ends['max'])[:10]}"
 
 
-def _training(rules: Project, selection: Selection) -> list[tuple[str, str]]:
+def _training(project: Project, selection: Selection) -> list[tuple[str, str]]:
     return [
         ("algorithm", selection.winner),
         (
             "searched by",
-            f"{rules.training.backend}, {rules.training.folds} folds, {rules.training.iterations} settings",
+            f"{project.training.backend}, {project.training.folds} folds, {project.training.iterations} settings",
         ),
         *((name, value) for name, value in sorted(selection.params.items())),
         ("MLflow run", selection.mlflow_run_id),
     ]
 
 
-def _reference(rules: Project, path: Address | None) -> list[tuple[str, str]]:
-    tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in rules.columns.features.items())
-    share, least = f"{rules.drift.share:.0%}", f"{rules.drift.min_rows:,}"
+def _reference(project: Project, path: Address | None) -> list[tuple[str, str]]:
+    tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in project.columns.features.items())
+    share, least = f"{project.drift.share:.0%}", f"{project.drift.min_rows:,}"
     rows = [("alert", f"when {share} of the columns have drifted, in windows of {least} rows or more")]
     if path is not None:
-        stored = ("reference", f"{_extent(rules, path)}: reference.parquet of this decision's MLflow run")
+        stored = ("reference", f"{_extent(project, path)}: reference.parquet of this decision's MLflow run")
         rows = [stored, ("sha256", storage.digest(path)), *rows]
     return [*rows, ("drifted", tests)]
 
 
 def _again(
-    run: Run, rules: Project, selection: Selection, gated: Gated, data: AnyData, version: registry.Version
+    run: Run, project: Project, selection: Selection, gated: Gated, data: AnyData, version: registry.Version
 ) -> dict[str, object]:
-    seeds = {"search": selection.seed, "gate": rules.gate.seed}
+    seeds = {"search": selection.seed, "gate": project.gate.seed}
     if isinstance(data, RecentData):
         command = f".venv/bin/shotclock retrain {run.project} --reason 'make v{version.number} again'"
         how = (
@@ -236,12 +236,12 @@ def _versions() -> str:
     return ", ".join([f"Python {python}", *(f"{name} {installed(name)}" for name in _PACKAGES)])
 
 
-def _limits(rules: Project, gated: Gated, cut: Mapping[str, list[slices.SliceFigures]]) -> list[str]:
+def _limits(project: Project, gated: Gated, cut: Mapping[str, list[slices.SliceFigures]]) -> list[str]:
     """What a reader must not expect, from the figures themselves."""
     parts = [(name, part) for name, found in cut.items() for part in found]
     thin = [f"{name} {part.label}" for name, part in parts if part.gap and part.rows]
     useless = [f"{name} {part.label}" for name, part in parts if part.skill and part.skill.low <= 0]
-    ranges = [f"{name} {_range(feature)}" for name, feature in rules.columns.features.items() if _range(feature)]
+    ranges = [f"{name} {_range(feature)}" for name, feature in project.columns.features.items() if _range(feature)]
     limits = [
         f"The figures hold for rows like those that it was judged on: {_REGIMES[gated.regime]}. Drift and quality of "
         "each new window are checked, and an alert starts a retraining.",
