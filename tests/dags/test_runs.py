@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from mlflow import MlflowClient
 
+from shotclock import errors
 from shotclock.handoff import Skipped
 from shotclock.store import records
 
@@ -116,6 +117,36 @@ def test_monitoring_raises_each_alert_with_reason_figures_window_and_champion(at
     assert events["shots/degradation_alert"]["figures"]["log_loss_skill"] < 0
     assert events["shots/new_records_alert"]["figures"]["new_labelled_rows"] == 5412
     assert {alert.id for alert in history.alerts("shots")} == {extra["alert"] for extra in events.values()}
+
+
+# Errors
+
+
+@pytest.mark.parametrize(
+    ("error", "at_once"),
+    [
+        (errors.ContractError("a column is missing"), True),
+        (errors.ConfigError("no such algorithm"), True),
+        (errors.SourceError("no such file"), True),
+        (errors.ConflictError("somebody else was faster"), True),
+        (errors.StoreError("the store is away"), False),
+        (errors.SourceAwayError("was replaced while it was read"), False),
+        (ValueError("nobody has foreseen it"), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_no_second_try_can_mend_ends_its_task_for_good(at, run, monkeypatch, capsys, error, at_once):
+    """`AirflowFailException` is what keeps Airflow from trying a task again; a DAG's `test()` tries nothing again by itself."""
+
+    def ingest(run, role: str, path: str | None = None):
+        raise error
+
+    monkeypatch.setattr("shotclock.steps.intake.ingest", ingest)
+    at("empty")
+    assert run("training").states["ingest"] == "failed"
+    said = capsys.readouterr().out
+    assert str(error) in said
+    assert ("AirflowFailException" in said) is at_once
 
 
 # Why a retraining runs
