@@ -98,7 +98,7 @@ class Loop:
 
         def resting() -> Any:
             watch()
-            runs = {key: str(run["state"]) for key, run in follower.news()[0].items()}
+            runs = {key: run.state for key, run in follower.news()[0].items()}
             assert "failed" not in runs.values(), f"{runs}\n{self.failures()}"
             idle = runs and not any(state in ACTIVE for state in runs.values())
             return runs if idle and follower.at_rest() else None
