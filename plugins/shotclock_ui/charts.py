@@ -85,7 +85,7 @@ def timeline(details: Details) -> Markup:
     _skill_lane(drawing, windows, xs)
     _drift_lane(drawing, details, xs, step)
     _alert_lane(drawing, details, xs)
-    _decision_lane(drawing, details, xs, step)
+    _decision_lane(drawing, details, step)
     _version_lane(drawing, details, xs, step)
     _dates(drawing, windows, xs)
     return drawing.svg()
@@ -136,12 +136,12 @@ def _alert_lane(drawing: Drawing, details: Details, xs: Sequence[float]) -> None
             drawing.mark((x, heights[alert.kind]), "down", "bad" if state == "open" else "quiet", tip)
 
 
-def _decision_lane(drawing: Drawing, details: Details, xs: Sequence[float], step: float) -> None:
+def _decision_lane(drawing: Drawing, details: Details, step: float) -> None:
     _lane(drawing, "Decisions", 220, 244)
     for done in details.decisions:
         shape, look = OUTCOMES[done.outcome]
         drawing.mark(
-            (_after(done.at, details.windows, xs, step), 232.0),
+            (_after(done.at, details.windows, step), 232.0),
             shape,
             look,
             f"{moment(done.at)} {done.outcome}: {done.reason}",
@@ -152,8 +152,8 @@ def _version_lane(drawing: Drawing, details: Details, xs: Sequence[float], step:
     drawing.text((0.0, 268.0), "In service", "lane")
     end = _WIDTH - _RIGHT if len(xs) * step > _WIDTH / 2 else (xs[-1] + step if xs else _WIDTH - _RIGHT)
     for number, tenure in enumerate(reversed(details.tenures)):
-        begin = _after(tenure.since, details.windows, xs, step)
-        until = _after(tenure.until, details.windows, xs, step) if tenure.until else end
+        begin = _after(tenure.since, details.windows, step)
+        until = _after(tenure.until, details.windows, step) if tenure.until else end
         last = moment(tenure.until) if tenure.until else "now"
         tip = f"v{tenure.version} {tenure.algorithm}, from {moment(tenure.since)} to {last}"
         drawing.bar((begin, 254.0), max(until - begin - 2, 2.0), 20.0, f"tenure t{number % 2}", tip)
@@ -161,7 +161,7 @@ def _version_lane(drawing: Drawing, details: Details, xs: Sequence[float], step:
             drawing.text((begin + 6, 268.0), f"v{tenure.version}", "inside")
 
 
-def _after(at: datetime, windows: Sequence[WindowHealth], xs: Sequence[float], step: float) -> float:
+def _after(at: datetime, windows: Sequence[WindowHealth], step: float) -> float:
     """The place of a moment: between the window that was checked before it and the next one."""
     before = sum(window.at <= at for window in windows)
     return _LEFT + step * before if before else _LEFT
