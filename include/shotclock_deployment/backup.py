@@ -16,7 +16,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import boto3
 import psycopg2
@@ -148,7 +148,7 @@ def _digest(file: Path) -> str:
 
 
 @app.command(help=__doc__)
-def main(command: Literal["save", "restore"], folder: Path) -> None:
+def main(command: Literal["save", "restore"], folder: Annotated[Path, typer.Argument(readable=False)]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         save(folder) if command == "save" else restore(folder)
