@@ -1,11 +1,12 @@
-"""The launcher's part of `shotclock doctor`: ports, the lock, leftover processes, Airflow's database."""
+"""The launcher's part of `shotclock doctor`: ports, the lock, what ended by itself, leftover processes, Airflow's database."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from shotclock.projects.doctor import Finding
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.running import lock, ports, processes
+from shotclock_launcher.running import falls, lock, ports, processes
 from shotclock_launcher.running.preparation import preparations
 
 
@@ -17,12 +18,22 @@ def checks() -> Iterator[Finding]:
         yield Finding("ports", "broken", str(error), "correct it in the environment or in .env")
         return
     holder = lock.holder(layout.lock)
+    yield from _falls(layout, falls.noted(layout.falls, holder.stack))
     if holder.running:
         yield Finding("stack", "ok", f"running (pid {holder.pid}), so its ports are in use")
     else:
         yield from _leftovers(holder.stack)
         yield from _ports(layout)
     yield from _database(layout)
+
+
+def _falls(layout: Layout, fallen: list[falls.Fall]) -> Iterator[Finding]:
+    """What ended by itself in the stack that runs, or ran last."""
+    for name, times in Counter(fall.service for fall in fallen).items():
+        last = next(fall for fall in reversed(fallen) if fall.service == name)
+        after = "was started again" if last.again is not None else "all was ended for it"
+        found = f"ended by itself {times} time{'s' * (times > 1)}, last at {last.at}, {last.how}; {after}"
+        yield Finding(name, "warning", found, f"read {layout.logs / name}.log, and .log.1 of the start before")
 
 
 def _leftovers(stack: str | None) -> Iterator[Finding]:

@@ -73,6 +73,11 @@ class Layout:
         return self.logs / "tasks"
 
     @property
+    def falls(self) -> Path:
+        """Which services ended by themselves: see `running.falls`."""
+        return self.logs / "falls.jsonl"
+
+    @property
     def lock(self) -> Path:
         return self.var / "stack.lock"
 

@@ -11,6 +11,7 @@ says so itself; and the launcher's `Api.warm_up`, which asks `/execution/health`
 it the first task starts seconds later. It can go when Airflow builds that API's routes before it says that it is healthy.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
 
 RETURNED = "return_value"
 
@@ -79,6 +82,41 @@ def tell(context: Any, said: Any) -> None:
 def told(context: Any) -> Any:
     """What the task has said, or None: see `tell`."""
     return context.get("told")
+
+
+def drop_hopeless_callbacks() -> None:
+    """Make the DAG processor drop, and say in its log, a callback that it cannot hand on; to be called in it, before it works.
+
+    It sends a callback with its run's `conf` to the process that calls it, as MessagePack, which has no integer above 64 bits;
+    and whoever may trigger a DAG may put one under a name that the DAG does not declare. Then, or where a kept one cannot be
+    read, its loop ends (`DagFileProcessorManager._fetch_callbacks_from_db`, `DagFileProcessorProcess._on_child_started`), with
+    every DAG's parsing, and a kept one ends the next start too. The run has failed all the same; nobody is told of it.
+
+    Upstream: nothing found. Without it: one trigger stops the DAG processor. Goes: when that loop outlives such a callback.
+    """
+    from airflow.dag_processing.manager import DagFileProcessorManager, DbCallbackRequest
+
+    read, fetch = DbCallbackRequest.get_callback_request, DagFileProcessorManager.fetch_callbacks
+
+    def read_if_of_use(row: Any) -> Any:
+        try:
+            request = read(row)
+            _as_sent(request)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as fault:
+            log.error(
+                "Dropped a callback that cannot be called: %s: %s; it was %.500s", type(fault).__name__, fault, row.data
+            )
+            return None
+        return request
+
+    DbCallbackRequest.get_callback_request = read_if_of_use
+    DagFileProcessorManager.fetch_callbacks = lambda manager: [one for one in fetch(manager) if one is not None]
+
+
+def _as_sent(request: Any) -> bytes:
+    from airflow.sdk.execution_time.comms import _ResponseFrame
+
+    return bytes(_ResponseFrame(id=0, body=request.model_dump()).as_bytes())
 
 
 def failed_tasks(dag: Any, run_id: str) -> list[tuple[str, int]] | None:

@@ -1,4 +1,4 @@
-"""The plugin: the page "Model health", two "Summary" tabs, two links, the app behind them; and the training pool.
+"""The plugin: the page "Model health", two "Summary" tabs, two links, the app behind them; the training pool; callbacks.
 
 Every Airflow process loads this file, the workers included, so the app is imported only by the process that serves it.
 """
@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from shotclock_airflow import pools
+from shotclock_airflow import callbacks, pools
 from shotclock_ui.links import PREFIX, DriftReportLink, MlflowRunLink
 
 _RUN = f"{PREFIX}/summary/{{DAG_ID}}/{{RUN_ID}}"
@@ -42,7 +42,7 @@ class ShotclockPlugin(AirflowPlugin):
             "icon_dark_mode": _icon("%2394a9d4"),
         },
     ]
-    listeners = [pools]  # noqa: RUF012
+    listeners = [callbacks, pools]  # noqa: RUF012
     global_operator_extra_links = [DriftReportLink(), MlflowRunLink()]  # noqa: RUF012
 
     @property

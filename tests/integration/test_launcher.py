@@ -16,9 +16,11 @@ import httpx
 import psutil
 import pytest
 
+from shotclock_launcher import doctor
 from shotclock_launcher.commands.demo import chain
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.follow import Follower, Outcome, follow
 from shotclock_launcher.following.readiness import wait_for_dags
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running import processes
@@ -179,13 +181,19 @@ def error_of_a_broken_file(stack: Stack) -> str:
     return str(error.value)
 
 
-def test_one_stack_runs_a_chain_to_its_rest_and_tells_what_failed(layout: Layout, capsys) -> None:
+def test_one_stack_runs_a_chain_to_its_rest_tells_what_failed_and_starts_again_what_is_killed(
+    layout: Layout, environment: dict[str, str], capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOTCLOCK_HOME", environment["SHOTCLOCK_HOME"])
     with running(layout) as stack:
         good, _ = chain(stack, "good")
         told_good = capsys.readouterr().out
         bad, _ = chain(stack, "bad")
         told_bad = capsys.readouterr().out
         import_error = error_of_a_broken_file(stack)
+        healed = killed_in_the_midst(stack)
+        told_healed = capsys.readouterr().out
+        doctors = {finding.what: finding.found for finding in doctor.checks()}
 
     assert good.good
     assert {dag for dag, _ in good.runs} == {"good.training", "good.after"}
@@ -200,6 +208,12 @@ def test_one_stack_runs_a_chain_to_its_rest_and_tells_what_failed(layout: Layout
     assert log
     assert "column 'lat' is missing" in Path(log[1]).read_text()
 
+    assert healed.good, healed
+    assert {dag for dag, _ in healed.runs} == {"good.training", "good.after"}
+    for service in ("scheduler", "api-server", "dag-processor", "triggerer"):
+        assert f"{service} ended by itself, killed by signal 9; it is started again in 1 s" in told_healed
+        assert "ended by itself 1 time, last at " in doctors[service]
+
     assert "1 DAG file(s) cannot be imported" in import_error
     assert "No module named 'missing_one'" in import_error
 
@@ -207,6 +221,33 @@ def test_one_stack_runs_a_chain_to_its_rest_and_tells_what_failed(layout: Layout
     note = next(layout.task_logs.glob("dag_id=good.after/*/task_id=note_surroundings/attempt=1.log"))
     assert "loaded already: evidently,mlflow,pandas,pycaret" in note.read_text()
     assert {path.name for path in layout.settings.home.iterdir()} == {"user", "var", "data"}
+
+
+def kill(stack: Stack, service: str) -> None:
+    """The service alone, as the kernel does it that is out of memory; what it has forked goes on."""
+    watched = next(one for one in stack._running if one.service.name == service)
+    watched.process.kill()
+    watched.process.wait()
+
+
+def killed_in_the_midst(stack: Stack) -> Outcome:
+    """A chain, with one service after the other killed as soon as the one before is up again."""
+    stack.env |= {
+        "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5"
+    }  # what is started again: sooner than by default
+    left = ["triggerer", "dag-processor", "api-server", "scheduler"]
+
+    def check() -> None:
+        stack.check()
+        if left and all(one.due is None for one in stack._running):
+            kill(stack, left.pop())
+
+    api = Api(stack.layout.address, stack.login)
+    follower = Follower(api, ["good.training", "good.after"])
+    api.trigger("good.training")
+    outcome = follow(follower, check=check, tell=lambda _: None, patience=300)
+    assert eventually(lambda: check() or (not left and all(one.due is None for one in stack._running)), 60)
+    return outcome
 
 
 def test_the_command_fails_with_the_chain_and_leaves_nothing_running(launch, layout: Layout) -> None:

@@ -38,7 +38,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "demonstration.court.x and y": COURT.Axis,
 }
 CODE = [ROOT / folder for folder in ("include", "plugins", "dags", "dashboard", "benchmarks")]
-NO_SETTINGS = {"SHOTCLOCK_STACK"}  # a mark that the launcher puts on its own processes
+NO_SETTINGS = {"SHOTCLOCK_STACK", "SHOTCLOCK_SERVICE"}  # marks that the launcher puts on its own processes
 PATHS = [ROOT / folder for folder in ("include", "plugins", "dags", "dashboard")]  # where modules lie
 NO_MODULES = {  # names of MLflow tags, of a parquet file's metadata, and of a logger
     *(f"shotclock.{name}" for name in ("cause", "key", "kind", "model_card", "synthetic", "notify")),

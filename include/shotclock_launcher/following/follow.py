@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from shotclock_launcher.console import say
 from shotclock_launcher.errors import LaunchError
-from shotclock_launcher.following.api import Api
+from shotclock_launcher.following.api import Api, ApiError
 
 GOOD = ("success", "skipped")
 _ENDED = (*GOOD, "failed", "upstream_failed", "removed")
@@ -187,11 +187,12 @@ def follow(follower: Follower, *, check: Callable[[], None], tell: Callable[[Tas
     """
     tasks: dict[tuple[str, str, str, int], Task] = {}
     states: dict[RunKey, str] = {}
+    runs: Runs = {}
     moved = spoken = time.monotonic()
     resting = False
     while True:
         check()
-        runs, news = follower.news()
+        runs, news = _unless_away(follower.news, (runs, list[Task]()))
         for task in news:
             tell(task)
             tasks[task.dag, task.run, task.task, task.map_index] = task
@@ -206,9 +207,24 @@ def follow(follower: Follower, *, check: Callable[[], None], tell: Callable[[Tas
         elif time.monotonic() - moved > patience:
             raise LaunchError(f"nothing has happened for {patience:.0f} s; {_open(runs)}")
         if runs and not _any_active(runs):
-            resting = follower.at_rest()  # one more look then: what ended between the last one and the rest
+            resting = _unless_away(
+                follower.at_rest, False
+            )  # one more look then: what ended between the last one and the rest
         if not resting:
             time.sleep(_POLL)
+
+
+T = TypeVar("T")
+
+
+def _unless_away(ask: Callable[[], T], otherwise: T) -> T:
+    """What Airflow answers; something else while its API server is away, which `check` starts again."""
+    try:
+        return ask()
+    except ApiError as error:
+        if not error.may_pass:
+            raise
+        return otherwise
 
 
 def _any_active(runs: Runs) -> bool:

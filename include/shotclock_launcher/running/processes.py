@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 MARKER = "SHOTCLOCK_STACK"
+SERVICE = "SHOTCLOCK_SERVICE"  # beside it, the service that a process belongs to
 PATIENCE = 5.0  # seconds between SIGTERM and SIGKILL
 _SURE = 10.0  # seconds to see the last one go after SIGKILL
 
@@ -29,9 +30,10 @@ def spawn(command: Sequence[str], env: Mapping[str, str], log: Path, stack: str,
         )
 
 
-def members(stack: str) -> list[psutil.Process]:
-    """Every living process that carries the stack's id, except the one that asks."""
-    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _carries(process, stack)]
+def members(stack: str, service: str | None = None) -> list[psutil.Process]:
+    """Every living process that carries the stack's id (and is one of that service), except the one that asks."""
+    marks = {MARKER: stack} | ({SERVICE: service} if service else {})
+    return [process for process in psutil.process_iter() if process.pid != os.getpid() and _carries(process, marks)]
 
 
 def end(stack: str, patience: float = PATIENCE) -> int:
@@ -44,10 +46,15 @@ def end(stack: str, patience: float = PATIENCE) -> int:
     return len(found)
 
 
-def _gone(stack: str, seconds: float, *, kill: bool) -> bool:
+def kill(stack: str, service: str) -> None:
+    """End what is left of one service, at once: a task among it shall report nothing, and be taken for what it is, cut off."""
+    _gone(stack, _SURE, kill=True, service=service)
+
+
+def _gone(stack: str, seconds: float, *, kill: bool, service: str | None = None) -> bool:
     """Watch until no process of the stack is left; those that fork meanwhile are met in the next round."""
     until = time.monotonic() + seconds
-    while left := members(stack):
+    while left := members(stack, service):
         if time.monotonic() > until:
             return False
         if kill:
@@ -62,8 +69,8 @@ def _tell(process: psutil.Process, *, kill: bool) -> None:
         process.kill() if kill else process.terminate()
 
 
-def _carries(process: psutil.Process, stack: str) -> bool:
+def _carries(process: psutil.Process, marks: Mapping[str, str]) -> bool:
     try:
-        return process.status() != psutil.STATUS_ZOMBIE and process.environ().get(MARKER) == stack
+        return process.status() != psutil.STATUS_ZOMBIE and marks.items() <= process.environ().items()
     except (psutil.AccessDenied, psutil.NoSuchProcess, OSError):
         return False  # another user's, or gone

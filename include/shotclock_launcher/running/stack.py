@@ -1,4 +1,4 @@
-"""A running stack: Airflow's processes (and MLflow's server), watched, and ended together."""
+"""A running stack: Airflow's processes (and MLflow's server), watched, started again where one ends, and ended together."""
 
 import subprocess
 import time
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from shotclock_launcher.console import say
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.running import credentials, lock, mlflow_login, ports, processes
+from shotclock_launcher.running import credentials, falls, lock, mlflow_login, ports, processes
 from shotclock_launcher.running.environment import CHAIN_PAUSE, airflow_environment
 from shotclock_launcher.running.guardian import Guardian
 from shotclock_launcher.running.preparation import prepare, tail
@@ -27,6 +27,17 @@ _TAIL = 25
 
 
 @dataclass
+class Watched:
+    """A service at work. `fell`: how often it ended since it was sound; `due`: when it is started again, if it is down."""
+
+    service: Service
+    process: subprocess.Popen[bytes]
+    started: float
+    fell: int = 0
+    due: float | None = None
+
+
+@dataclass
 class Stack:
     """The processes of one start. `check` is to be called again and again while it runs."""
 
@@ -35,12 +46,11 @@ class Stack:
     login: credentials.Login
     env: dict[str, str]
     started: float = field(default_factory=time.time)  # seconds since 1970, as Airflow's heartbeats are
-    _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _running: list[Watched] = field(default_factory=list)
 
     def start(self, services: Sequence[Service]) -> None:
         say(f"starting {', '.join(service.name for service in services)}")
-        for service in services:
-            self._running[service.name] = self.spawn(service.name, service.command, service.environment)
+        self._running += [Watched(service, self._launch(service), time.monotonic()) for service in services]
 
     def spawn(
         self, name: str, command: tuple[str, ...], environment: Mapping[str, str] | None = None
@@ -52,24 +62,42 @@ class Stack:
         return processes.spawn(command, {**self.env, **(environment or {})}, log, self.id, self.layout.settings.home)
 
     def check(self) -> None:
-        """Make sure that every service still runs.
+        """Start again what has ended by itself, when its pause is over.
 
         Raises:
-            LaunchError: one has ended; the message says which, how, and shows the last lines of its log.
+            LaunchError: one has ended too often; the message says which, how, and shows the last lines of its log.
         """
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                log = self.layout.logs / f"{name}.log"
-                raise LaunchError(
-                    f"{name} ended by itself, {_how(process.returncode)}; its last lines:\n"
-                    f"{tail(log, _TAIL)}\nall of it: {log}"
-                )
+        now = time.monotonic()
+        for watched in self._running:
+            if watched.due is None and watched.process.poll() is not None:
+                self._fell(watched, now)
+            elif watched.due is not None and now >= watched.due:
+                watched.process, watched.started, watched.due = self._launch(watched.service), now, None
+
+    def _launch(self, service: Service) -> subprocess.Popen[bytes]:
+        return self.spawn(service.name, service.command, {**service.environment, processes.SERVICE: service.name})
+
+    def _fell(self, watched: Watched, now: float) -> None:
+        """What it forked goes first: two schedulers' worth of tasks, or a port that is still held, would be no new start."""
+        name, how = watched.service.name, _how(watched.process.returncode)
+        processes.kill(self.id, name)
+        watched.fell = 1 if now - watched.started > falls.STEADY else watched.fell + 1
+        again = dict(enumerate(falls.PAUSES, start=1)).get(watched.fell)
+        falls.note(self.layout.falls, self.id, name, how, again)
+        log = self.layout.logs / f"{name}.log"
+        if again is None:
+            raise LaunchError(
+                f"{name} ended by itself {watched.fell} times, at last {how}; its last lines:\n"
+                f"{tail(log, _TAIL)}\nall of it: {log}"
+            )
+        say(f"{name} ended by itself, {how}; it is started again in {again:.0f} s, and what it said is in {log}.1")
+        watched.due = now + again
 
     def end(self) -> None:
         """End every process of the stack, forked ones included."""
         processes.end(self.id)
-        for process in self._running.values():
-            process.wait()
+        for watched in self._running:
+            watched.process.wait()
 
 
 @contextmanager

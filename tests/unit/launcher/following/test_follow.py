@@ -7,6 +7,7 @@ import pytest
 
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.following import follow as module
+from shotclock_launcher.following.api import ApiError
 from shotclock_launcher.following.follow import Follower, Outcome, Task, follow
 
 TRAINING, AFTER = "toy.training", "toy.after"
@@ -179,3 +180,30 @@ def test_a_dead_service_ends_the_following(api: FakeApi) -> None:
     api.run(TRAINING, "r1", "running")
     with pytest.raises(LaunchError, match="scheduler ended by itself"):
         follow(follower, check=dead, tell=lambda _: None, patience=5)
+
+
+@pytest.mark.parametrize("status", [None, 500, 503])
+def test_while_airflow_is_away_nothing_is_told_and_then_it_goes_on(api: FakeApi, status: int | None) -> None:
+    follower, answers = follower_of(api), [True, False, False, True, False, True, True]
+
+    def away(_: str) -> None:
+        if answers and not answers.pop():
+            raise ApiError("no answer", status)
+
+    api.run(TRAINING, "r", "success", ended=1)
+    api.task(TRAINING, "r", "train", "success")
+    api.on_look = away
+    outcome, told = followed(api, follower)
+    assert outcome.good
+    assert [task.task for task in told] == ["train"]
+    assert answers == []
+
+
+def test_what_airflow_refuses_ends_the_following_at_once(api: FakeApi) -> None:
+    def refuse(_: str) -> None:
+        raise ApiError("no", 403)
+
+    follower = follower_of(api)
+    api.on_look = refuse
+    with pytest.raises(ApiError):
+        followed(api, follower)
