@@ -3,13 +3,11 @@
 import email
 import email.policy
 import hashlib
-import io
 import json
 import os
 import shutil
 import socketserver
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -309,7 +307,7 @@ def object_store(_object_store, monkeypatch):
 
 
 def _gated() -> dict[str, Any]:
-    """The retraining `r1` up to its gate: what the step `promote` is called with, as it travels."""
+    """The retraining `r1` up to its promotion: what the step `promote` is called with, as it travels."""
     from shotclock.handoff import to_wire
     from shotclock.steps import retraining, training
     from shotclock.store.run import Run
@@ -319,7 +317,8 @@ def _gated() -> dict[str, Any]:
     data = retraining.split_recent(run, retraining.collect(run, plan))
     selection = training.select(run, [training.train(run, item, data) for item in retraining.candidates(run, plan)])
     gated = training.gate(run, selection, data)
-    return {"selection": to_wire(selection), "decision": to_wire(gated), "data": to_wire(data)}
+    handed = {"selection": selection, "decision": gated, "verified": training.verify(run, gated), "data": data}
+    return {name: to_wire(result) for name, result in handed.items()}
 
 
 def promote(folder: Path) -> Any:
@@ -360,25 +359,12 @@ def _stages(tmp_path_factory, dev_path, prod_path) -> Stages:
     return Stages((own.parent if WORKER else own) / "stages", [dev_path, prod_path])
 
 
-class _Believing:
-    """A verifier that starts no process and finds no difference."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def verify(self, version, rows):
-        return 0.0
-
-
 @pytest.fixture
 def at(_stages, monkeypatch):
     """`at("alerted")`: the folder of the project `shots` as it stands after that stage, and the environment that shows it.
 
-    Registered models are not loaded back in a process of their own, which takes seconds: what tests that says so. Evidently
-    is asked once about the same two windows.
+    Challengers are verified in this process, for another takes seconds: what tests that says so. Evidently is asked once about
+    the same two windows.
     """
     from shotclock import config
     from shotclock.judging import drift
@@ -388,7 +374,7 @@ def at(_stages, monkeypatch):
         monkeypatch.setenv(name, "")
     monkeypatch.delenv("SHOTCLOCK_DATA", raising=False)
     monkeypatch.delenv("SHOTCLOCK_DATA_DIR", raising=False)
-    monkeypatch.setattr(verify, "Verifier", _Believing)
+    monkeypatch.setattr(verify, "verify_apart", verify.verify)
     monkeypatch.setattr(drift, "_measured", partial(_stages.compare, drift._measured))
     if WORKER:
         _stages.fetch(STAGES[-1])
@@ -529,43 +515,6 @@ def mlflow_runs():
         return sorted((run.data.tags["shotclock.key"], run.info.run_name, run.info.status) for run in found)
 
     return look
-
-
-class _Here:
-    """The process that loads a model back, as a part of this one: the same check without the seconds of a new process."""
-
-    returncode = 0
-
-    def __init__(self, command, **_):
-        assert command == [sys.executable, "-m", "shotclock.store.verify"]
-
-    def communicate(self, asked=None):
-        from shotclock.store import verify
-
-        sys.stdin = io.StringIO(asked)
-        return f"{verify.main()!r}\n" if asked else "", ""
-
-    def kill(self):
-        pass
-
-
-@pytest.fixture(scope="session")
-def _verifier():
-    """The class that the fixture `at` replaces."""
-    from shotclock.store import verify
-
-    return verify.Verifier
-
-
-@pytest.fixture
-def load_back_here(_verifier, at, monkeypatch):
-    """Registered models are loaded back and compared, in this process."""
-    from shotclock.store import verify
-
-    monkeypatch.setitem(sys.modules, "pycaret", None)
-    monkeypatch.setattr(sys, "stdin", None)
-    monkeypatch.setattr(verify, "Verifier", _verifier)
-    monkeypatch.setattr(verify.subprocess, "Popen", _Here)
 
 
 @pytest.fixture

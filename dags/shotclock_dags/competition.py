@@ -1,4 +1,4 @@
-"""What `training` and `retraining` share: train each candidate, select, gate, ask if the project wants that, promote."""
+"""What `training` and `retraining` share: train each candidate, select, gate, verify, ask where that is wanted, promote."""
 
 from typing import Any
 
@@ -21,6 +21,7 @@ def compete(project: str, candidates: Any, data: Any, seed: Any = None) -> Any:
     )
     selection = step(project, "training.select")(trained=trained)
     decision = step(project, "training.gate")(selection=selection, data=data)
+    verified = step(project, "training.verify")(decision=decision)
     approval = PromotionApproval(
         task_id="approve",
         doc_md=DOCS["approve"],
@@ -31,5 +32,6 @@ def compete(project: str, candidates: Any, data: Any, seed: Any = None) -> Any:
         params=FORM,
         notifiers=Approval(project),
     )
+    verified >> approval
     promoted = step(project, "training.promote", outlets=[champion(project)], **tell_decisions(project))
-    return promoted(selection=selection, decision=decision, data=data, approval=approval.output)
+    return promoted(selection=selection, decision=decision, verified=verified, data=data, approval=approval.output)

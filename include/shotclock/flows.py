@@ -61,7 +61,7 @@ class _Told:
 def train(
     project: str, run_id: str, *, path: str | None = None, note: Note = _silent, progress: Progress = _unseen
 ) -> Done:
-    """Ingest, validate, filter, split, train each candidate, select, gate, promote or keep."""
+    """Ingest, validate, filter, split, train each candidate, select, gate, verify, promote or keep."""
     run, told = Run(project, "training", run_id, asked=datetime.now(UTC)), _Told(note, progress)
     source = told.of("ingest", intake.ingest(run, "training", path))
     valid = told.of("validate", intake.validate(run, source))
@@ -101,7 +101,7 @@ def retrain(
     note: Note = _silent,
     progress: Progress = _unseen,
 ) -> Done | Plan | Skipped:
-    """Decide, collect the recent rows, split them, train each candidate, select, gate, promote or keep."""
+    """Decide, collect the recent rows, split them, train each candidate, select, gate, verify, promote or keep."""
     run, told = Run(project, "retraining", run_id, asked=datetime.now(UTC)), _Told(note, progress)
     plan = told.of("decide", retraining.decide(run, by, reason))
     if plan.skip:
@@ -127,4 +127,5 @@ def _compete(run: Run, candidates: Sequence[Candidate], data: AnyData, told: _To
     told.progress("train", len(candidates), len(candidates))
     selection = told.of("select", training.select(run, trained))
     gated = told.of("gate", training.gate(run, selection, data))
-    return told.of("promote", training.promote(run, selection, gated, data))
+    verified = told.of("verify", training.verify(run, gated, apart=True))  # this process has trained
+    return told.of("promote", training.promote(run, selection, gated, verified, data))

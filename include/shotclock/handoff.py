@@ -260,6 +260,15 @@ class Selection(Result):
     seed: int
 
 
+@dataclass(frozen=True)
+class StoredModel:
+    """A challenger as it lies in MLflow, before it is a version of anything. `sha256`: of all its files."""
+
+    uri: str
+    id: str
+    sha256: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gated(Result):
     """What the gate said of the challenger.
@@ -270,6 +279,7 @@ class Gated(Result):
         figures: each candidate's, by name.
         measured: the challenger's, with intervals.
         scores: the file of the gate's rows with the probabilities of both.
+        stored: the challenger, where it may be promoted.
     """
 
     champion: str | None
@@ -279,6 +289,19 @@ class Gated(Result):
     figures: dict[str, dict[str, float]]
     measured: Performance
     scores: str
+    stored: StoredModel | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verified(Result):
+    """A challenger that was read back; None where the gate keeps the champion, and nothing had to be.
+
+    Attributes:
+        difference: the largest between its probabilities and those that the gate measured.
+    """
+
+    model: StoredModel | None = None
+    difference: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,10 @@ from shotclock.store import history, registry, verify
 from shotclock.store.client import experiment_id
 from shotclock.store.run import Run
 
-_Verifier = verify.Verifier  # the fixture `at` replaces it
+_verify_apart = verify.verify_apart  # the fixture `at` replaces it
 STEPS = {
     intake: ("ingest", "validate", "ingest_batches", "validate_batches"),
-    training: ("filter_rows", "split", "candidates", "train", "select", "gate", "promote"),
+    training: ("filter_rows", "split", "candidates", "train", "select", "gate", "verify", "promote"),
     inference: ("score", "publish"),
     monitoring: ("drift_check", "performance_check"),
     retraining: ("decide", "collect", "split_recent", "candidates"),
@@ -104,7 +104,7 @@ WRITES = {
     MlflowClient: (
         *("create_run", "update_run", "set_terminated", "log_batch", "log_inputs", "log_artifact", "log_dict"),
         *("create_logged_model", "finalize_logged_model", "create_registered_model", "create_model_version"),
-        "set_registered_model_alias",
+        *("set_logged_model_tags", "set_registered_model_alias"),
     ),
     Path: ("replace", "symlink_to", "write_bytes"),
 }
@@ -145,7 +145,8 @@ def whole_retraining(call):
     trained += [training.train(run, item, data) for item in named[1:]]
     selection = call(lambda: training.select(run, trained))
     decision = call(lambda: training.gate(run, selection, data))
-    return call(lambda: training.promote(run, selection, decision, data)).version
+    verified = call(lambda: training.verify(run, decision))
+    return call(lambda: training.promote(run, selection, decision, verified, data)).version
 
 
 # they name MLflow's runs and the hour, which another retraining has of its own
@@ -198,10 +199,11 @@ def test_a_tree_is_replaced_by_a_model_of_recent_rows_that_is_loaded_back_in_a_f
     at, monkeypatch, stored_runs
 ):
     at("alerted")
-    monkeypatch.setattr(verify, "Verifier", _Verifier)
+    monkeypatch.setattr(verify, "verify_apart", _verify_apart)
     found = flows.retrain("shots", "r1", by="alert")
     assert (found.decision, found.version) == ("promote", "2")
     (gate, _) = stored_runs("gate")
+    assert gate.data.metrics["verified_difference"] == 0
     assert gate.data.metrics["gate_gain"] == pytest.approx(0.0277, abs=5e-4)
     assert gate.data.metrics["gate_gain_low"] > 0.015
     assert gate.data.metrics["gate_rows"] == 1_624

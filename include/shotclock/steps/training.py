@@ -1,4 +1,4 @@
-"""The steps of a training: filter, split, candidates, train, select, gate, promote."""
+"""The steps of a training: filter, split, candidates, train, select, gate, verify, promote."""
 
 import hashlib
 import logging
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from shotclock.config import RECALIBRATED, Project, project
-from shotclock.errors import ContractError
+from shotclock.errors import ContractError, HandoffError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import (
@@ -27,9 +27,11 @@ from shotclock.handoff import (
     RecentData,
     Score,
     Selection,
+    StoredModel,
     TrainedCandidate,
     TrainingData,
     ValidRows,
+    Verified,
 )
 from shotclock.judging import gate as gates
 from shotclock.judging import performance
@@ -38,7 +40,8 @@ from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.models.candidates.recalibration import recalibrate
 from shotclock.rows import contract, labelling, splits
-from shotclock.store import history, records, registry, tracking, verify
+from shotclock.store import history, records, registry, tracking
+from shotclock.store import verify as verification
 from shotclock.store.artifacts import artifact
 from shotclock.store.client import experiment_id
 from shotclock.store.history import REFERENCE, TRAINING_IDS
@@ -221,7 +224,8 @@ def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
 def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
     """Challenger against champion on the same rows that neither was trained on; without a champion, against the base rate.
 
-    Every candidate's figures on these rows are written down here too, the one time that they are used.
+    Every candidate's figures on these rows are written down here too, the one time that they are used. A challenger that may
+    be promoted is stored.
     """
     rules, champion = project(run.project), _opponent(run, selection)
     path, regime = _judged_on(run, champion, data)
@@ -242,6 +246,7 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
         record.write(_ruled(ruling, number, selection, regime, rules))
         record.dataset("holdout", path, storage.digest(path), "gate")
         record.artifact(scores)
+        stored = _store(run, selection, features) if ruling.promoted else None
     figures = {name: {key: f.value for key, f in found.figures.items()} for name, found in measured.items()}
     return Gated(
         champion=number,
@@ -251,9 +256,15 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
         figures=figures,
         measured=measured[selection.winner],
         scores=str(scores),
+        stored=stored,
         mlflow_run_id=record.id,
         summary=summaries.gate(number, selection.winner, regime, ruling, figures),
     )
+
+
+def _store(run: Run, selection: Selection, features: pd.DataFrame) -> StoredModel:
+    model = _read_pickle(storage.at(selection.model), selection.candidates[selection.winner].model_sha256)
+    return registry.store(run, selection.mlflow_run_id, model, features.head(5))
 
 
 def _ruled(
@@ -337,14 +348,49 @@ def _ids(path: Address, column: Any) -> NDArray[Any]:
     return ids
 
 
-def promote(run: Run, selection: Selection, decision: Gated, data: AnyData, approval: Approval | None = None) -> Done:
-    """Act on the gate's ruling: register, load back, move the alias; or keep the champion and say why.
+def verify(run: Run, decision: Gated, apart: bool = False) -> Verified:
+    """Read the stored challenger back as whoever serves it will: it must give the probabilities that the gate measured.
 
-    The alias moves last, after the registered model was loaded in a fresh process and gave the same probabilities. A rollback
-    that came after this run was asked for stands, as long as nobody approves of the challenger all the same.
+    Where the gate keeps the champion there is nothing to verify.
 
     Args:
         decision: what the gate said.
+        apart: in a fresh process, for a caller that has trained in this one. A task of Airflow is a process of its own.
+
+    Raises:
+        StoreError: the model cannot be read back, was changed since, or gives other probabilities.
+    """
+    model, rows = decision.stored, storage.at(decision.scores)
+    if model is None:
+        return Verified(summary="Nothing to verify: the champion stays.")
+    difference = verification.verify_apart(model, rows) if apart else verification.verify(model, rows)
+    gate = Tracked(decision.mlflow_run_id, experiment_id(run.project))
+    gate.write(records.Verification(verified_difference=difference, verified_sha256=model.sha256))
+    return Verified(
+        model=model,
+        difference=difference,
+        mlflow_run_id=gate.id,
+        summary=summaries.verification(decision, difference),
+    )
+
+
+def promote(
+    run: Run,
+    selection: Selection,
+    decision: Gated,
+    verified: Verified,
+    data: AnyData,
+    approval: Approval | None = None,
+) -> Done:
+    """Act on the gate's ruling: register what was verified and move the alias; or keep the champion and say why.
+
+    The alias moves last, and only if the files are still those that were verified and the champion the one that the gate
+    measured. A rollback that came after this run was asked for stands, as long as nobody approves of the challenger all the
+    same.
+
+    Args:
+        decision: what the gate said.
+        verified: the challenger that was read back.
         approval: whether a person or the mode agrees; without it, the gate alone decides.
     """
     gated, answer = decision, approval or Approval(approved=True)
@@ -355,7 +401,7 @@ def promote(run: Run, selection: Selection, decision: Gated, data: AnyData, appr
     before = undone.champion if undone else gated.champion or ""
     outcome: Literal["promote", "keep"] = "promote" if promoted else "keep"
     with tracked(run, "decision", records.Decision, name=f"Decision: {outcome}") as record:
-        version = _install(run, selection, gated, data) if promoted else None
+        version = _register(run, selection, gated, verified, data) if promoted else None
         after = version.number if version else before
         reference = _reference(run, gated, data, version)
         if reference:
@@ -408,23 +454,19 @@ def _stands(rollback: Decision) -> str:
     )
 
 
-def _install(run: Run, selection: Selection, gated: Gated, data: AnyData) -> registry.Version:
-    """Register the challenger, and load it back in a fresh process, which gets ready meanwhile."""
-    with verify.Verifier() as verifier:
-        version = _register(run, selection, gated, data)
-        verifier.verify(version, storage.at(gated.scores))
-    return version
+def _register(run: Run, selection: Selection, gated: Gated, verified: Verified, data: AnyData) -> registry.Version:
+    """Register the challenger with all that it takes to trace and to judge it.
 
-
-def _register(run: Run, selection: Selection, gated: Gated, data: AnyData) -> registry.Version:
-    """Register the challenger with all that it takes to trace and to judge it."""
-    rules, trained_on, model = project(run.project), folder_of(run) / TRAINING_IDS, storage.at(selection.model)
+    Raises:
+        HandoffError: it was not verified.
+    """
+    if verified.model is None:
+        raise HandoffError("promote: the gate says promote, but no challenger was verified; run gate and verify again")
+    trained_on = folder_of(run) / TRAINING_IDS
     storage.write_table(_training_ids(run, selection, gated, data), trained_on)
     candidate = Tracked(selection.mlflow_run_id, experiment_id(run.project))
-    for path in (trained_on, model):
+    for path in (trained_on, storage.at(selection.model)):
         candidate.artifact(path)
-    scores = storage.read_table(storage.at(gated.scores))
-    example = scores.slice(0, 5).to_pandas()[list(rules.columns.features)]
     origin = records.Origin(
         algorithm=selection.winner,
         reason=gated.ruling.because,
@@ -437,7 +479,7 @@ def _register(run: Run, selection: Selection, gated: Gated, data: AnyData) -> re
         synthetic=data.synthetic,
         model_card=f"runs:/{selection.mlflow_run_id}/{contents.MODEL_CARD}",
     )
-    return registry.register(run, selection.mlflow_run_id, _read_pickle(model, origin.model_sha256), example, origin)
+    return registry.register(run, selection.mlflow_run_id, verified.model, origin)
 
 
 def _training_ids(run: Run, selection: Selection, gated: Gated, data: AnyData) -> pa.Table:

@@ -157,6 +157,17 @@ class Gate(Record):
     reason: Annotated[str, Tag()]
     regime: Annotated[Regime, Tag()]
     training_run: Annotated[str, Tag()] = ""
+    verified_difference: Annotated[float | None, Metric()] = None
+    verified_sha256: Annotated[str, Tag()] = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification(Record):
+    """What `verify` adds to the gate's run: how far the stored challenger's probabilities are off, and its digest."""
+
+    kind = "gate"
+    verified_difference: Annotated[float, Metric()]
+    verified_sha256: Annotated[str, Tag()]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import mlflow.artifacts
 import mlflow.sklearn
 import pandas as pd
 import skops.io
+from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.models import infer_signature
@@ -25,6 +26,7 @@ from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
+from shotclock.handoff import StoredModel
 from shotclock.models.predictor import with_clean_trees
 from shotclock.store import internals
 from shotclock.store.artifacts import artifact
@@ -43,6 +45,7 @@ TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is
     "sklearn.tree._tree.Tree",
 )
 _MODEL = "model.skops"
+_DIGEST = TAG + "stored_sha256"  # of a stored model, as of a version
 _NO_MODEL = (  # what skops raises for a type that nobody trusts, and for bytes that are no file of its own
     UntrustedTypesFoundException,
     BadZipFile,
@@ -106,7 +109,7 @@ class Version:
         return artifact(self.run_id, name)
 
 
-def load_model(uri: str, digest: str | None, store: str | None = None) -> Pipeline:
+def load_model(uri: str, digest: str | None) -> Pipeline:
     """The bare scikit-learn pipeline behind a `models:/` address.
 
     Args:
@@ -115,7 +118,7 @@ def load_model(uri: str, digest: str | None, store: str | None = None) -> Pipeli
     Raises:
         StoreError: the stored files are missing, have another digest, or are not those of a bare scikit-learn pipeline.
     """
-    with _files(uri, digest, store) as folder:
+    with _files(uri, digest) as folder:
         return with_clean_trees(_read_as_data(uri, folder / _MODEL))
 
 
@@ -144,9 +147,9 @@ def _read_as_data(uri: str, file: Path) -> Pipeline:
 
 
 @contextmanager
-def _files(uri: str, digest: str | None, store: str | None = None) -> Iterator[Path]:
+def _files(uri: str, digest: str | None) -> Iterator[Path]:
     """A copy of a stored model's files, checked, for the length of a block: what was checked is what is read."""
-    with _copy(uri, store) as folder:
+    with _copy(uri) as folder:
         found = _digest(folder)
         if digest is None:
             log.warning("%s was registered without a digest: nobody can tell whether its files were changed", uri)
@@ -159,8 +162,8 @@ def _files(uri: str, digest: str | None, store: str | None = None) -> Iterator[P
 
 
 @contextmanager
-def _copy(uri: str, store: str | None = None) -> Iterator[Path]:
-    mlflow.set_tracking_uri(store or settings().tracking_uri)
+def _copy(uri: str) -> Iterator[Path]:
+    mlflow.set_tracking_uri(settings().tracking_uri)
     with tempfile.TemporaryDirectory() as folder:
         try:
             copy = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
@@ -239,40 +242,65 @@ def versions(project: str) -> list[Version]:
     return sorted(map(_version, found), key=lambda version: int(version.number), reverse=True)
 
 
-def register(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame, origin: Origin) -> Version:
-    """Register `model` under the MLflow run that trained it; a second call for the same run finds the first one's version.
+def store(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame) -> StoredModel:
+    """Store `model` under the MLflow run that trained it, as a version of nothing; a second call finds the first one's.
+
+    Its digest is kept beside it at once, so whoever changes the files later is found out.
 
     Args:
         run_id: the MLflow run that trained the model.
         example: a few rows of features (rows x features), from which the signature is made. Whole numbers are declared
             as doubles, so that a consumer's 3.0 is as good as 3.
-        origin: what the version is to say of itself; the digest of its files is added.
     """
-    example = example.astype(float)
+    found = _stored(run, run_id) or _store(run_id, model, example.astype(float))
+    sha256 = found.tags.get(_DIGEST)
+    if sha256 is None:
+        with _copy(found.model_uri) as folder:
+            sha256 = _digest(folder)
+        connect().set_logged_model_tags(found.model_id, {_DIGEST: sha256})
+    return StoredModel(found.model_uri, found.model_id, sha256)
+
+
+def register(run: Run, run_id: str, model: StoredModel, origin: Origin) -> Version:
+    """Make a stored model a version; a second call for the same run finds the first one's.
+
+    Args:
+        run_id: the MLflow run that trained the model.
+        origin: what the version is to say of itself; the digest of its files is added.
+
+    Raises:
+        StoreError: the files are not those of `model`, or the version that is there has others.
+    """
     client = connect()
     found: PagedList[ModelVersion] = client.search_model_versions(f"name = '{run.project}' and run_id = '{run_id}'")
-    if found:
-        close_run(run_id)
-        return _version(found[0])
-    address, model_id = _stored(run, run_id) or _store(run_id, model, example)
+    with _files(model.uri, model.sha256):
+        made = _version(found[0]) if found else _create(run, run_id, model, origin)
+    if made.digest != model.sha256:
+        raise StoreError(
+            f"{made.uri}: was registered with sha256 {made.digest}, the model that was verified has {model.sha256}; "
+            "train and promote again"
+        )
+    return made
+
+
+def _create(run: Run, run_id: str, model: StoredModel, origin: Origin) -> Version:
+    client = connect()
     try:
         client.create_registered_model(run.project, tags={TAG + "project": run.project})
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    with _copy(address) as folder:
-        told = written(replace(origin, stored_sha256=_digest(folder))).tags
+    told = written(replace(origin, stored_sha256=model.sha256)).tags
     tags = {f"{TAG}{name}": value for name, value in told.items()}
-    made = client.create_model_version(run.project, address, run_id, tags=tags, model_id=model_id)
-    return _version(made)
+    return _version(client.create_model_version(run.project, model.uri, run_id, tags=tags, model_id=model.id))
 
 
-def _stored(run: Run, run_id: str) -> tuple[str, str] | None:
-    """Address and id of the model that an earlier try stored, before it could register it; what it left half is deleted."""
+def _stored(run: Run, run_id: str) -> LoggedModel | None:
+    """The model that an earlier try stored; what it left half is deleted."""
     client, whole = connect(), None
     for found in client.search_logged_models([experiment_id(run.project)], f"source_run_id = '{run_id}'"):
         if internals.is_whole(found):
-            whole = found.model_uri, found.model_id
+            whole = found
         else:
             client.delete_logged_model(found.model_id)
     if whole:
@@ -280,7 +308,7 @@ def _stored(run: Run, run_id: str) -> tuple[str, str] | None:
     return whole
 
 
-def _store(run_id: str, model: Pipeline, example: pd.DataFrame) -> tuple[str, str]:
+def _store(run_id: str, model: Pipeline, example: pd.DataFrame) -> LoggedModel:
     with mlflow.start_run(run_id=run_id):
         info = mlflow.sklearn.log_model(
             model,
@@ -291,7 +319,7 @@ def _store(run_id: str, model: Pipeline, example: pd.DataFrame) -> tuple[str, st
             pyfunc_predict_fn="predict_proba",
             skops_trusted_types=list(TRUSTED),
         )
-    return info.model_uri, info.model_id
+    return connect().get_logged_model(info.model_id)
 
 
 def _requirements() -> list[str]:

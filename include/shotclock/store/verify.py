@@ -1,76 +1,85 @@
-"""A registered model is loaded back in a fresh process before its alias moves, and must score as the gate measured.
+"""A stored model is read back before it may serve, and must score as the gate measured.
 
-`python -m shotclock.store.verify` is that process. It loads its libraries first and then reads one line of JSON: `model` (its
-address), `digest` (of its files), `rows` (a parquet file of features and the column `probability`) and `store`. It answers
-with the largest absolute difference between the model's probabilities and that column. PyCaret is barred from it: who
-loads a registered model must not need it.
+`python -m shotclock.store.verify` is a fresh process that does so, for flows whose steps are called one after the other in
+the process that has trained. It reads one line of JSON, `model` and `rows`, and answers with the difference that it found.
 """
 
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 
-from shotclock.config import settings
-from shotclock.errors import StoreError
+from shotclock.errors import ShotclockError, StoreError
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.handoff import StoredModel
+from shotclock.store.registry import load_model
 
-if TYPE_CHECKING:
-    from shotclock.files.storage import Address
-    from shotclock.store.registry import Version
+BARRED = ("pycaret", "evidently")
+"""What whoever loads a champion must not need."""
+_TOLERANCE = 1e-12
 
 
-class Verifier:
-    """A fresh process without PyCaret that loads a registered model back and compares its probabilities.
+def verify(model: StoredModel, rows: Address) -> float:
+    """The largest absolute difference between a stored model's probabilities and the recorded ones.
 
-    To be started early, as a context: it loads its libraries while the model is being registered.
+    Nothing is loaded before its digest was found to be right, and nothing that is `BARRED` can be imported meanwhile.
+
+    Args:
+        rows: parquet file of features and the column `probability` as the gate measured it.
+
+    Raises:
+        StoreError: the model cannot be loaded, its files were changed, or a probability differs by more than 1e-12.
     """
-
-    def __enter__(self) -> Self:
-        command, pipe = [sys.executable, "-m", "shotclock.store.verify"], subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
-
-    def verify(self, version: "Version", rows: "Address", *, tolerance: float = 1e-12) -> float:
-        """The largest absolute difference between the registered model's probabilities and the recorded ones.
-
-        Args:
-            rows: parquet file of features and the column `probability` as the gate measured it.
-
-        Raises:
-            StoreError: the model cannot be loaded, or a probability differs by more than `tolerance`.
-        """
-        asked = {"model": version.uri, "digest": version.digest, "rows": str(rows), "store": settings().tracking_uri}
-        answer, errors = self._process.communicate(json.dumps(asked) + "\n")
-        if self._process.returncode != 0:
-            raise StoreError(f"{version.uri}: cannot be loaded back, the alias stays where it is: {errors[-2000:]}")
-        difference = float(answer.split()[-1])
-        if not difference <= tolerance:
-            raise StoreError(
-                f"{version.uri}: loaded back, its probabilities differ by up to {difference:.3g} from those that the "
-                f"gate measured (allowed {tolerance:.0e}); the alias stays where it is"
-            )
-        return difference
+    table = storage.read_table(rows).to_pandas()
+    with _without(BARRED):
+        found = load_model(model.uri, model.sha256)
+        probability = found.predict_proba(table[list(found.feature_names_in_)])[:, 1]
+    difference = float(abs(probability - table["probability"]).max(skipna=False))
+    if not difference <= _TOLERANCE:
+        raise StoreError(
+            f"{model.uri}: read back, its probabilities differ by up to {difference:.3g} from those that the gate "
+            f"measured (allowed {_TOLERANCE:.0e}); it is not promoted: train again"
+        )
+    return difference
 
 
-def main() -> float:
-    """The largest absolute difference between recorded and reproduced probabilities."""
-    sys.modules["pycaret"] = None  # type: ignore[assignment]  # any import of it now fails
+def verify_apart(model: StoredModel, rows: Address) -> float:
+    """What `verify` finds in a fresh process, which takes it some seconds to start.
 
-    import skops.io  # noqa: F401  (loaded while there is nothing else to do)
+    Raises:
+        StoreError: see `verify`; or the process failed, and why.
+    """
+    command, asked = [sys.executable, "-m", "shotclock.store.verify"], {"model": asdict(model), "rows": str(rows)}
+    done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise StoreError(f"not verified in a fresh process, so not promoted: {done.stderr.strip()[-2000:]}")
+    return float(done.stdout.split()[-1])
 
-    from shotclock.files import storage
-    from shotclock.store.registry import load_model
 
+@contextmanager
+def _without(barred: tuple[str, ...]) -> Iterator[None]:
+    """An import of these fails for the length of a block, also where one is in memory already."""
+    hidden = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in barred}
+    sys.modules.update(dict.fromkeys(barred))  # type: ignore[arg-type]  # how Python itself is told
+    try:
+        yield
+    finally:
+        for name in barred:
+            del sys.modules[name]
+        sys.modules.update(hidden)
+
+
+def main() -> None:
     asked = json.loads(sys.stdin.readline())
-    model = load_model(asked["model"], asked["digest"], asked["store"])
-    table = storage.read_table(storage.at(asked["rows"])).to_pandas()
-    features = table[list(model.feature_names_in_)]
-    return float(abs(model.predict_proba(features)[:, 1] - table["probability"]).max())
+    try:
+        difference = verify(StoredModel(**asked["model"]), storage.at(asked["rows"]))
+    except ShotclockError as error:
+        sys.exit(str(error))
+    sys.stdout.write(f"{difference!r}\n")
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{main()!r}\n")
+    main()

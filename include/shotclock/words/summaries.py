@@ -52,7 +52,12 @@ def gate(
 
 def promotion(uri: str, gated: Gated) -> str:
     before = f"v{gated.champion} is kept as `previous`" if gated.champion else "it is the first one"
-    return f"`{uri}` is the champion, {before}. {gated.ruling.because}\n\nLoaded back in a fresh process: same probabilities."
+    return f"`{uri}` is the champion, {before}. {gated.ruling.because}"
+
+
+def verification(gated: Gated, difference: float) -> str:
+    largest = f"largest difference {difference:.0e}" if difference else "not one differs"
+    return f"**{gated.challenger}** was read back from MLflow, without PyCaret and Evidently: same probabilities ({largest})."
 
 
 def scored(done: Scored, version: str) -> str:

@@ -14,7 +14,7 @@ def test_train_score_and_check_say_a_line_for_each_step(at, shotclock):
     assert trained.exit_code == 0
     steps = [line.split("  ")[0] for line in trained.stdout.splitlines() if "  " in line]
     assert steps[:4] == ["ingest", "validate", "filter", "split"]
-    assert steps[-3:] == ["select", "gate", "promote"]
+    assert steps[-4:] == ["select", "gate", "verify", "promote"]
     assert "[0." in trained.stdout  # an interval's square brackets are no markup
     assert registry.champion("shots").number == "1"
 

@@ -4,18 +4,18 @@ import json
 
 import pytest
 
-from shotclock.handoff import Gated, RecentData, Selection, from_wire
+from shotclock.handoff import Gated, RecentData, Selection, Verified, from_wire
 from shotclock.store import records, tracking
 from shotclock.store.run import Run
 
 
 @pytest.fixture
 def gated(at):
-    """`gated()`: the retraining `r1` up to its gate; gives what its step `promote` is called with."""
+    """`gated()`: the retraining `r1` up to its promotion; gives what its step `promote` is called with."""
 
     def put():
         given = json.loads((at("gated") / "gated.json").read_text("utf-8"))
-        kinds = {"selection": Selection, "decision": Gated, "data": RecentData}
+        kinds = {"selection": Selection, "decision": Gated, "verified": Verified, "data": RecentData}
         return {name: from_wire(kind, given[name]) for name, kind in kinds.items()}
 
     return put

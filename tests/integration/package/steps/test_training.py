@@ -5,6 +5,7 @@ import pickle
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,10 @@ import pytest
 from mlflow import MlflowClient
 
 from shotclock.config import RECALIBRATED, settings
-from shotclock.errors import ConfigError, ConflictError, ContractError, StoreError
+from shotclock.errors import ConfigError, ConflictError, ContractError, HandoffError, StoreError
 from shotclock.files import storage
-from shotclock.handoff import Approval, Candidate, ValidRows
+from shotclock.handoff import Approval, Candidate, ValidRows, Verified
+from shotclock.judging import gate as gates
 from shotclock.steps import training
 from shotclock.store import artifacts, history, records, registry, tracking
 from shotclock.store.client import experiment_id
@@ -252,19 +254,62 @@ def test_a_rollback_that_came_before_a_retraining_was_asked_for_is_no_obstacle(r
     assert training.promote(later, **given).version == "2"
 
 
-def test_a_model_that_gives_other_scores_than_the_gate_saw_is_not_promoted(gated, published, load_back_here):
-    given = gated()
-    scores = pd.read_parquet(given["decision"].scores)
+def test_a_model_that_gives_other_scores_than_the_gate_saw_is_not_verified(gated, published):
+    decision = gated()["decision"]
+    scores = pd.read_parquet(decision.scores)
     scores.loc[3, "probability"] += 1e-9
-    scores.to_parquet(given["decision"].scores)
+    scores.to_parquet(decision.scores)
     before = published()
-    with pytest.raises(StoreError, match="models:/shots/2: loaded back, its probabilities differ by up to 1e-09"):
+    with pytest.raises(StoreError, match=r"models:/m-\w+: read back, its probabilities differ by up to 1e-09"):
+        training.verify(R1, decision)
+    assert published() == before and versions() == 1
+
+
+def test_what_was_verified_stands_in_the_gate_s_run_and_is_what_is_registered(gated, promote_r1, stored_runs):
+    verified = gated()["verified"]
+    (gate, *_) = stored_runs("gate")
+    assert gate.data.metrics["verified_difference"] == verified.difference == 0
+    assert gate.data.tags["shotclock.verified_sha256"] == verified.model.sha256
+    promote_r1()
+    assert registry.require_champion("shots").digest == verified.model.sha256
+
+
+def test_where_the_gate_keeps_the_champion_nothing_is_stored_and_nothing_verified(gated):
+    given = gated()
+    kept = training.gate(R1, given["selection"], replace(given["data"], test=given["data"].train))
+    assert kept.stored is None
+    verified = training.verify(R1, kept)
+    assert (verified.model, verified.summary) == (None, "Nothing to verify: the champion stays.")
+    assert training.promote(R1, given["selection"], kept, verified, given["data"]).decision == "keep"
+
+
+def test_a_challenger_that_nobody_has_verified_is_not_promoted(gated, published):
+    given, before = gated(), published()
+    with pytest.raises(HandoffError, match="the gate says promote, but no challenger was verified"):
+        training.promote(R1, **given | {"verified": Verified()})
+    assert published() == before and versions() == 1
+
+
+def test_a_model_whose_files_were_changed_after_it_was_verified_is_not_promoted(gated, published):
+    given, before = gated(), published()
+    location = store().get_logged_model(given["verified"].model.id).artifact_location
+    with (Path(location.removeprefix("file://")) / "model.skops").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(StoreError, match=r"models:/m-\w+: the stored files have sha256 \w+, registered were"):
+        training.promote(R1, **given)
+    assert published() == before and versions() == 1
+
+
+def test_a_version_that_was_registered_with_other_files_than_were_verified_is_not_promoted(gated, published):
+    given, before = gated(), published()
+    selection, model = given["selection"], given["verified"].model
+    made = registry.register(R1, selection.mlflow_run_id, model, records.Origin())
+    store().set_model_version_tag("shots", made.number, "shotclock.stored_sha256", "0" * 64)
+    with pytest.raises(
+        StoreError, match=r"models:/shots/2: was registered with sha256 0+, the model that was verified"
+    ):
         training.promote(R1, **given)
     assert published() == before
-
-
-def test_a_model_that_gives_the_same_scores_is_promoted(gated, load_back_here):
-    assert training.promote(R1, **gated()).version == "2"
 
 
 def test_the_next_windows_are_measured_against_the_rows_that_the_decision_was_about(at):
@@ -278,13 +323,15 @@ def test_the_next_windows_are_measured_against_the_rows_that_the_decision_was_ab
     np.testing.assert_array_equal(reference["probability"], expected)
 
 
-def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(gated):
+def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(gated, monkeypatch):
     given = gated()
     data, item = given["data"], Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")
     trained = training.train(R1, item, data)
     selection = training.select(R1, [trained])
+    judge = gates.judge
+    monkeypatch.setattr(gates, "judge", lambda *given: replace(judge(*given), outcome="promote"))
     decision = training.gate(R1, selection, data)
-    training.promote(R1, selection, replace(decision, ruling=replace(decision.ruling, outcome="promote")), data)
+    training.promote(R1, selection, decision, training.verify(R1, decision), data)
     champion = registry.require_champion("shots")
     seen = set(pd.read_parquet(champion.artifact("training_ids.parquet"))["shot_id"])
     folder = settings().data / "shots" / "runs" / "training" / "t1"
@@ -324,7 +371,6 @@ def killed(monkeypatch, target, name, work, *, after=False, at_call=1):
 @pytest.mark.parametrize(
     ("target", "name", "options"),
     [
-        (MlflowClient, "finalize_logged_model", {}),
         (MlflowClient, "create_model_version", {}),
         (MlflowClient, "create_model_version", {"after": True}),
         (training, "_reference", {}),
@@ -334,7 +380,7 @@ def killed(monkeypatch, target, name, work, *, after=False, at_call=1):
         (storage, "publish", {}),
         (storage, "publish", {"after": True}),
     ],
-    ids=["storing", "stored", "version", "loaded-back", "aliases", "previous", "champion", "publish", "published"],
+    ids=["registering", "registered", "written", "aliases", "previous", "champion", "publish", "published"],
 )
 def test_a_promotion_killed_anywhere_is_finished_by_its_second_try(at, promote_r1, monkeypatch, target, name, options):
     folder = at("gated")
@@ -350,6 +396,19 @@ def test_a_promotion_killed_anywhere_is_finished_by_its_second_try(at, promote_r
     ]
     assert not list(folder.rglob(".*.partial"))
     assert (folder / "data" / "shots" / "champion").resolve().name == "r1"
+
+
+@pytest.mark.parametrize("name", ["finalize_logged_model", "set_logged_model_tags"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_gate_killed_while_it_stores_the_challenger_stores_one_whole_model(gated, monkeypatch, name, after):
+    given = gated()
+    store().delete_logged_model(given["verified"].model.id)
+    gate = lambda: training.gate(R1, given["selection"], given["data"])  # noqa: E731
+    killed(monkeypatch, MlflowClient, name, gate, after=after)
+    decision = gate()
+    assert training.verify(R1, decision).model == decision.stored
+    assert len(store().search_logged_models([experiment_id("shots")])) == 2
+    assert {run.info.status for run in store().search_runs([experiment_id("shots")])} == {"FINISHED"}
 
 
 @pytest.mark.parametrize(

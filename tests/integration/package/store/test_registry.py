@@ -34,7 +34,8 @@ def model():
 def registered(name="first"):
     """A version, as a candidate's run of its own registers it."""
     run = tracking.open_run(RUN, f"train/{name}", records.Candidate, name=name)
-    return registry.register(RUN, run.id, model(), ROWS, records.Origin(algorithm="logistic_regression"))
+    stored = registry.store(RUN, run.id, model(), ROWS)
+    return registry.register(RUN, run.id, stored, records.Origin(algorithm="logistic_regression"))
 
 
 def aliases(store):
