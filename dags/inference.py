@@ -36,7 +36,7 @@ def inference(project: Project) -> DAG:
         **ranked("inference", tell_failures(name)),
         params={"data_path": path_param(project.data.batches or project.data.production)},
     ) as dag:
-        files = step(name, "intake.ingest_batches", task_id="ingest")(path="{{ params.data_path }}")
+        files = step(name, "intake.ingest_batches", task_id="ingest")()
         parts = step(name, "intake.validate_batches", task_id="validate")(batches=files)
         scored = step(name, "inference.score", map_index_template="{{ batch }}").expand(batch=parts)
         step(name, "inference.publish", outlets=[predictions(name)], trigger_rule="none_failed")(scored=scored)

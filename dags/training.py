@@ -29,7 +29,7 @@ def training(project: Project) -> DAG:
         },
     ) as dag:
         seed = "{{ params.seed }}"
-        source = step(name, "intake.ingest")(role="training", path="{{ params.data_path }}")
+        source = step(name, "intake.ingest")(role="training")
         valid = step(name, "intake.validate")(source=source)
         filtered = step(name, "training.filter_rows", task_id="filter")(source=valid)
         data = step(name, "training.split")(filtered=filtered, seed=seed)

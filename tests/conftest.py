@@ -175,7 +175,7 @@ class Stages:
         (self.live / "projects" / "court").symlink_to(ROOT / "include" / "projects" / "court")
         (self.live / "projects" / "shots.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
         for path in self._raw:
-            (self.live / "data" / "raw" / path.name).symlink_to(path.resolve())
+            shutil.copyfile(path, self.live / "data" / "raw" / path.name)
         self._point()
 
     def _keep(self, kept: Path) -> None:

@@ -22,7 +22,11 @@ DOCS = {
     )
 }
 FOR_PEOPLE = ("summary", "report", "mlflow_run_id")
-FROM_THE_RUN = ("by", "reason")  # arguments that a step takes from the run of the DAG, and that no task hands over
+FROM_THE_RUN = (
+    "by",
+    "reason",
+    "path",
+)  # arguments that a step takes from the run of the DAG, and that no task hands over
 START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
 MOST_VERSION = 2**31 - 1  # what MLflow's column of version numbers holds
 LONGEST_REASON, LONGEST_PATH = 2000, 1000  # characters: a trigger is kept in the database, and shown
@@ -76,8 +80,9 @@ def step(project: str, address: str, **options: Any) -> Any:
 
 
 def _from_the_run(function: Any, context: Any) -> dict[str, object]:
-    """Who started the run, and a person's reason: a person's text as a template, "[1]", would become a list."""
-    found = {"by": _started_by(context), "reason": context["params"].get("reason")}
+    """Who started the run, and a person's texts: in a template "[1]" would become a list, and "2024" a number."""
+    params = context["params"]
+    found = {"by": _started_by(context), "reason": params.get("reason"), "path": params.get("data_path")}
     return {name: found[name] for name in FROM_THE_RUN if name in inspect.signature(function).parameters}
 
 
@@ -130,7 +135,7 @@ def _tell(context: Any, result: Any) -> Any:
 
 def path_param(file: str) -> Param:
     """A typed form field for a data file."""
-    text = f"under data/raw; empty means {file}"
+    text = f"under data/raw, or a whole address that the operator allows; empty means {file}"
     return Param(None, type=["null", "string"], maxLength=LONGEST_PATH, title="Data file", description=text)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from shotclock.files.storage import Address
 from shotclock.handoff import (
     AnyData,
     Candidate,
@@ -59,7 +60,7 @@ class _Told:
 
 
 def train(
-    project: str, run_id: str, *, path: str | None = None, note: Note = _silent, progress: Progress = _unseen
+    project: str, run_id: str, *, path: str | Address | None = None, note: Note = _silent, progress: Progress = _unseen
 ) -> Done:
     """Ingest, validate, filter, split, train each candidate, select, gate, verify, promote or keep."""
     run, told = Run(project, "training", run_id, asked=datetime.now(UTC)), _Told(note, progress)
@@ -71,7 +72,7 @@ def train(
 
 
 def score(
-    project: str, run_id: str, *, path: str | None = None, note: Note = _silent, progress: Progress = _unseen
+    project: str, run_id: str, *, path: str | Address | None = None, note: Note = _silent, progress: Progress = _unseen
 ) -> Published | Skipped:
     """Take the production files in that are new, or the one at `path`, and score them with the champion."""
     run, told = Run(project, "inference", run_id), _Told(note, progress)

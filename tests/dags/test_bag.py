@@ -141,6 +141,19 @@ def test_a_parameter_may_be_as_large_as_its_bound(kobe_dags, flow, largest):
     assert params.validate().items() >= largest.items()
 
 
+def test_no_template_takes_a_text_that_somebody_writes(kobe_dags):
+    """As a native value "[1]" would become a list, and "2024" a number: steps take a run's texts from the run itself."""
+    texts = 0
+    for dag in kobe_dags.values():
+        for name in dag.params:
+            schema = dag.params.get_param(name).schema
+            if "string" in schema.get("type", ""):
+                texts += 1
+                taken = [task.task_id for task in dag.tasks if f"params.{name}" in str(vars(task))]
+                assert taken == [], f"{dag.dag_id}: {name}"
+    assert texts == 4
+
+
 def emitted(dag) -> dict[str, list[str]]:
     return {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets}
 

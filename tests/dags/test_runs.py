@@ -93,6 +93,21 @@ def test_a_file_without_a_column_fails_the_run_by_name_and_changes_nothing(at, r
     assert found.events() == {}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[1]", "2024", "{'a': 1}", "None", "../projects/shots.yaml", "http://127.0.0.1:9/x", "memory://x", "/etc/passwd"],
+)
+def test_a_file_that_may_not_be_named_or_is_not_there_fails_by_its_text_and_is_not_tried_again(at, run, capsys, text):
+    folder = at("alerted")
+    before = published(folder)
+    found = run("inference", data_path=text)
+    assert (found.state, found.states["ingest"]) == ("failed", "failed")
+    message = capsys.readouterr().out
+    assert f"data_path: found {text!r}, " in message or f"data/raw/{text}: no such file" in message
+    assert "up_for_retry" not in message
+    assert published(folder) == before
+
+
 def test_without_a_champion_inference_fails_and_says_what_to_trigger(at, run, capsys):
     at("empty")
     found = run("inference")

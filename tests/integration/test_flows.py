@@ -400,7 +400,7 @@ def test_partitions_in_an_object_store_hold_the_same_rows_and_lead_to_the_same_v
     pq.write_table(pq.read_table(prod_path), folder / "large.parquet", row_group_size=1000)
 
     def scored_and_judged(number):
-        flows.score("shots", f"s{number}", path=str(folder / "large.parquet"))
+        flows.score("shots", f"s{number}", path=folder / "large.parquet")
         found = flows.check("shots", f"m{number}")
         place = storage.published(settings().data, "shots", "predictions") / inference.RESULT
         rows = pa.Table.from_batches(dataset.read_batches(place, ["shot_id", "probability", "model_version"], 10_000))

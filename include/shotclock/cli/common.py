@@ -18,6 +18,8 @@ from shotclock.errors import ShotclockError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from shotclock.files.storage import Address
+
 BROKEN = 1
 REFUSED = 3
 ALERT = 4
@@ -105,6 +107,14 @@ def at_work_on(project: str, as_json: bool, *, needs_store: bool = True) -> Iter
 
             database.prepare_store()
         yield
+
+
+def named(file: str | None) -> "Address | None":
+    """The address that `--file` says. Who has the command line reads with the owner's rights anyway: any is taken."""
+    from shotclock.config import settings
+    from shotclock.files import storage
+
+    return None if file is None else storage.at(file, settings().data / "raw")
 
 
 def run_id() -> str:

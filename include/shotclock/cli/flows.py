@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shotclock.cli.common import ALERT, AsJson, DataFile, Project, Reason, at_work_on, plain, run_id, tell
+from shotclock.cli.common import ALERT, AsJson, DataFile, Project, Reason, at_work_on, named, plain, run_id, tell
 from shotclock.cli.progress import Watch
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def train(project: Project = "", file: DataFile = None, as_json: AsJson = False)
         from shotclock import flows
         from shotclock.handoff import to_wire
 
-        done = flows.train(project, run_id(), path=file, note=watch.note, progress=watch.progress)
+        done = flows.train(project, run_id(), path=named(file), note=watch.note, progress=watch.progress)
     tell(to_wire(done), f"\n{ended(done)}", as_json)
 
 
@@ -29,7 +29,7 @@ def score(project: Project = "", file: DataFile = None, as_json: AsJson = False)
         from shotclock import flows
         from shotclock.handoff import to_wire
 
-        done = flows.score(project, run_id(), path=file, note=watch.note, progress=watch.progress)
+        done = flows.score(project, run_id(), path=named(file), note=watch.note, progress=watch.progress)
     tell(to_wire(done), f"\n{ended(done)}", as_json)
 
 

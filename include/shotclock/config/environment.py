@@ -18,10 +18,12 @@ class Settings(Section):
     data_source: Address | None
     tracking_uri: str
     artifacts: str
+    allowed: tuple[str, ...] = ()
+    """Folders and prefixes below which who triggers a DAG may name files, besides `data/raw`."""
 
 
 def settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read `SHOTCLOCK_HOME`, `SHOTCLOCK_DATA`, `SHOTCLOCK_PROJECTS`, `SHOTCLOCK_DATA_DIR` and `MLFLOW_TRACKING_URI`."""
+    """Read `SHOTCLOCK_HOME`, `SHOTCLOCK_DATA`, `SHOTCLOCK_PROJECTS`, `SHOTCLOCK_DATA_DIR` …: see `.env.example`."""
     env = os.environ if environment is None else environment
     home = Path(env.get("SHOTCLOCK_HOME") or Path(__file__).parents[3]).resolve()
     mlflow = home / "var" / "mlflow"
@@ -33,7 +35,20 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
         data_source=at(source, home).resolve() if source else None,
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlflow / 'mlflow.db'}",
         artifacts=env.get("SHOTCLOCK_ARTIFACTS") or str(mlflow / "artifacts"),
+        allowed=_allowed(env.get("SHOTCLOCK_ALLOWED_ADDRESSES") or ""),
     )
+
+
+def _allowed(text: str) -> tuple[str, ...]:
+    """The whole addresses in a list with commas."""
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    for address in found:
+        if not ("://" in address or address.startswith("/")) or "::" in address or ".." in address.split("/"):
+            raise ConfigError(
+                f"SHOTCLOCK_ALLOWED_ADDRESSES: found '{address}', allowed: whole addresses with commas between them, such as "
+                "/srv/exports,s3://bucket/folder"
+            )
+    return found
 
 
 def _local(name: str, address: Address) -> Path:

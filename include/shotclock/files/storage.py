@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -367,6 +367,17 @@ def inside(text: str, folder: Address) -> Address | None:
     plain = text.startswith(start) and _PLAIN.fullmatch(text.removeprefix(start))
     address = at(text) if plain else None
     return address if address is not None and is_file(address) else None
+
+
+def lies_in(address: Address, places: Iterable[Address]) -> bool:
+    """Whether a path lies below one of the places once links are followed. In an object store there are no links."""
+    if not isinstance(address, Path):
+        return True
+    try:
+        found = address.resolve()
+        return any(found.is_relative_to(place.resolve()) for place in places if isinstance(place, Path))
+    except (OSError, RuntimeError):  # a loop of links
+        return False
 
 
 def _inside(path: Path, folder: Path) -> Path | None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from shotclock.config import Columns, Project, Role, project, settings
 from shotclock.files import storage
+from shotclock.files.storage import Address
 from shotclock.handoff import Batch, Cut, Source, ValidBatch, ValidRows
 from shotclock.models import scoring
 from shotclock.rows import contract
-from shotclock.sources import find
+from shotclock.sources import find, named
 from shotclock.store import history, ledger, queries, registry
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
@@ -19,11 +20,14 @@ log = logging.getLogger(__name__)
 _MOST_SCORINGS = 1000  # how far back a window that is scored again may reach
 
 
-def ingest(run: Run, role: Role, path: str | None = None) -> Source:
+def ingest(run: Run, role: Role, path: str | Address | None = None) -> Source:
     """Find the raw file of `role`, or take the one at `path`, and say what it is.
 
+    Args:
+        path: text is what somebody wrote into a trigger, and names what `sources.named` allows; an address is taken as it is.
+
     Raises:
-        SourceError: it is missing, truncated, or not the file that the project expects.
+        SourceError: it is missing, truncated, not the file that the project expects, or not one that may be named.
     """
     source = _given(path) if path else find.find(project(run.project), role, settings())
     with storage.open_parquet(source.path) as file:
@@ -40,7 +44,7 @@ def ingest(run: Run, role: Role, path: str | None = None) -> Source:
     )
 
 
-def ingest_batches(run: Run, path: str | None = None) -> list[Batch]:
+def ingest_batches(run: Run, path: str | Address | None = None) -> list[Batch]:
     """The production files to score: the one at `path`; or the folder's new ones; or, for a new champion, its window again.
 
     Each file is entered in the ledger once, in the order of the names, also when two runs race. As long as there is no
@@ -53,8 +57,7 @@ def ingest_batches(run: Run, path: str | None = None) -> list[Batch]:
     champion = registry.champion(run.project)
     if champion is None:
         return []
-    folder = storage.at(rules.data.batches, settings().data / "raw")
-    new = ledger.claim(run, storage.listing(folder, "*.parquet"))
+    new = ledger.claim(run, named.files_in(rules.data.batches, settings()))
     return new or _window_again(run.project, champion)
 
 
@@ -76,9 +79,9 @@ def _window_again(name: str, champion: registry.Version) -> list[Batch]:
     return [batch for batch in reversed(kept) if batch.number not in by_champion]
 
 
-def _given(path: str) -> find.Source:
-    """The file that someone named by hand: relative to the raw folder, or a whole address."""
-    file = storage.at(path, settings().data / "raw")
+def _given(path: str | Address) -> find.Source:
+    """The file that someone named by hand."""
+    file = named.named(path, settings()) if isinstance(path, str) else path
     with storage.open_parquet(file):
         pass
     return find.Source(file, storage.digest(file), find.is_synthetic(file), "named")

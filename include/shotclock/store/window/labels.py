@@ -13,6 +13,7 @@ from shotclock.files import dataset, storage
 from shotclock.files.storage import Address
 from shotclock.judging.performance import Tally
 from shotclock.rows import labelling
+from shotclock.sources import named
 from shotclock.store.records import Application
 
 _BATCH_ROWS = 131_072
@@ -96,7 +97,7 @@ def label_files(project: Project) -> list[Address]:
     """The files of labels that came later than their rows, the latest first."""
     if project.data.labels is None:
         return []
-    found = storage.listing(storage.at(project.data.labels, settings().data / "raw"), "*.parquet")
+    found = named.files_in(project.data.labels, settings())
     return [path for path in reversed(found) if _has(path, [project.columns.id, project.columns.target])]
 
 
