@@ -9,6 +9,12 @@ COPY requirements.in requirements.txt ./
 # what requirements.in asks for, in the lock's versions and with its hashes: without the tools of requirements-dev.in
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv .venv && uv pip install --python .venv --requirements requirements.in --constraints requirements.txt
+# PyCaret's own environment, for projects with `backend: pycaret`: docker build --build-arg PYCARET=no leaves it out
+ARG PYCARET=yes
+COPY requirements-pycaret.txt ./
+RUN --mount=type=cache,target=/root/.cache/uv \
+    mkdir .venv-pycaret && if [ "$PYCARET" = yes ]; then \
+    uv venv --clear .venv-pycaret && uv pip sync --python .venv-pycaret --require-hashes requirements-pycaret.txt; fi
 COPY pyproject.toml README.md ./
 COPY include include
 RUN --mount=type=cache,target=/root/.cache/uv \
@@ -29,8 +35,8 @@ ENV PATH=/opt/shotclock/.venv/bin:$PATH \
     AIRFLOW_HOME=/opt/shotclock/var/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/shotclock/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/shotclock/plugins \
-    AIRFLOW__LOGGING__BASE_LOG_FOLDER=/opt/shotclock/var/log/tasks \
-    PYCARET_CUSTOM_LOGGING_PATH=/opt/shotclock/var/log/pycaret.log
+    AIRFLOW__LOGGING__BASE_LOG_FOLDER=/opt/shotclock/var/log/tasks
+COPY --from=build /opt/shotclock/.venv-pycaret .venv-pycaret
 COPY --from=build /opt/shotclock/.venv .venv
 COPY --from=build /opt/shotclock/include include
 COPY config config

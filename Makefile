@@ -21,7 +21,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 	@echo 'Ports: make up PORT=8081 MLFLOW_PORT=5002 SERVING_PORT=5003; further settings: .env.example'
 
-env: # .venv, made from requirements.txt where it is missing or not what the file says
+env: # .venv, and .venv-pycaret where a project asks for it, made from their locks where they are not what those say
 	@include/shotclock_launcher/scripts/bootstrap.sh
 
 data: env ## get every project's raw files into data/raw
@@ -70,8 +70,8 @@ screenshots: env # the pictures in docs/images, from the running system: see doc
 bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others), by 1 and 2 workers, next to plain copies
 	@$(run) benchmarks.scale $(if $(ROWS),--rows $(ROWS))
 
-clean: ## remove what running left behind, and the environment; data/raw stays
+clean: ## remove what running left behind, and the environments; data/raw stays
 	@include/shotclock_launcher/scripts/clean.sh
 
-lock: env ## requirements.txt anew from requirements.in and requirements-dev.in
+lock: env ## requirements.txt and requirements-pycaret.txt anew from requirements*.in
 	@include/shotclock_launcher/scripts/lock.sh

@@ -77,7 +77,6 @@ def plain(project: str) -> dict[str, Any]:
     start = time.perf_counter()
     import evidently.presets  # noqa: F401
 
-    import shotclock.models.candidates.pycaret_backend  # noqa: F401
     from shotclock import flows
     from shotclock.handoff import Result
     from shotclock.store import database

@@ -27,11 +27,8 @@ _NEEDED = (
     "shotclock_airflow.approval",  # what a DAG file imports
     "shotclock_airflow.notifiers",
     "shotclock_airflow.sensors",
-    "shotclock.models.candidates.pycaret_backend",  # and what they import late, when it is first used
+    "shotclock.judging.evidently_backend",  # and what they import late, when it is first used
     "git",
-    "lightgbm",
-    "sklearn.gaussian_process",
-    "shotclock.judging.evidently_backend",
     "matplotlib.backends.backend_agg",
     "pyarrow.pandas_compat",
     "mlflow.store.model_registry.sqlalchemy_store",

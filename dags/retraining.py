@@ -12,7 +12,7 @@ WHY = "why, when triggered by hand"
 
 
 def retraining(project: Project) -> DAG:
-    """decide -> collect -> split -> train[each candidate] -> select -> gate -> verify -> approve -> promote or keep."""
+    """decide -> collect -> split, candidates -> compare -> train -> select -> gate -> verify -> approve -> promote or keep."""
     name = project.name
     with DAG(
         f"{name}.retraining",

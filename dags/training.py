@@ -9,7 +9,7 @@ from shotclock_dags.tasks import DOCS, candidates_param, mode_param, my_projects
 
 
 def training(project: Project) -> DAG:
-    """ingest -> validate -> filter -> split -> train[each candidate] -> select -> gate -> verify -> approve -> promote."""
+    """ingest -> validate -> filter -> split, candidates -> compare -> train -> select -> gate -> verify, approve -> promote."""
     name = project.name
     with DAG(
         f"{name}.training",

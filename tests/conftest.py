@@ -315,7 +315,8 @@ def _gated() -> dict[str, Any]:
     run = Run("shots", "retraining", "r1")
     plan = retraining.decide(run, "alert")
     data = retraining.split_recent(run, retraining.collect(run, plan))
-    selection = training.select(run, [training.train(run, item, data) for item in retraining.candidates(run, plan)])
+    compared = training.compare(run, retraining.candidates(run, plan), data)
+    selection = training.select(run, [training.train(run, item, data) for item in compared])
     gated = training.gate(run, selection, data)
     handed = {"selection": selection, "decision": gated, "verified": training.verify(run, gated), "data": data}
     return {name: to_wire(result) for name, result in handed.items()}

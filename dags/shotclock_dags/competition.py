@@ -1,4 +1,4 @@
-"""What `training` and `retraining` share: train each candidate, select, gate, verify, ask where that is wanted, promote."""
+"""What `training` and `retraining` share: compare, train candidates, select, gate, verify, ask if that is wanted, promote."""
 
 from typing import Any
 
@@ -14,10 +14,11 @@ MODE = "{{ params.mode }}"
 
 def compete(project: str, candidates: Any, data: Any, seed: Any = None) -> Any:
     """Add the tasks to the DAG at hand; gives the last one."""
+    compared = step(project, "training.compare", **SHARED)(candidates=candidates, data=data, seed=seed)
     trained = (
         step(project, "training.train", map_index_template="{{ candidate }}", **SHARED)
-        .partial(data=data, seed=seed)
-        .expand(candidate=candidates)
+        .partial(data=data)
+        .expand(candidate=compared)
     )
     selection = step(project, "training.select")(trained=trained)
     decision = step(project, "training.gate")(selection=selection, data=data)

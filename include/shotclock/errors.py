@@ -28,6 +28,16 @@ class ContractError(ShotclockError):
     """Data that is readable but breaks what the project promised about its rows or columns."""
 
 
+class SearchError(ShotclockError):
+    """The process that searches for settings failed, took too long, or gave no answer."""
+
+
+class SearchBrokenOffError(SearchError):
+    """It was killed from outside, as when memory runs out."""
+
+    may_pass = True
+
+
 class HandoffError(ShotclockError):
     """What one step handed to the next is not what that one asks for."""
 

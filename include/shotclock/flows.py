@@ -1,6 +1,6 @@
 """The flows as plain function calls, in one process: what the DAGs wire, for the command line, tests and benchmarks."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -62,7 +62,7 @@ class _Told:
 def train(
     project: str, run_id: str, *, path: str | Address | None = None, note: Note = _silent, progress: Progress = _unseen
 ) -> Done:
-    """Ingest, validate, filter, split, train each candidate, select, gate, verify, promote or keep."""
+    """Ingest, validate, filter, split, compare, train each candidate, select, gate, verify, promote or keep."""
     run, told = Run(project, "training", run_id, asked=datetime.now(UTC)), _Told(note, progress)
     source = told.of("ingest", intake.ingest(run, "training", path))
     valid = told.of("validate", intake.validate(run, source))
@@ -102,7 +102,7 @@ def retrain(
     note: Note = _silent,
     progress: Progress = _unseen,
 ) -> Done | Plan | Skipped:
-    """Decide, collect the recent rows, split them, train each candidate, select, gate, verify, promote or keep."""
+    """Decide, collect the recent rows, split them, compare, train each candidate, select, gate, verify, promote or keep."""
     run, told = Run(project, "retraining", run_id, asked=datetime.now(UTC)), _Told(note, progress)
     plan = told.of("decide", retraining.decide(run, by, reason))
     if plan.skip:
@@ -119,13 +119,16 @@ def _tell(batch: ValidBatch, progress: Progress) -> Callable[[int], None]:
     return lambda rows: progress(f"score {batch.shown}", rows, total)
 
 
-def _compete(run: Run, candidates: Sequence[Candidate], data: AnyData, told: _Told) -> Done:
+def _compete(run: Run, candidates: list[Candidate], data: AnyData, told: _Told) -> Done:
+    told.progress("compare", 0, 1)
+    compared = training.compare(run, candidates, data)
     trained: list[TrainedCandidate] = []
-    for number, candidate in enumerate(candidates):
+    for number, candidate in enumerate(compared):
+        told.note("compare", candidate)
         step = f"train {candidate.name}"
-        told.progress(step, number, len(candidates))
+        told.progress(step, number, len(compared))
         trained.append(told.of(step, training.train(run, candidate, data)))
-    told.progress("train", len(candidates), len(candidates))
+    told.progress("train", len(compared), len(compared))
     selection = told.of("select", training.select(run, trained))
     gated = told.of("gate", training.gate(run, selection, data))
     verified = told.of("verify", training.verify(run, gated, apart=True))  # this process has trained

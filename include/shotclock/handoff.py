@@ -19,6 +19,7 @@ from shotclock.judging.alerts import Kind, Outcome
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Performance
 from shotclock.judging.verdict import Status
+from shotclock.models.candidates.algorithms import Search
 from shotclock.models.scoring import Partition, Scored
 
 T = TypeVar("T")
@@ -208,6 +209,17 @@ class Candidate:
     algorithm: str
     rows: LearntFrom
 
+
+@dataclass(frozen=True, kw_only=True)
+class Compared(Result):
+    """A candidate with what the search of its settings found; None for the recalibrated champion, which has none to tune."""
+
+    name: str
+    algorithm: str
+    rows: LearntFrom
+    seed: int
+    search: Search | None
+
     @property
     def shown(self) -> str:
         """How people see it."""
@@ -224,7 +236,7 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedCandidate(Result):
-    """A candidate whose settings were chosen: its pickled pipeline with its sha256, and its cross-validated figures."""
+    """A candidate fitted with its chosen settings: its pickled pipeline with its sha256, and its cross-validated figures."""
 
     name: str
     rows: LearntFrom

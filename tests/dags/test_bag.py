@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 HEAVY = ("pandas", "numpy", "pyarrow", "sklearn", "scipy", "pycaret", "mlflow", "evidently", "matplotlib")
-COMPETE = "train -> select -> gate -> verify -> approve -> promote"
+COMPETE = "compare -> train -> select -> gate -> verify -> approve -> promote"
 CHAINS = {
     "training": f"ingest -> validate -> filter -> split -> {COMPETE}",
     "inference": "ingest -> validate -> score -> publish",

@@ -31,7 +31,7 @@ from shotclock.store.run import Run
 _verify_apart = verify.verify_apart  # the fixture `at` replaces it
 STEPS = {
     intake: ("ingest", "validate", "ingest_batches", "validate_batches"),
-    training: ("filter_rows", "split", "candidates", "train", "select", "gate", "verify", "promote"),
+    training: ("filter_rows", "split", "candidates", "compare", "train", "select", "gate", "verify", "promote"),
     inference: ("score", "publish"),
     monitoring: ("drift_check", "performance_check"),
     retraining: ("decide", "collect", "split_recent", "candidates"),
@@ -141,8 +141,9 @@ def whole_retraining(call):
     recent = call(lambda: retraining.collect(run, plan))
     data = call(lambda: retraining.split_recent(run, recent))
     named = call(lambda: retraining.candidates(run, plan, ["decision_tree"]))
-    trained = [call(lambda: training.train(run, named[0], data))]
-    trained += [training.train(run, item, data) for item in named[1:]]
+    compared = call(lambda: training.compare(run, named, data))
+    trained = [call(lambda: training.train(run, compared[0], data))]
+    trained += [training.train(run, item, data) for item in compared[1:]]
     selection = call(lambda: training.select(run, trained))
     decision = call(lambda: training.gate(run, selection, data))
     verified = call(lambda: training.verify(run, decision))

@@ -24,6 +24,7 @@ from shotclock.handoff import (
     Candidate,
     Cause,
     Checked,
+    Compared,
     Competitor,
     Cut,
     Done,
@@ -55,6 +56,7 @@ from shotclock.handoff import (
 )
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Figure, Performance
+from shotclock.models.candidates.algorithms import Search, Tried
 from shotclock.models.scoring import Partition, Scored
 
 FIGURE = Figure(0.02, 0.01, 0.03)
@@ -74,6 +76,19 @@ RESULTS = [
     Plan(cause=CAUSE, skip="every alert is answered"),
     RecentRows(recent="/r", rows=9, window="w1", synthetic=False, cause=CAUSE),
     RecentData(**PARTS, validation="/val", all="/all", recent="/r", window="w1", cause=CAUSE),
+    Compared(name="recalibrated", algorithm="recalibrated_champion", rows="train", seed=7, search=None),
+    Compared(
+        name="tree.recent",
+        algorithm="decision_tree",
+        rows="all",
+        seed=7,
+        search=Search(
+            "pycaret",
+            (Tried({"C": 1.0, "max_depth": None}, (0.7, 0.6)), Tried({"C": 10.0, "max_depth": 3}, (0.6, 0.5))),
+            1,
+            [{"log_loss": 0.6, "f1": 0.5}, {"log_loss": 0.5, "f1": 0.5}],
+        ),
+    ),
     TrainedCandidate(
         name="tree.recent",
         rows="train",

@@ -8,6 +8,9 @@ from shotclock.config.sections import Section
 from shotclock.errors import ConfigError
 from shotclock.files.addresses import Address, at
 
+_CHECKOUT = Path(__file__).parents[3]
+_PYCARET = _CHECKOUT / ".venv-pycaret" / "bin" / "python"  # not resolved: by this very name it knows its libraries
+
 
 class Settings(Section):
     """What the surroundings decide: folders and addresses. Everything else stands in the project file."""
@@ -18,6 +21,7 @@ class Settings(Section):
     data_source: Address | None
     tracking_uri: str
     artifacts: str
+    pycaret_python: Path
     allowed: tuple[str, ...] = ()
     """Folders and prefixes below which who triggers a DAG may name files, besides `data/raw`."""
 
@@ -25,7 +29,7 @@ class Settings(Section):
 def settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read `SHOTCLOCK_HOME`, `SHOTCLOCK_DATA`, `SHOTCLOCK_PROJECTS`, `SHOTCLOCK_DATA_DIR` …: see `.env.example`."""
     env = os.environ if environment is None else environment
-    home = Path(env.get("SHOTCLOCK_HOME") or Path(__file__).parents[3]).resolve()
+    home = Path(env.get("SHOTCLOCK_HOME") or _CHECKOUT).resolve()
     mlflow = home / "var" / "mlflow"
     source = env.get("SHOTCLOCK_DATA_DIR")
     return Settings(
@@ -35,6 +39,7 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
         data_source=at(source, home).resolve() if source else None,
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlflow / 'mlflow.db'}",
         artifacts=env.get("SHOTCLOCK_ARTIFACTS") or str(mlflow / "artifacts"),
+        pycaret_python=home / (env.get("SHOTCLOCK_PYCARET_PYTHON") or _PYCARET),
         allowed=_allowed(env.get("SHOTCLOCK_ALLOWED_ADDRESSES") or ""),
     )
 

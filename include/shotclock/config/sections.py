@@ -157,11 +157,13 @@ class Split(Section):
 
 
 class Training(Section):
-    backend: Backend = "pycaret"
+    backend: Backend = "scikit-learn"
     candidates: tuple[Algorithm, ...] = Field(("decision_tree", "logistic_regression"), min_length=1)
     folds: int = Field(5, ge=2)
     iterations: int = Field(10, ge=1)
     seed: Seed = 42
+    search_minutes: int = Field(60, ge=1, le=1440)
+    """How long PyCaret's process may take over all candidates of a training."""
 
 
 class GateRules(Section):

@@ -43,7 +43,7 @@ Check = Callable[[], Iterable[Finding]]
 def examine() -> list[Finding]:
     """Every finding, in the order in which things depend on one another."""
     added: list[Check] = [entry.load() for entry in entry_points(group=GROUP)]
-    checks: list[Check] = [python, packages, space, project_files, raw_files, store, *added]
+    checks: list[Check] = [python, packages, space, project_files, pycaret, raw_files, store, *added]
     return [finding for check in checks for finding in check()]
 
 
@@ -109,6 +109,20 @@ def project_files() -> Iterator[Finding]:
     elif not faults:
         found = f"none in {settings().projects}"
         yield Finding("project file", "broken", found, "shotclock init, or set SHOTCLOCK_PROJECTS")
+
+
+def pycaret() -> Iterator[Finding]:
+    """PyCaret's own environment, where a project asks for it."""
+    asking = [project.name for project in usable_projects()[0] if project.training.backend == "pycaret"]
+    if not asking:
+        return
+    from shotclock.models.candidates.pycaret_backend import REMEDY, installed
+
+    what, interpreter = f"PyCaret, for {', '.join(asking)}", settings().pycaret_python
+    try:
+        yield Finding(what, "ok", f"{installed(interpreter)}, {interpreter}")
+    except ShotclockError as error:
+        yield Finding(what, "broken", str(error).removesuffix(f"; {REMEDY}"), REMEDY)
 
 
 def raw_files() -> Iterator[Finding]:

@@ -1,8 +1,11 @@
-"""The steps of a training: filter, split, candidates, train, select, gate, verify, promote."""
+"""The steps of a training: filter, split, candidates, compare, train, select, gate, verify, promote."""
 
 import hashlib
 import logging
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from shotclock.config import RECALIBRATED, Project, project
+from shotclock.config import RECALIBRATED, Project, project, settings
 from shotclock.errors import ContractError, HandoffError
 from shotclock.files import storage
 from shotclock.files.storage import Address
@@ -19,10 +22,12 @@ from shotclock.handoff import (
     AnyData,
     Approval,
     Candidate,
+    Compared,
     Competitor,
     Done,
     FilteredRows,
     Gated,
+    LearntFrom,
     RawFile,
     RecentData,
     Score,
@@ -38,7 +43,9 @@ from shotclock.judging import performance
 from shotclock.judging.alerts import Decision
 from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import chosen
+from shotclock.models.candidates.pycaret_backend import PyCaret
 from shotclock.models.candidates.recalibration import recalibrate
+from shotclock.models.candidates.sklearn_backend import ScikitLearn
 from shotclock.rows import contract, labelling, splits
 from shotclock.store import history, records, registry, tracking
 from shotclock.store import verify as verification
@@ -84,14 +91,14 @@ def split(run: Run, filtered: FilteredRows, seed: int | None = None) -> Training
         storage.write_table(part, path)
     train, test = (part.num_rows for part in parts)
     rows = {"raw": source.rows, "filtered": filtered.rows, "train": train, "test": test}
-    settings = {
+    used = {
         "test_share": rules.split.test_share,
         "seed": seed,
         "features": ", ".join(rules.columns.features),
     }
     with tracked(run, "prepare", records.Preparation) as record:
         counts = {**rows, "quarantined": source.quarantined}
-        record.write(records.Preparation(rows=counts, settings=settings, synthetic=source.synthetic))
+        record.write(records.Preparation(rows=counts, settings=used, synthetic=source.synthetic))
         record.dataset("raw", source.path, source.sha256, "raw")
         for name, path in zip(("train", "test"), paths, strict=True):
             record.dataset(name, path, storage.digest(path), name)
@@ -115,41 +122,84 @@ def candidates(run: Run, names: list[str] | None = None) -> list[Candidate]:
     return [Candidate(name=algorithm, algorithm=algorithm, rows="train") for algorithm in algorithms]
 
 
-def train(run: Run, candidate: Candidate, data: AnyData, seed: int | None = None) -> TrainedCandidate:
-    """Tune one candidate by cross-validated log loss on its training rows; a child run of `Treinamento`.
+def compare(run: Run, candidates: list[Candidate], data: AnyData, seed: int | None = None) -> list[Compared]:
+    """Search the settings of all candidates by cross-validated log loss on their training rows: one process with PyCaret."""
+    seed = project(run.project).training.seed if seed is None else seed
+    parts: dict[LearntFrom, models.Rows] = {}
+    entries = []
+    with _closing(run):
+        for item in candidates:
+            if item.algorithm == RECALIBRATED:
+                continue
+            if item.rows not in parts:
+                parts[item.rows] = _rows(run, data, item.rows)
+            entries.append(models.Entry(item.name, _plan(run, item.algorithm, seed), parts[item.rows]))
+        found = models.compare(entries, _backend(project(run.project)))
+    searches = {entry.name: search for entry, search in zip(entries, found, strict=True)}
+    return [_compared(item, seed, searches.get(item.name)) for item in candidates]
+
+
+def _compared(item: Candidate, seed: int, search: models.Search | None) -> Compared:
+    summary = summaries.compared(item.name, search)
+    return Compared(name=item.name, algorithm=item.algorithm, rows=item.rows, seed=seed, search=search, summary=summary)
+
+
+def _backend(rules: Project) -> models.Searching:
+    if rules.training.backend == "pycaret":
+        return PyCaret(settings().pycaret_python, timedelta(minutes=rules.training.search_minutes))
+    return ScikitLearn()
+
+
+def _plan(run: Run, algorithm: str, seed: int) -> models.Plan:
+    rules = project(run.project).training
+    return models.Plan(algorithm, folds=rules.folds, iterations=rules.iterations, seed=seed)
+
+
+def _rows(run: Run, data: AnyData, part: LearntFrom) -> models.Rows:
+    rules, rows = project(run.project), _frame(data.of(part))
+    return models.rows_of(rows[list(rules.columns.features)], rows[rules.columns.target], rules.training.folds)
+
+
+@contextmanager
+def _closing(run: Run) -> Iterator[None]:
+    """Close the MLflow run `Treinamento` as failed when the block fails."""
+    try:
+        yield
+    except BaseException:
+        tracking.close_run(tracking.find_run(run, "training").id, "FAILED")
+        raise
+
+
+def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
+    """Fit one candidate's chosen settings on its training rows; a child run of `Treinamento`.
 
     Where the data has a validation slice, of the regime that the model will serve, selection goes by the log loss there.
     """
     rules, name = project(run.project), candidate.name
-    seed = rules.training.seed if seed is None else seed
     path = storage.at(data.of(candidate.rows))
     parent = tracking.find_run(run, "training").id
-    try:
-        with tracked(run, f"train/{name}", records.Candidate, name=name, parent=parent) as record:
-            trained = _fit(run, candidate.algorithm, _frame(path), seed)
-            score = _score(trained, rules, data)
-            model = folder_of(run) / "candidates" / f"{name}.pickle"
-            _write_pickle(trained.model, model)
-            sha256 = storage.digest(model)
-            record.write(
-                records.Candidate(
-                    algorithm=candidate.algorithm,
-                    backend=trained.backend,
-                    seed=seed,
-                    settings=trained.params,
-                    cv=trained.cv,
-                    validation_log_loss=score.log_loss if data.validation else None,
-                    synthetic=data.synthetic,
-                    model_sha256=sha256,
-                )
+    with _closing(run), tracked(run, f"train/{name}", records.Candidate, name=name, parent=parent) as record:
+        trained = _fit(run, candidate, data)
+        score = _score(trained, rules, data)
+        model = folder_of(run) / "candidates" / f"{name}.pickle"
+        _write_pickle(trained.model, model)
+        sha256 = storage.digest(model)
+        record.write(
+            records.Candidate(
+                algorithm=candidate.algorithm,
+                backend=trained.backend,
+                seed=candidate.seed,
+                settings=trained.params,
+                cv=trained.cv,
+                validation_log_loss=score.log_loss if data.validation else None,
+                synthetic=data.synthetic,
+                model_sha256=sha256,
             )
-            for key in ("log_loss", "roc_auc"):
-                record.series(f"fold_{key}", [fold[key] for fold in trained.folds])
-            record.json(trained.search, "search.json")
-            record.dataset("train", path, storage.digest(path), "training")
-    except BaseException:
-        tracking.close_run(parent, "FAILED")
-        raise
+        )
+        for key in ("log_loss", "roc_auc"):
+            record.series(f"fold_{key}", [fold[key] for fold in trained.folds])
+        record.json(trained.search, "search.json")
+        record.dataset("train", path, storage.digest(path), "training")
     return TrainedCandidate(
         name=name,
         rows=candidate.rows,
@@ -158,27 +208,19 @@ def train(run: Run, candidate: Candidate, data: AnyData, seed: int | None = None
         cv=trained.cv,
         score=score,
         params={key: str(value) for key, value in trained.params.items()},
-        seed=seed,
+        seed=candidate.seed,
         mlflow_run_id=record.id,
         summary=summaries.candidate(name, trained.cv, score, trained.params, len(trained.search)),
     )
 
 
-def _fit(run: Run, algorithm: str, rows: pd.DataFrame, seed: int) -> models.Trained:
-    rules = project(run.project)
-    features, target = rows[list(rules.columns.features)], rows[rules.columns.target]
-    if algorithm == RECALIBRATED:
+def _fit(run: Run, candidate: Compared, data: AnyData) -> models.Trained:
+    rows = _rows(run, data, candidate.rows)
+    plan = _plan(run, candidate.algorithm, candidate.seed)
+    if candidate.search is None:
         champion = registry.require_champion(run.project)
-        return recalibrate(champion.load(), features, target, folds=rules.training.folds, seed=seed)
-    return models.train(
-        features,
-        target,
-        algorithm,
-        backend=rules.training.backend,
-        folds=rules.training.folds,
-        iterations=rules.training.iterations,
-        seed=seed,
-    )
+        return recalibrate(champion.load(), rows, folds=plan.folds, seed=plan.seed)
+    return models.fit(models.Entry(candidate.name, plan, rows), candidate.search)
 
 
 def _score(trained: models.Trained, project: Project, data: AnyData) -> Score:

@@ -8,6 +8,7 @@ from shotclock.judging.drift import Drift
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Estimate, Performance
 from shotclock.judging.verdict import Verdict
+from shotclock.models.candidates.algorithms import Search
 from shotclock.models.scoring import Scored
 from shotclock.words import glossary
 
@@ -23,6 +24,16 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 def _cell(value: Any) -> str:
     text = f"{value:.4f}" if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def compared(name: str, search: Search | None) -> str:
+    if search is None:
+        return f"**{name}**: nothing to tune"
+    best = search.tried[search.best]
+    shown = ", ".join(f"{setting} {value}" for setting, value in best.settings.items())
+    return (
+        f"**{name}**: best of {len(search.tried)} settings: {shown}; log loss {best.log_loss:.4f}, by {search.backend}"
+    )
 
 
 def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[str, object], tried: int) -> str:

@@ -70,7 +70,6 @@ def _process(env: Mapping[str, str], layout: Layout) -> dict[str, str]:
         "NO_PROXY": no_proxy,
         "no_proxy": no_proxy,
         "SPT_NOENV": "1",  # or setproctitle overwrites the environment by which we find our processes
-        "PYCARET_CUSTOM_LOGGING_PATH": str(layout.logs / "pycaret.log"),
     }
 
 

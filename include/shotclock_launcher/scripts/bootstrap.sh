@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes .venv from requirements.txt, with uv, or finds that it stands already (then it costs nothing).
-# An installation that was cut off is begun anew: what had been downloaded is still in uv's cache.
+# Makes .venv from requirements.txt, with uv, or finds that it stands already (then it costs nothing). Likewise .venv-pycaret from
+# requirements-pycaret.txt, where a project file asks for `backend: pycaret` and no other Python is named for it.
+# An installation that was cut off is begun anew: what had been downloaded is still in uv's cache. Of two at once, one waits.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 unset PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH # compiled modules load three times as fast
@@ -94,13 +95,58 @@ make_venv() {
   run "getting uv" .venv/bin/python -m pip install --progress-bar off uv
 }
 
+# A setting of the environment or, for want of it, of .env.
+setting() {
+  [ -n "${!1:-}" ] && echo "${!1}" || sed -n "s/^ *$1 *= *//p" .env 2>/dev/null | tail -n 1
+}
+
+wants_pycaret() {
+  local projects
+  [ -z "$(setting SHOTCLOCK_PYCARET_PYTHON)" ] || return 1
+  projects=$(setting SHOTCLOCK_PROJECTS)
+  grep -qsE "^[^#]*backend[\"']?: *[\"']?pycaret" "${projects:-include/projects}"/*.yaml
+}
+
+stands() { [ -x "$1/bin/python" ] && [ "$(cat "$1/.installed" 2>/dev/null)" = "$2" ]; }
+
+all_stands() { stands .venv "$key" && { ! wants_pycaret || stands "$pycaret" "$pycaret_key"; }; }
+
+packages() { grep -cE '^[a-zA-Z0-9._-]+==' "$1"; }
+
+make_pycaret() {
+  local python
+  python=$(find_python)
+  export UV_PYTHON_INSTALL_DIR=$PWD/.bootstrap/python
+  rm -rf "$pycaret"
+  run "making $pycaret, for PyCaret alone" .venv/bin/uv venv --python "${python:-$wanted}" "$pycaret"
+  local sync=(.venv/bin/uv pip sync --python "$pycaret/bin/python" --require-hashes requirements-pycaret.txt)
+  run "installing $(packages requirements-pycaret.txt) packages from its lock, hashes checked" "${sync[@]}"
+  run "compiling them" "${sync[@]}" --compile-bytecode
+  printf '%s' "$pycaret_key" >"$pycaret/.installed"
+}
+
 key=$(digest)
-if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$key" ]; then
+pycaret=.venv-pycaret
+pycaret_key=$({ pwd && cat requirements-pycaret.txt; } | sha256 | cut -d' ' -f1)
+if all_stands; then
   exit 0
 fi
 
 mkdir -p .bootstrap
+exec 9>.bootstrap/lock
+if command -v flock >/dev/null && ! flock --nonblock 9; then
+  say "another one is making the environment: waiting for it"
+  flock 9
+fi
+if all_stands; then
+  exit 0
+fi
 : >"$log"
+if stands .venv "$key"; then
+  make_pycaret
+  say "PyCaret's environment is ready"
+  exit 0
+fi
 if [ -f "$unfinished" ] || [ ! -x .venv/bin/uv ] || ! fits .venv/bin/python; then
   touch "$unfinished"
   if [ -e .venv ]; then
@@ -112,10 +158,13 @@ fi
 rm -f "$stamp"
 touch "$unfinished"
 sync=(.venv/bin/uv pip sync --python .venv/bin/python --require-hashes requirements.txt)
-run "installing $(grep -cE '^[a-zA-Z0-9._-]+==' requirements.txt) packages from the lock, hashes checked" "${sync[@]}"
+run "installing $(packages requirements.txt) packages from the lock, hashes checked" "${sync[@]}"
 run "compiling them" "${sync[@]}" --compile-bytecode
 run "installing Shotclock itself" \
   .venv/bin/uv pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
 printf '%s' "$key" >"$stamp"
 rm -f "$unfinished"
+if wants_pycaret && ! stands "$pycaret" "$pycaret_key"; then
+  make_pycaret
+fi
 say "the environment is ready"

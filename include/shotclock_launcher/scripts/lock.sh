@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# Makes requirements.txt anew from requirements.in and requirements-dev.in: every package with its hashes, for uv and for plain pip.
+# Makes requirements.txt anew from requirements.in and requirements-dev.in, and requirements-pycaret.txt from its own page: every
+# package with its hashes, for uv and for plain pip.
 # pip takes `celery` and `celery[redis]` for two packages and wants both in a lock with hashes; uv writes one of them.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
-.venv/bin/uv pip compile requirements-dev.in --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
-  --no-emit-index-url --quiet --output-file requirements.txt
+lock() {
+  .venv/bin/uv pip compile "$1" --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-emit-index-url --quiet \
+    --output-file "$2"
+}
+
+lock requirements-pycaret.in requirements-pycaret.txt
+lock requirements-dev.in requirements.txt
 
 awk '
   /^[a-z0-9]/ {  # a package; what follows it, up to the next one, are its hashes and who needs it

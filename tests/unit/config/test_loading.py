@@ -30,7 +30,7 @@ def test_what_a_file_leaves_out_has_a_default(sound: str, tmp_path: Path) -> Non
 
     flats = load_project(path)
 
-    assert flats.training.backend == "pycaret"
+    assert flats.training.backend == "scikit-learn"
     assert flats.split.test_share == 0.2
     assert flats.columns.features["rooms"].drift == "wasserstein"
     assert flats.data.synthetic is None

@@ -149,3 +149,19 @@ def test_checks_of_other_distributions_are_asked_too(at):
     names = [finding.what for finding in doctor.examine()]
     assert "stack" in names and "Airflow's database" in names
     config.project.cache_clear()
+
+
+def test_pycarets_environment_is_looked_for_only_where_a_project_asks_for_it(at, monkeypatch):
+    folder = at("empty")
+    assert list(doctor.pycaret()) == []
+    path = folder / "projects" / "shots.yaml"
+    path.write_text(path.read_text("utf-8").replace("backend: scikit-learn", "backend: pycaret"), "utf-8")
+    config.project.cache_clear()
+    monkeypatch.setenv("SHOTCLOCK_PYCARET_PYTHON", "nowhere/python")
+    (found,) = doctor.pycaret()
+    assert (found.what, found.state) == ("PyCaret, for shots", "broken")
+    assert (
+        found.found
+        == f"PyCaret's Python, {folder}/nowhere/python: No such file or directory, expected one with PyCaret"
+    )
+    assert found.remedy.startswith("make env")

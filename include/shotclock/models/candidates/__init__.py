@@ -1,12 +1,11 @@
 """Candidates: tune an algorithm by cross-validated log loss, and choose between the results. Values in, values out."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pandas import DataFrame, Series
 from pandas.api.types import is_numeric_dtype
 from sklearn.pipeline import Pipeline
@@ -14,9 +13,22 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from shotclock.config import ALGORITHMS, Backend
 from shotclock.errors import ConfigError, ContractError
-from shotclock.models.candidates.algorithms import Folds, Plan, Search
+from shotclock.models.candidates.algorithms import Entry, Folds, Plan, Rows, Search, Searching, Settings
 
-_BACKENDS: tuple[str, ...] = get_args(Backend)
+__all__ = [
+    "Entry",
+    "Plan",
+    "Rows",
+    "Search",
+    "Searching",
+    "Selection",
+    "Trained",
+    "compare",
+    "fit",
+    "rows_of",
+    "select",
+]
+
 _LARGEST_SEED = 2**32 - 1  # numpy's
 _LARGEST_VALUE = float(np.finfo(np.float32).max)  # trees compare features as float32
 
@@ -33,13 +45,13 @@ class Trained:
         folds: cross-validated metrics of these settings for each fold: `log_loss` (nats per row, of probabilities),
             `roc_auc`, `accuracy`, `f1` (the last two at a probability of 0.5).
         cv: their means over the folds, and `log_loss_std`, the standard deviation between folds (not of the mean).
-        search: every setting tried, with its mean `log_loss`; the library's defaults come first.
+        search: every setting tried, with its mean `log_loss` and `fold_log_losses`; the library's defaults come first.
     """
 
     algorithm: str
-    backend: str
+    backend: Backend
     model: Pipeline
-    params: dict[str, Any]
+    params: Settings
     folds: Folds
     cv: dict[str, float]
     search: list[dict[str, Any]]
@@ -54,32 +66,36 @@ class Selection:
     reason: str
 
 
-def train(
-    features: DataFrame, target: "Series[Any]", algorithm: str, *, backend: str, folds: int, iterations: int, seed: int
-) -> Trained:
-    """Tune `algorithm` by cross-validated log loss, and fit the best settings on all rows.
+def compare(entries: Sequence[Entry], backend: Searching) -> list[Search]:
+    """Tune each entry's algorithm by cross-validated log loss.
 
-    The library's defaults and up to `iterations` settings are compared on the same stratified, shuffled folds, which
-    depend on the order of the rows and the seed, and on nothing else. Identical inputs give the identical model,
-    to the byte when pickled, whatever the number of processors.
-
-    Args:
-        features: finite numbers, shape (rows, features).
-        target: 0 or 1, shape (rows,), in the order of `features`.
+    The library's defaults and up to `iterations` other settings are compared on the same stratified, shuffled folds. Settings
+    and folds depend on the seed and the order of the rows, and on nothing else: every backend is given the same.
 
     Raises:
-        ConfigError: an unknown algorithm or backend, or a number outside its range.
-        ContractError: a feature that is null, infinite or not a number, a label other than 0 and 1, or fewer rows of a
-            class than folds.
+        ConfigError: an unknown algorithm, or a number outside its range.
+        ContractError: a log loss is not a number above 0.
+        SearchError: the backend did not end as it should.
     """
-    plan = Plan(algorithm, folds=folds, iterations=iterations, seed=seed)
-    _check_plan(plan, backend)
-    labels = checked(features, target, folds).to_numpy()
-    # One thread: on fits this small more threads cost time, and gradient boosting stores their number in the model.
-    with threadpool_limits(limits=1):
-        found = _backend(backend)(features.to_numpy(dtype=float), labels, plan)
-        model = plan.pipeline(found.settings).fit(features, labels)
-    return Trained(algorithm, backend, model, found.settings, found.folds, _summary(found.folds), found.tried)
+    for entry in entries:
+        _check_plan(entry.plan)
+    found = backend.search(entries)
+    for entry, search in zip(entries, found, strict=True):
+        _check_losses(entry.name, search)
+    return found
+
+
+def fit(entry: Entry, found: Search) -> Trained:
+    """Fit the settings that were found on all rows.
+
+    Identical inputs give the identical model, to the byte when pickled, whatever the number of processors.
+    """
+    with threadpool_limits(limits=1):  # gradient boosting stores the number of threads in the model
+        model = entry.plan.pipeline(found.settings).fit(entry.rows.features, entry.rows.labels)
+    tried = [{**one.settings, "log_loss": one.log_loss, "fold_log_losses": list(one.log_losses)} for one in found.tried]
+    return Trained(
+        entry.plan.algorithm, found.backend, model, found.settings, found.folds, _summary(found.folds), tried
+    )
 
 
 def select(results: Mapping[str, float]) -> Selection:
@@ -113,27 +129,24 @@ def _reason(ranking: tuple[str, ...], results: Mapping[str, float]) -> str:
     return f"{best}, which is {gap:.2g} below {runner_up} ({results[runner_up]:.4f})"
 
 
-def _backend(name: str) -> Callable[[NDArray[np.float64], NDArray[np.int64], Plan], Search]:
-    """The backend's search, imported only when asked for: PyCaret takes seconds to load."""
-    if name == "pycaret":
-        from shotclock.models.candidates import pycaret_backend
-
-        return pycaret_backend.search
-    from shotclock.models.candidates import sklearn_backend
-
-    return sklearn_backend.search
-
-
 def _summary(folds: Folds) -> dict[str, float]:
     means = {metric: float(np.mean([fold[metric] for fold in folds])) for metric in folds[0]}
     return {**means, "log_loss_std": float(np.std([fold["log_loss"] for fold in folds]))}
 
 
-def _check_plan(plan: Plan, backend: str) -> None:
+def _check_losses(name: str, search: Search) -> None:
+    for one in search.tried:
+        if not all(0 < loss < math.inf for loss in one.log_losses):
+            raise ContractError(
+                f"candidate '{name}', settings {one.settings}: {search.backend} reports the log losses "
+                f"{list(one.log_losses)}, expected finite figures above 0 (PyCaret writes 0 where it failed); set "
+                "training.backend to scikit-learn, which shows the cause"
+            )
+
+
+def _check_plan(plan: Plan) -> None:
     if plan.algorithm not in ALGORITHMS:
         raise _refused("candidates", plan.algorithm, f"one of {', '.join(ALGORITHMS)}")
-    if backend not in _BACKENDS:
-        raise _refused("backend", backend, f"one of {', '.join(_BACKENDS)}")
     if plan.folds < 2:
         raise _refused("folds", plan.folds, "at least 2")
     if plan.iterations < 1:
@@ -161,11 +174,16 @@ def _check_features(features: DataFrame) -> None:
             )
 
 
-def checked(features: DataFrame, target: "Series[Any]", folds: int) -> "Series[int]":
-    """The target as whole numbers, when features and target are such as can be learnt from.
+def rows_of(features: DataFrame, target: "Series[Any]", folds: int) -> Rows:
+    """Rows that can be learnt from.
+
+    Args:
+        features: finite numbers, shape (rows, features).
+        target: 0 or 1, shape (rows,), in the order of `features`.
 
     Raises:
-        ContractError: as for `train`.
+        ContractError: a feature that is null, infinite or not a number, a label other than 0 and 1, or fewer rows of a
+            class than folds.
     """
     _check_features(features)
     if len(target) != len(features):
@@ -186,4 +204,4 @@ def checked(features: DataFrame, target: "Series[Any]", folds: int) -> "Series[i
                 f"column '{target.name}': {count} of {len(labels)} rows have the label {label}, expected at least "
                 f"{folds}, one a fold; bring rows of both classes, or lower training.folds"
             )
-    return labels
+    return Rows(features, labels.to_numpy())

@@ -1,10 +1,13 @@
 """What each algorithm is: its scikit-learn pipeline, and the settings that a search may try."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
-from typing import Any
+from itertools import product
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+from pandas import DataFrame
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
@@ -12,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from shotclock.config import ALGORITHMS
+from shotclock.config import ALGORITHMS, Backend
 from shotclock.errors import ConfigError
 
 MODEL = "model"  # the name of the pipeline's last step
@@ -34,8 +37,9 @@ SPACES: Mapping[str, dict[str, list[Any]]] = {
     },
 }
 
-Settings = dict[str, Any]
+Settings = Mapping[str, int | float | None]
 Folds = list[dict[str, float]]
+"""Metrics by name, a dict for each fold."""
 
 
 def chosen(names: Collection[str]) -> list[str]:
@@ -52,7 +56,7 @@ def chosen(names: Collection[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a backend is asked to search: which algorithm, over how many folds and settings, from which seed."""
+    """What is searched: which algorithm, over how many folds and settings, from which seed."""
 
     algorithm: str
     folds: int
@@ -60,32 +64,73 @@ class Plan:
     seed: int
 
     @property
-    def space(self) -> dict[str, list[Any]]:
-        return SPACES[self.algorithm]
+    def settings(self) -> list[Settings]:
+        """What every backend tries, in this order: the library's defaults, then up to `iterations` other settings of the space.
 
-    @property
-    def draws(self) -> int:
-        """How many settings are tried: no setting twice, so a small space ends the search early."""
-        return min(self.iterations, prod(len(values) for values in self.space.values()))
+        None is there twice. More iterations add settings and change none, and no library has a say in the draw.
+        """
+        every = [dict(zip(self._space, values, strict=True)) for values in product(*self._space.values())]
+        others = [settings for settings in every if settings != self.defaults]
+        random, drawn = np.random.RandomState(self.seed), dict[int, Settings]()
+        while len(drawn) < min(self.iterations, len(others)):
+            number = int(random.randint(len(others), dtype=np.uint64))
+            drawn.setdefault(number, others[number])
+        return [self.defaults, *drawn.values()]
 
     @property
     def defaults(self) -> Settings:
         """The library's own values of the settings that the search varies."""
-        return self.named(self.pipeline({})[MODEL].get_params())
+        values = self.pipeline({})[MODEL].get_params()
+        return {name: values[name] for name in self._space}
 
-    @property
-    def splitter(self) -> StratifiedKFold:
-        """The folds, the same for every algorithm and backend."""
-        return StratifiedKFold(self.folds, shuffle=True, random_state=self.seed)
-
-    def named(self, values: Mapping[str, Any], prefix: str = "") -> Settings:
-        """The settings that the search varies, taken from `values`, always in the same order."""
-        return {name: values[f"{prefix}{name}"] for name in self.space}
+    def held_out(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """In which fold each row is held out, from 0, shape (rows,): stratified, shuffled, the same for every algorithm."""
+        splitter, numbers = StratifiedKFold(self.folds, shuffle=True, random_state=self.seed), np.empty_like(labels)
+        for number, (_, held) in enumerate(splitter.split(labels, labels)):
+            numbers[held] = number
+        return numbers
 
     def pipeline(self, settings: Settings) -> Pipeline:
         """The unfitted pipeline, with the library's defaults where `settings` says nothing."""
-        model = Pipeline(_steps(self.algorithm, self.seed))
-        return model.set_params(**{f"{MODEL}__{name}": value for name, value in settings.items()})
+        return Pipeline(_steps(self.algorithm, self.seed)).set_params(**in_pipeline(settings))
+
+    @property
+    def _space(self) -> dict[str, list[Any]]:
+        return SPACES[self.algorithm]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What candidates learn from.
+
+    Attributes:
+        features: shape (rows, features).
+        labels: 0 or 1, shape (rows,).
+    """
+
+    features: DataFrame
+    labels: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One candidate of a comparison: what is searched, and over which rows. Candidates may share them."""
+
+    name: str
+    plan: Plan
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A setting, and its log loss in each fold, in nats per row."""
+
+    settings: Settings
+    log_losses: tuple[float, ...]
+
+    @property
+    def log_loss(self) -> float:
+        return float(np.mean(self.log_losses))
 
 
 @dataclass(frozen=True)
@@ -93,14 +138,35 @@ class Search:
     """What a backend found.
 
     Attributes:
-        settings: the estimator's settings with the lowest mean log loss, by name.
-        folds: their metrics, a dict for each fold.
-        tried: every setting with its mean log loss under `log_loss`; the library's defaults come first.
+        backend: `pycaret` or `scikit-learn`.
+        tried: every setting of the plan, in its order: the library's defaults come first.
+        best: the number of the one with the lowest mean log loss; between equals the first.
+        folds: the metrics of that one: `log_loss` (of probabilities), `roc_auc`, `accuracy`, `f1` (the last two at a
+            probability of 0.5).
     """
 
-    settings: Settings
+    backend: Backend
+    tried: tuple[Tried, ...]
+    best: int
     folds: Folds
-    tried: list[dict[str, Any]]
+
+    @property
+    def settings(self) -> Settings:
+        """The best one."""
+        return self.tried[self.best].settings
+
+
+class Searching(Protocol):
+    """A backend: it tries every setting of each entry's plan on the folds of its rows, and makes up none of its own."""
+
+    def search(self, entries: Sequence[Entry]) -> list[Search]:
+        """What was found for each entry, in their order."""
+        ...
+
+
+def in_pipeline(settings: Settings) -> Settings:
+    """The settings by the names that a pipeline knows them by."""
+    return {f"{MODEL}__{name}": value for name, value in settings.items()}
 
 
 def _steps(algorithm: str, seed: int) -> list[tuple[str, Any]]:

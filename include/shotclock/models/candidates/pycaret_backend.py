@@ -1,167 +1,238 @@
-"""Tuning with PyCaret: the only module that imports it.
+"""Tuning with PyCaret: in a process of PyCaret's own environment, for it allows no library that is newer than of 2024.
 
-PyCaret changes its process in passing: a log file in the current folder, the display of warnings, scikit-learn's
-settings, matplotlib's style, numpy's global random state. All of it is undone here.
+Only data crosses: rows, folds, settings and descriptions of pipelines there, log losses back. See `pycaret_program.py`,
+which is that process, and docs/decisions/0002-pycaret-behind-one-module.md.
 """
 
-import gc
+import inspect
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import matplotlib
-import numpy as np
-import sklearn
-from numpy.typing import NDArray
-from pandas import DataFrame
-from sklearn.metrics import log_loss
+import pandas as pd
+from pydantic import TypeAdapter, ValidationError
+from sklearn.base import BaseEstimator
 
-from shotclock.errors import ContractError
-from shotclock.models.candidates.algorithms import MODEL, Folds, Plan, Search
+from shotclock.errors import ConfigError, SearchBrokenOffError, SearchError
+from shotclock.models.candidates.algorithms import Entry, Folds, Search, Tried, in_pipeline
 
-os.environ.setdefault("PYCARET_CUSTOM_LOGGING_PATH", os.devnull)  # the import opens that file, by default ./logs.log
+REMEDY = (
+    "make env, with a project file that has `backend: pycaret`, makes the environment; SHOTCLOCK_PYCARET_PYTHON names another "
+    "Python; training.backend: scikit-learn needs none"
+)
+_PROGRAM = Path(__file__).with_name("pycaret_program.py")
+_TOLD = 2000  # characters of what the process wrote last
+_HANDED_ON = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "SHOTCLOCK_STACK",
+)  # no secret is among them
+_FIXED = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),  # on fits this small more threads cost time
+    "PYCARET_CUSTOM_LOGGING_PATH": os.devnull,  # its import opens that file, by default ./logs.log
+}
 
-with matplotlib.rc_context():  # the import restyles every figure of the process, with fonts that few machines have
-    from pycaret.classification import ClassificationExperiment
-    from pycaret.internal.logging import captureWarnings
 
-captureWarnings(False)  # the import sends every warning of the process to that file
+@dataclass(frozen=True)
+class _Found:
+    """What the process answers for one candidate."""
 
-_METRICS = {"Log Loss": "log_loss", "AUC": "roc_auc", "Accuracy": "accuracy", "F1": "f1"}
-_UNUSED = ("Recall", "Precision", "Kappa", "MCC")
-_EVERY_DIGIT = 17  # PyCaret rounds its tables, to 4 decimals by default
-_TARGET = "target"
-_PREFIX = f"actual_estimator__{MODEL}__"  # before each setting's name in what the tuner returns
+    log_losses: list[list[float]]
+    best: int
+    folds: Folds
 
 
-class _Experiment(ClassificationExperiment):  # type: ignore[misc]
-    """PyCaret's experiment without two things that it does in every setup, and that nothing here uses.
+_ANSWER = TypeAdapter(list[_Found])
 
-    Read in PyCaret 3.3.2, like `captureWarnings` above. Upstream: pycaret/pycaret#2782 has made the first cheaper, not cheap.
-    Without these: 1.8 seconds more for each candidate; without `captureWarnings(False)` a task's warnings are lost. They
-    go with PyCaret 4, a rewrite; `tests/integration/package/models/candidates/test_pycaret_backend.py` fails when one is
-    not there.
+
+@dataclass(frozen=True)
+class PyCaret:
+    """Compares and tunes all entries in one process, for its import alone takes seconds.
+
+    Attributes:
+        python: the interpreter of PyCaret's environment.
+        limit: how long the process may take; then it is ended, with its children.
     """
 
-    def _check_environment(self) -> None:
-        """Do not import 36 optional libraries, Evidently among them, only to log their versions: 1.5 seconds."""
+    python: Path
+    limit: timedelta
 
-    def _get_models(self, raise_errors: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Do not build PyCaret's own model library and its tuning grids: 0.3 seconds. The candidates bring theirs."""
-        return {}, {}
+    def search(self, entries: Sequence[Entry]) -> list[Search]:
+        """What PyCaret found for each entry.
+
+        Raises:
+            ConfigError: the interpreter is not there, or cannot be started.
+            SearchError: the process failed, took longer than its limit, or answered something else.
+        """
+        with TemporaryDirectory(prefix="shotclock-pycaret-") as name:
+            folder = Path(name)
+            (folder / "request.json").write_text(json.dumps(_request(entries, folder)), "utf-8")
+            with (folder / "log").open("w+b") as log:
+                self._run(folder, log)
+                return _read(folder / "answer.json", entries, _end_of(log))
+
+    def _run(self, folder: Path, log: Any) -> None:
+        process = self._start(folder, log)
+        with process:
+            try:
+                status = process.wait(self.limit.total_seconds())
+            except subprocess.TimeoutExpired as error:
+                _end(process)
+                raise SearchError(
+                    f"the search with PyCaret took longer than {self.limit} and was ended; raise training.search_minutes, or "
+                    f"lower training.iterations. It wrote last: {_end_of(log)}"
+                ) from error
+            except BaseException:
+                _end(process)
+                raise
+        if status < 0:
+            raise SearchBrokenOffError(
+                f"the search with PyCaret was killed by {signal.Signals(-status).name}, expected it to end by itself; give it "
+                f"more memory, or try again. It wrote last: {_end_of(log)}"
+            )
+        if status:
+            raise SearchError(f"the search with PyCaret by {self.python} failed: {_end_of(log)}. If it lacks: {REMEDY}")
+
+    def _start(self, folder: Path, log: Any) -> "subprocess.Popen[bytes]":
+        """The process, in a group of its own. It ends when the pipe to it does, whatever becomes of this one."""
+        try:
+            return subprocess.Popen(
+                [self.python, "-I", _PROGRAM, folder],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                env=_environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _unusable(self.python, error.strerror) from error
 
 
-def search(rows: NDArray[np.float64], labels: NDArray[np.int64], plan: Plan) -> Search:
-    """Cross-validate the library's defaults, and the best of up to `plan.iterations` random settings.
-
-    PyCaret keeps float columns as float32, so its figures can differ from scikit-learn's in the seventh digit.
-
-    Args:
-        rows: features, shape (rows, features).
-        labels: 0 or 1, shape (rows,).
+def installed(python: Path) -> str:
+    """Which PyCaret that interpreter has.
 
     Raises:
-        ContractError: PyCaret could not compute a log loss.
+        ConfigError: none, or another than the one that is needed.
     """
-    with _contained():
-        experiment = _set_up(rows, labels, plan)
-        untuned = _cross_validate_defaults(experiment, plan)
-        tuner, tuned = _tune(experiment, plan)
-    tried = [{**plan.defaults, "log_loss": _mean(untuned)}, *_tried(tuner, plan)]
-    if _mean(untuned) <= _mean(tuned):
-        return Search(plan.defaults, untuned, tried)
-    return Search(plan.named(tuner.best_params_, _PREFIX), tuned, tried)
-
-
-def _set_up(rows: NDArray[np.float64], labels: NDArray[np.int64], plan: Plan) -> _Experiment:
-    """An experiment over all rows.
-
-    PyCaret insists on a holdout. It gets one row of each class, copied from the training rows: all rows stay in
-    training, no row from outside comes in, and nothing here ever asks for a holdout figure.
-    """
-    table = DataFrame(rows, columns=[f"feature_{i}" for i in range(rows.shape[1])]).assign(**{_TARGET: labels})
-    experiment = _Experiment()
-    experiment.setup(
-        table,
-        target=_TARGET,
-        test_data=table.groupby(_TARGET).head(1),
-        index=False,
-        fold_strategy=plan.splitter,
-        session_id=plan.seed,
-        preprocess=False,
-        n_jobs=1,
-        memory=False,
-        html=False,
-        verbose=False,
-        system_log=False,
-    )
-    for metric in _UNUSED:
-        experiment.remove_metric(metric)
-    # Without target="pred_proba" this would be the log loss of hard labels.
-    experiment.add_metric("log_loss", "Log Loss", log_loss, target="pred_proba", greater_is_better=False)
-    return experiment
-
-
-def _cross_validate_defaults(experiment: _Experiment, plan: Plan) -> Folds:
-    experiment.create_model(plan.pipeline({}), refit=False, error_score="raise", verbose=False, round=_EVERY_DIGIT)
-    return _last_folds(experiment, plan)
-
-
-def _tune(experiment: _Experiment, plan: Plan) -> tuple[Any, Folds]:
-    """PyCaret's tuner after its search, and the folds of the best setting."""
-    _, tuner = experiment.tune_model(
-        plan.pipeline({}),
-        custom_grid={f"{MODEL}__{name}": values for name, values in plan.space.items()},
-        n_iter=plan.draws,
-        optimize="Log Loss",
-        search_library="scikit-learn",
-        search_algorithm="random",
-        choose_better=False,  # `search` compares: PyCaret would return the better model with the other one's figures
-        return_tuner=True,
-        verbose=False,
-        tuner_verbose=False,
-        round=_EVERY_DIGIT,
-    )
-    return tuner, _last_folds(experiment, plan)
-
-
-def _last_folds(experiment: _Experiment, plan: Plan) -> Folds:
-    """The metrics of each fold in PyCaret's last table."""
-    table = experiment.pull().drop(["Mean", "Std"])[list(_METRICS)].rename(columns=_METRICS)
-    # A metric that raises is reported as 0, which as a log loss would be the best there is.
-    if not (table["log_loss"] > 0).all():
-        raise ContractError(
-            f"candidate '{plan.algorithm}': PyCaret reports the log losses {table['log_loss'].tolist()}, expected "
-            "figures above 0 (it writes 0 where it failed); set training.backend to scikit-learn, which shows the cause"
-        )
-    return [{str(name): float(value) for name, value in fold.items()} for fold in table.to_dict("records")]
-
-
-def _tried(tuner: Any, plan: Plan) -> list[dict[str, Any]]:
-    results = tuner.cv_results_
-    scored = zip(results["params"], results["mean_test_score"], strict=True)
-    return [{**plan.named(settings, _PREFIX), "log_loss": float(-score)} for settings, score in scored]
-
-
-def _mean(folds: Folds) -> float:
-    return float(np.mean([fold["log_loss"] for fold in folds]))
-
-
-@contextmanager
-def _contained() -> Iterator[None]:
-    """Leave scikit-learn's settings and numpy's global random state as they were.
-
-    PyCaret calls for a full garbage collection at every step, 0.1 seconds each with so many libraries in memory. What
-    stands before the search is therefore kept out of sight of the collector while it runs.
-    """
-    state = np.random.get_state()
-    frozen_before = gc.get_freeze_count()
-    gc.freeze()
+    command = [str(python), "-I", str(_PROGRAM), "--check"]
     try:
-        with sklearn.config_context():
-            yield
-    finally:
-        np.random.set_state(state)
-        if not frozen_before:
-            gc.unfreeze()
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=_environment())
+    except OSError as error:
+        raise _unusable(python, error.strerror) from error
+    except subprocess.TimeoutExpired as error:
+        raise _unusable(python, "no answer in a minute") from error
+    if done.returncode:
+        raise _unusable(python, done.stderr.strip()[-_TOLD:].rpartition("\n")[2])
+    return done.stdout.strip()
+
+
+def _unusable(python: Path, found: str | None) -> ConfigError:
+    return ConfigError(f"PyCaret's Python, {python}: {found}, expected one with PyCaret; {REMEDY}")
+
+
+def _environment() -> dict[str, str]:
+    return {name: os.environ[name] for name in _HANDED_ON if name in os.environ} | _FIXED
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    os.killpg(process.pid, signal.SIGKILL)  # not waited for yet, so the number is still its own
+
+
+def _end_of(log: Any) -> str:
+    log.seek(max(log.seek(0, os.SEEK_END) - _TOLD, 0))
+    return log.read().decode("utf-8", "replace").strip() or "nothing"
+
+
+def _request(entries: Sequence[Entry], folder: Path) -> dict[str, Any]:
+    """What is asked; the tables are written to the folder, each once."""
+    numbers: dict[tuple[int, int, int], int] = {}
+    tables: list[dict[str, Any]] = []
+    candidates = []
+    for entry in entries:
+        key = (id(entry.rows), entry.plan.folds, entry.plan.seed)
+        if key not in numbers:
+            numbers[key] = len(tables)
+            tables.append(_written(entry, folder, len(tables)))
+        candidates.append(
+            {
+                "name": entry.name,
+                "table": numbers[key],
+                "pipeline": described(entry.plan.pipeline({})),
+                "settings": [in_pipeline(settings) for settings in entry.plan.settings],
+            }
+        )
+    return {"tables": tables, "candidates": candidates}
+
+
+def _written(entry: Entry, folder: Path, number: int) -> dict[str, Any]:
+    files = {name: f"{number}.{name}.parquet" for name in ("rows", "labels")}
+    entry.rows.features.reset_index(drop=True).to_parquet(folder / files["rows"])
+    held_out = entry.plan.held_out(entry.rows.labels)
+    pd.DataFrame({"label": entry.rows.labels, "held_out": held_out}).to_parquet(folder / files["labels"])
+    return {**files, "seed": entry.plan.seed}
+
+
+def described(value: Any) -> Any:
+    """An estimator of scikit-learn as data: its class, and what it was given besides its library's defaults.
+
+    Raises:
+        ConfigError: it holds something that another release of the library could not be handed as data.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list):
+        return [described(one) for one in value]
+    if isinstance(value, tuple):
+        return {"tuple": [described(one) for one in value]}
+    if isinstance(value, BaseEstimator) and type(value).__module__.startswith("sklearn."):
+        return {"class": _public_name(type(value)), "settings": {k: described(v) for k, v in _given(value).items()}}
+    raise ConfigError(
+        f"training.backend: found a pipeline with {type(value).__name__} in it, expected scikit-learn's own estimators, "
+        "numbers and text, for pycaret gets it as data; set training.backend to scikit-learn"
+    )
+
+
+def _public_name(kind: type) -> str:
+    """`sklearn.tree.DecisionTreeClassifier`, wherever this release keeps it."""
+    packages = kind.__module__.split(".")
+    public = next((i for i, name in enumerate(packages) if name.startswith("_")), len(packages))
+    return ".".join([*packages[:public], kind.__name__])
+
+
+def _given(estimator: BaseEstimator) -> Mapping[str, Any]:
+    defaults = inspect.signature(type(estimator)).parameters
+    values = estimator.get_params(deep=False)
+    return {name: value for name, value in values.items() if value is not defaults[name].default}
+
+
+def _read(answer: Path, entries: Sequence[Entry], log: str) -> list[Search]:
+    try:
+        found = _ANSWER.validate_json(answer.read_bytes())
+        return [_as_search(entry, one) for entry, one in zip(entries, found, strict=True)]
+    except (OSError, ValidationError, ValueError) as error:
+        raise SearchError(
+            f"the search with PyCaret ended without the answer that was asked for: {str(error)[:_TOLD]}; {REMEDY}. It wrote "
+            f"last: {log}"
+        ) from error
+
+
+def _as_search(entry: Entry, found: _Found) -> Search:
+    settings = entry.plan.settings
+    if not 0 <= found.best < len(settings) or {len(found.folds), *map(len, found.log_losses)} != {entry.plan.folds}:
+        raise ValueError(
+            f"{entry.name}: figures of {entry.plan.folds} folds were asked for, and which setting is the best"
+        )
+    tried = tuple(Tried(one, tuple(losses)) for one, losses in zip(settings, found.log_losses, strict=True))
+    return Search("pycaret", tried, found.best, found.folds)

@@ -5,55 +5,53 @@ a logistic curve from the model's score to the probability).
 """
 
 import numpy as np
-from pandas import DataFrame, Series
+from numpy.typing import NDArray
+from pandas import DataFrame
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from shotclock.config import RECALIBRATED
-from shotclock.models.candidates import Trained, checked
+from shotclock.models.candidates import Trained
+from shotclock.models.candidates.algorithms import Rows
 
 _STEP = "recalibrated"
 
 
-def recalibrate(champion: Pipeline, features: DataFrame, target: "Series[int]", *, folds: int, seed: int) -> Trained:
+def recalibrate(champion: Pipeline, rows: Rows, *, folds: int, seed: int) -> Trained:
     """Refit the champion's probabilities on recent rows. A champion that was recalibrated before is unwrapped first.
 
     Args:
         champion: a fitted pipeline.
-        features: recent rows, shape (rows, features).
-        target: 0 or 1, shape (rows,).
-
-    Raises:
-        ContractError: as for `shotclock.models.candidates.train`.
+        rows: recent ones.
     """
-    target = checked(features, target, folds)
+    features, labels = rows.features, rows.labels
     base = champion.named_steps[_STEP].estimator if _STEP in champion.named_steps else champion
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     metrics = [
-        _metrics(_fitted(base, features.iloc[fit], target.iloc[fit]), features.iloc[held], target.iloc[held])
-        for fit, held in splitter.split(features, target)
+        _metrics(_fitted(base, features.iloc[fit], labels[fit]), features.iloc[held], labels[held])
+        for fit, held in splitter.split(features, labels)
     ]
     cv = {name: float(np.mean([fold[name] for fold in metrics])) for name in metrics[0]}
     cv["log_loss_std"] = float(np.std([fold["log_loss"] for fold in metrics]))
-    model = _fitted(base, features, target)
+    model = _fitted(base, features, labels)
     curve = model.named_steps[_STEP].calibrated_classifiers_[0].calibrators[0]
     params = {"slope": -float(curve.a_), "intercept": -float(curve.b_)}
     return Trained(RECALIBRATED, "scikit-learn", model, params, metrics, cv, [{**params, "log_loss": cv["log_loss"]}])
 
 
-def _fitted(base: Pipeline, features: DataFrame, target: "Series[int]") -> Pipeline:
+def _fitted(base: Pipeline, features: DataFrame, labels: NDArray[np.int64]) -> Pipeline:
     refitted = CalibratedClassifierCV(base, cv="prefit", method="sigmoid")
-    return Pipeline([(_STEP, refitted)]).fit(features, target)
+    return Pipeline([(_STEP, refitted)]).fit(features, labels)
 
 
-def _metrics(model: Pipeline, features: DataFrame, target: "Series[int]") -> dict[str, float]:
+def _metrics(model: Pipeline, features: DataFrame, labels: NDArray[np.int64]) -> dict[str, float]:
     probability = model.predict_proba(features)[:, 1]
     predicted = probability >= 0.5
     return {
-        "log_loss": float(log_loss(target, probability, labels=[0, 1])),
-        "roc_auc": float(roc_auc_score(target, probability)),
-        "accuracy": float(accuracy_score(target, predicted)),
-        "f1": float(f1_score(target, predicted, zero_division=0.0)),
+        "log_loss": float(log_loss(labels, probability, labels=[0, 1])),
+        "roc_auc": float(roc_auc_score(labels, probability)),
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "f1": float(f1_score(labels, predicted, zero_division=0.0)),
     }

@@ -1,33 +1,40 @@
-"""Tuning with scikit-learn alone."""
+"""Tuning with scikit-learn alone, in this process."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import ParameterSampler, cross_validate
+from sklearn.model_selection import PredefinedSplit, cross_validate
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from shotclock.models.candidates.algorithms import Folds, Plan, Search, Settings
+from shotclock.models.candidates.algorithms import Entry, Folds, Search, Settings, Tried
 
 _SCORERS = {"log_loss": "neg_log_loss", "roc_auc": "roc_auc", "accuracy": "accuracy", "f1": "f1"}
 
 
-def search(rows: NDArray[np.float64], labels: NDArray[np.int64], plan: Plan) -> Search:
-    """Cross-validate the library's defaults and up to `plan.iterations` random settings.
+class ScikitLearn:
+    """Cross-validates each setting of each entry in turn."""
 
-    Args:
-        rows: features, shape (rows, features).
-        labels: 0 or 1, shape (rows,).
-    """
-    sampled = ParameterSampler(plan.space, plan.draws, random_state=plan.seed)
-    settings = [plan.defaults, *(plan.named(one) for one in sampled)]
-    metrics = [_cross_validate(rows, labels, plan, one) for one in settings]
-    means = [float(np.mean([fold["log_loss"] for fold in folds])) for folds in metrics]
-    best = int(np.argmin(means))
-    tried = [{**one, "log_loss": mean} for one, mean in zip(settings, means, strict=True)]
-    return Search(settings[best], metrics[best], tried)
+    def search(self, entries: Sequence[Entry]) -> list[Search]:
+        with threadpool_limits(limits=1):  # on fits this small more threads cost time
+            return [_search(entry) for entry in entries]
 
 
-def _cross_validate(rows: NDArray[np.float64], labels: NDArray[np.int64], plan: Plan, settings: Settings) -> Folds:
-    model = plan.pipeline(settings)
-    scores = cross_validate(model, rows, labels, cv=plan.splitter, scoring=_SCORERS, error_score="raise")
+def _search(entry: Entry) -> Search:
+    held_out = entry.plan.held_out(entry.rows.labels)
+    metrics = [_cross_validate(entry, settings, held_out) for settings in entry.plan.settings]
+    tried = tuple(
+        Tried(settings, tuple(fold["log_loss"] for fold in folds))
+        for settings, folds in zip(entry.plan.settings, metrics, strict=True)
+    )
+    best = int(np.argmin([one.log_loss for one in tried]))
+    return Search("scikit-learn", tried, best, metrics[best])
+
+
+def _cross_validate(entry: Entry, settings: Settings, held_out: NDArray[np.int64]) -> Folds:
+    model, splitter = entry.plan.pipeline(settings), PredefinedSplit(held_out)
+    features, labels = entry.rows.features, entry.rows.labels
+    scores = cross_validate(model, features, labels, cv=splitter, scoring=_SCORERS, error_score="raise")
     figures = {name: scores[f"test_{name}"] for name in _SCORERS}
     figures["log_loss"] = -figures["log_loss"]
-    return [{name: float(values[fold]) for name, values in figures.items()} for fold in range(plan.folds)]
+    return [{name: float(values[fold]) for name, values in figures.items()} for fold in range(entry.plan.folds)]

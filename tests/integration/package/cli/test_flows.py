@@ -46,7 +46,8 @@ def terminal(monkeypatch):
 def test_on_a_terminal_a_bar_follows_the_candidates_and_the_rows(at, shotclock, terminal):
     at("empty")
     assert shotclock("train", "shots").exit_code == 0
-    assert terminal() == [("train decision_tree", 0, 2), ("train logistic_regression", 1, 2), ("train", 2, 2)]
+    trained = [("train decision_tree", 0, 2), ("train logistic_regression", 1, 2), ("train", 2, 2)]
+    assert terminal() == [("compare", 0, 1), *trained]
     assert shotclock("score", "shots").exit_code == 0
     assert terminal()[-1] == ("score dataset_kobe_prod.parquet", 6_426, 6_426)
 

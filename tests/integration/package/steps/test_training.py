@@ -326,7 +326,7 @@ def test_the_next_windows_are_measured_against_the_rows_that_the_decision_was_ab
 def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(gated, monkeypatch):
     given = gated()
     data, item = given["data"], Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")
-    trained = training.train(R1, item, data)
+    trained = training.train(R1, *training.compare(R1, [item], data), data)
     selection = training.select(R1, [trained])
     judge = gates.judge
     monkeypatch.setattr(gates, "judge", lambda *given: replace(judge(*given), outcome="promote"))
@@ -421,7 +421,8 @@ def test_a_candidate_killed_anywhere_is_trained_again_to_the_same_bytes(
     given = gated()
     folder, runs = settings().data / "shots" / "runs" / "retraining" / "r1", mlflow_runs()
     before = files(folder)
-    item = Candidate(name="decision_tree.recent", algorithm="decision_tree", rows="train")
+    candidate = Candidate(name="decision_tree.recent", algorithm="decision_tree", rows="train")
+    (item,) = training.compare(R1, [candidate], given["data"])
     settings_again = os.environ["MLFLOW_TRACKING_URI"]
     killed(monkeypatch, target, name, lambda: training.train(R1, item, given["data"]))
     assert os.environ["MLFLOW_TRACKING_URI"] == settings_again

@@ -1,5 +1,6 @@
-"""Real training rows, and candidates trained on them once a session."""
+"""Real training rows, what both backends found on them once a session, and a candidate's whole way in one call."""
 
+from datetime import timedelta
 from functools import cache
 
 import numpy as np
@@ -7,7 +8,12 @@ import pytest
 from pandas import DataFrame, Series
 from sklearn.model_selection import train_test_split
 
-from shotclock.models.candidates import train
+from shotclock.config import settings
+from shotclock.models import candidates
+from shotclock.models.candidates import Entry, Plan, rows_of
+from shotclock.models.candidates.algorithms import SPACES
+from shotclock.models.candidates.pycaret_backend import PyCaret
+from shotclock.models.candidates.sklearn_backend import ScikitLearn
 
 FEATURES = ["lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance"]
 TARGET = "shot_made_flag"
@@ -22,15 +28,43 @@ def real(_dev):
 
 
 @pytest.fixture(scope="session")
-def trained(real):
-    """`trained(backend, algorithm)`: the candidate on the real rows, 5 folds, 10 iterations, seed 42."""
-    features, target, _, _ = real
+def pycaret():
+    """The backend in the environment that `make env` makes for the example."""
+    return PyCaret(settings({}).pycaret_python, timedelta(minutes=10))
+
+
+@pytest.fixture(scope="session")
+def searched(real, pycaret):
+    """`searched("pycaret")`: entry and search by algorithm, on the real rows; 5 folds, 10 iterations, seed 42."""
+    rows = rows_of(real[0], real[1], 5)
+    entries = [Entry(algorithm, Plan(algorithm, folds=5, iterations=10, seed=42), rows) for algorithm in SPACES]
+    backends = {"pycaret": pycaret, "scikit-learn": ScikitLearn()}
 
     @cache
-    def fit(backend, algorithm):
-        return train(features, target, algorithm, backend=backend, folds=5, iterations=10, seed=42)
+    def find(backend):
+        found = candidates.compare(entries, backends[backend])
+        return {entry.name: (entry, search) for entry, search in zip(entries, found, strict=True)}
 
-    return fit
+    return find
+
+
+@pytest.fixture(scope="session")
+def trained(searched):
+    """`trained(backend, algorithm)`: the candidate fitted on the real rows."""
+    return cache(lambda backend, algorithm: candidates.fit(*searched(backend)[algorithm]))
+
+
+@pytest.fixture
+def train():
+    """`train(features, target, "decision_tree", folds=3, iterations=2, seed=1)`: search with scikit-learn, and fit."""
+
+    def train(features, target, algorithm, *, folds, iterations, seed):
+        plan = Plan(algorithm, folds=folds, iterations=iterations, seed=seed)
+        entry = Entry(algorithm, plan, rows_of(features, target, folds))
+        (found,) = candidates.compare([entry], ScikitLearn())
+        return candidates.fit(entry, found)
+
+    return train
 
 
 @pytest.fixture

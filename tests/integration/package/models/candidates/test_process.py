@@ -6,12 +6,7 @@ import pickle
 import subprocess
 import sys
 
-import matplotlib
-import numpy as np
 import pytest
-import sklearn
-
-from shotclock.models.candidates import train
 
 CHOICE = {"folds": 3, "iterations": 3, "seed": 42}
 FEATURES = ["lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance"]
@@ -20,17 +15,19 @@ ALGORITHMS = ["decision_tree", "logistic_regression", "gradient_boosting"]
 
 TRAIN = """
 import hashlib, pickle, sys, warnings
-import pandas
-from shotclock.models.candidates import train
+from datetime import timedelta
+from shotclock.config import settings
+from shotclock.models.candidates import Entry, Plan, compare, fit, rows_of
+from shotclock.models.candidates.pycaret_backend import PyCaret
+from shotclock.models.candidates.sklearn_backend import ScikitLearn
 
 with open(sys.argv[1], "rb") as file:
-    features, target = pickle.load(file)
-for algorithm in sys.argv[3:]:
-    model = train(features, target, algorithm, backend=sys.argv[2], folds=3, iterations=3, seed=42).model
-    print(hashlib.sha256(pickle.dumps(model)).hexdigest())
-loaded = {name.split(".")[0] for name in sys.modules}
-print("pycaret" in loaded, "evidently" in loaded)
-print(warnings.showwarning.__module__)  # PyCaret puts its own in its place
+    rows = rows_of(*pickle.load(file), 3)
+backend = PyCaret(settings({}).pycaret_python, timedelta(minutes=10)) if sys.argv[2] == "pycaret" else ScikitLearn()
+entries = [Entry(algorithm, Plan(algorithm, folds=3, iterations=3, seed=42), rows) for algorithm in sys.argv[3:]]
+for entry, found in zip(entries, compare(entries, backend)):
+    print(hashlib.sha256(pickle.dumps(fit(entry, found).model)).hexdigest())
+print(sorted({name.split(".")[0] for name in sys.modules} & {"pycaret", "lightgbm", "evidently"}))
 """
 
 PREDICT = """
@@ -78,40 +75,18 @@ def empty(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize(("backend", "libraries"), [("pycaret", "True False"), ("scikit-learn", "False False")])
-def test_another_process_gives_the_same_bytes_and_stays_as_it_was(backend, libraries, rows, rows_file, empty):
-    *digests, has_pycaret, has_evidently, shows_warnings = run(TRAIN, rows_file, backend, *ALGORITHMS, folder=empty)
+@pytest.mark.parametrize("backend", ["pycaret", "scikit-learn"])
+def test_another_process_gives_the_same_bytes_and_loads_no_pycaret(backend, rows, rows_file, empty, train):
+    *digests, loaded = run(TRAIN, rows_file, backend, *ALGORITHMS, folder=empty)
 
-    here = [pickle.dumps(train(*rows, algorithm, backend=backend, **CHOICE).model) for algorithm in ALGORITHMS]
+    here = [pickle.dumps(train(*rows, algorithm, **CHOICE).model) for algorithm in ALGORITHMS]
     assert digests == [hashlib.sha256(model).hexdigest() for model in here]
-    assert f"{has_pycaret} {has_evidently}" == libraries
-    assert shows_warnings == "warnings"
+    assert loaded == "[]"
     assert list(empty.iterdir()) == []
 
 
-@pytest.mark.parametrize("algorithm", ["decision_tree", "logistic_regression"])
-def test_a_model_from_pycaret_loads_and_predicts_where_pycaret_cannot_be_imported(algorithm, rows, tmp_path):
-    model = train(*rows, algorithm, backend="pycaret", **CHOICE).model
+def test_a_model_loads_and_predicts_where_neither_pycaret_nor_shotclock_can_be_imported(rows, tmp_path, train):
+    model = train(*rows, "decision_tree", **CHOICE).model
     path = tmp_path / "model.pickle"
     path.write_bytes(pickle.dumps((model, rows[0], model.predict_proba(rows[0]))))
     assert run(PREDICT, path, folder=tmp_path) == ["same"]
-
-
-def test_pycaret_leaves_settings_random_state_and_output_as_they_were(rows, capfd):
-    np.random.seed(3)
-    settings, state = sklearn.get_config(), np.random.get_state()[1].copy()
-
-    train(*rows, "decision_tree", backend="pycaret", **CHOICE)
-
-    assert sklearn.get_config() == settings
-    assert matplotlib.rcParams["font.sans-serif"] == matplotlib.rcParamsDefault["font.sans-serif"]
-    assert np.array_equal(np.random.get_state()[1], state)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_pycaret_lets_the_garbage_collector_see_everything_again(rows):
-    import gc
-
-    before = gc.get_freeze_count()
-    train(*rows, "decision_tree", backend="pycaret", **CHOICE)
-    assert gc.get_freeze_count() == before

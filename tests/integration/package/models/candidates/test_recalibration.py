@@ -3,14 +3,13 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from shotclock.errors import ContractError
 from shotclock.judging import performance
+from shotclock.models.candidates import rows_of
 from shotclock.models.candidates.recalibration import recalibrate
 
 
@@ -28,7 +27,8 @@ def moved(shots):
 
 
 def refitted(champion, rows, **options):
-    return recalibrate(champion, *rows, **{"folds": 5, "seed": 1} | options)
+    given = {"folds": 5, "seed": 1} | options
+    return recalibrate(champion, rows_of(*rows, given["folds"]), **given)
 
 
 def test_a_fallen_base_rate_is_repaired(champion, moved):
@@ -76,25 +76,10 @@ def test_on_production_it_repairs_most_of_what_the_tree_has_lost(trained, _prod,
     tree, columns = trained("scikit-learn", "decision_tree").model, list(real[0].columns)
     rows = _prod.dropna(subset=["shot_made_flag"]).sort_values(["game_date", "shot_id"])
     first, second = rows.iloc[:2706], rows.iloc[2706:]
-    new = recalibrate(tree, first[columns], first["shot_made_flag"], folds=5, seed=42).model
+    new = recalibrate(tree, rows_of(first[columns], first["shot_made_flag"], 5), folds=5, seed=42).model
     skills = [
         performance.measure(second["shot_made_flag"], model.predict_proba(second[columns])[:, 1]).log_loss_skill
         for model in (tree, new)
     ]
     assert skills[0].high < 0
     assert skills[1].value > skills[0].value + 0.02
-
-
-@pytest.mark.parametrize(
-    ("label", "message"), [(0, "have the label 1, expected at least 5"), (2, "found 2, expected 0 or 1")]
-)
-def test_rows_that_nothing_can_be_learnt_from_are_refused(champion, shots, label, message):
-    features, target = shots
-    with pytest.raises(ContractError, match=f"'made': .*{message}"):
-        refitted(champion, (features, pd.Series(label, index=target.index, name="made")))
-
-
-def test_a_feature_that_is_missing_in_a_row_is_refused(champion, shots):
-    features, target = shots
-    with pytest.raises(ContractError, match="column 'near': 1 of 600 values are null"):
-        refitted(champion, (features.assign(near=features["near"].where(features.index > 0)), target))
