@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.models.predictor import Floats, Predictor, predictor
-from shotclock.rows import contract, repeats
+from shotclock.rows import contract, repeats, types
 
 BATCH_ROWS = 131_072  # about 13 MB of rows on their way; also the row groups of the output
 ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
@@ -33,6 +33,7 @@ READ_AHEAD = 2  # batches
 MOST_WORKERS = 8  # one writer cannot take more
 VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
 REPEATED = "row"
+_REPEATING = pa.dictionary(pa.int32(), pa.string())
 Batches = Generator[pa.RecordBatch, None, None]
 Tell = Callable[[int], None]
 _WHOLE = (pa.types.is_integer, pa.types.is_date, pa.types.is_timestamp)
@@ -66,16 +67,18 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     *,
     version: str,
     max_bad_share: float,
+    known: pa.Schema | None = None,
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
     tell: Tell = nobody,
 ) -> Scored:
     """Score every row of `source` that keeps the contract, labelled or not.
 
-    `target` gets a row for each, in order: id, time, features, `probability` (of target = 1), `prediction` (1 where the
-    probability is at least `threshold`, else 0), `model_version`. Rows that break the contract go to `quarantine` with
-    the `reason`; without any, there is no such file. Both appear whole or not at all; the same call gives the same
-    bytes. Where a file is refused for its bad rows, these appear unless an earlier call has left a result.
+    `target` gets a row for each, in order: id, time, features, and the target where the file has it, with the project's
+    types; `probability` (of target = 1), `prediction` (1 where the probability is at least `threshold`, else 0),
+    `model_version`. Rows that break the contract go to `quarantine` with the `reason`; without any, there is no such file.
+    Both appear whole or not at all; the same call gives the same bytes. Where a file is refused for its bad rows, these
+    appear unless an earlier call has left a result.
 
     An id may stand once in a file: its later rows are set aside, whatever the size of the batches.
 
@@ -83,6 +86,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         model: a fitted scikit-learn estimator with `predict_proba`, fitted on a DataFrame of the project's features.
         version: the model's, as it stands in every row.
         max_bad_share: the largest share of rows, 0 to 1, that may break the contract.
+        known: the project's types, see `types.of`; by default as this file has them.
         batch_rows: rows that travel together.
         tell: called after each batch with the number of rows that are done.
 
@@ -92,12 +96,13 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         StoreError: the model was not made for these columns.
     """
     predict = predictor(model, list(columns.features), version)
-    rows = _check(source, columns)
+    rows, schema = _check(source, columns, known)
+    typed = _Typed(columns, schema, str(source))
 
     def attempt(batches: Batches, repeated: repeats.Positions) -> Scored:
         with ExitStack() as files:
             output = _Output(files, target, quarantine, version, threshold)
-            _stream(predict, columns, batches, repeated, 0, output, tell)
+            _stream(predict, typed, batches, repeated, 0, output, tell)
             done = output.summary()
             aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
             contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share, aside)
@@ -150,7 +155,7 @@ def repeated_rows(source: Address, columns: Columns) -> pa.Table:
 
     Every partition needs those of its own rows, and finding them takes the ids of the whole file: so it is done once.
     """
-    rows = _check(source, columns)
+    rows, _ = _check(source, columns, None)
     return pa.table({REPEATED: repeats.positions(lambda: _ids(source, columns.id), rows)})
 
 
@@ -164,6 +169,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
     partition: Partition,
     repeated: repeats.Positions,
     version: str,
+    known: pa.Schema | None = None,
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
     tell: Tell = nobody,
@@ -175,7 +181,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
 
     Args:
         repeated: the row numbers of `repeated_rows`, those of this partition at least.
-        tell: as for `score_file`.
+        known, tell: as for `score_file`.
 
     Raises:
         SourceError: `source` is missing, damaged, or not the file that was cut.
@@ -183,7 +189,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
         StoreError: the model was not made for these columns.
     """
     predict = predictor(model, list(columns.features), version)
-    rows = _check(source, columns)
+    rows, schema = _check(source, columns, known)
     if rows != partition.file_rows:
         raise SourceError(
             f"{source}: found {rows:,} rows, expected {partition.file_rows:,} as when it was cut: it was changed since; "
@@ -192,7 +198,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
     with ExitStack() as files:
         output = _Output(files, target, quarantine, version, threshold)
         batches = _batches(source, columns, batch_rows, partition.groups)
-        _stream(predict, columns, batches, repeated, partition.start, output, tell)
+        _stream(predict, _Typed(columns, schema, str(source)), batches, repeated, partition.start, output, tell)
         done = output.summary()
     for path, count in ((target, done.scored), (quarantine, done.quarantined)):
         if not count:
@@ -215,27 +221,45 @@ def merged(parts: Sequence[Scored]) -> Scored:
     )
 
 
-def _check(source: Address, columns: Columns) -> int:
-    """The number of rows, if there are any and the columns are what the project names."""
+@dataclass(frozen=True)
+class _Typed:
+    """What rows must be, and what they become."""
+
+    columns: Columns
+    types: pa.Schema
+    source: str
+
+
+def _check(source: Address, columns: Columns, known: pa.Schema | None) -> tuple[int, pa.Schema]:
+    """The number of rows, if there are any and the columns are what the project names; and the project's types."""
     with storage.open_parquet(source) as file:
         rows, schema = int(file.metadata.num_rows), file.schema_arrow
     contract.check_schema(schema, columns, str(source), needs_target=False)
     contract.refuse_empty(rows, str(source))
-    return rows
+    wanted = known or types.of(columns, schema)
+    types.refuse_others(schema, columns, wanted, str(source))
+    if _repeats(schema, columns) and wanted.field(columns.time).type == pa.string():
+        wanted = wanted.set(wanted.get_field_index(columns.time), pa.field(columns.time, _REPEATING))
+    return rows, wanted
+
+
+def _repeats(schema: pa.Schema, columns: Columns) -> bool:
+    """Whether times are texts: they repeat, and so are read and written faster as dictionaries."""
+    return bool(pa.types.is_string(schema.field(columns.time).type))
 
 
 def _batches(source: Address, columns: Columns, batch_rows: int, groups: Sequence[int] | None = None) -> Batches:
     """The rows themselves: the columns that scoring needs, and no others."""
     with storage.open_parquet(source) as file:
-        is_text = pa.types.is_string(file.schema_arrow.field(columns.time).type)
-    wanted = [columns.id, columns.time, *columns.features]
-    texts = [columns.time] if is_text else []
+        schema = file.schema_arrow
+    wanted = [name for name in columns.all if name in schema.names]
+    texts = [columns.time] if _repeats(schema, columns) else []
     return storage.read_batches(source, wanted, batch_rows, dictionaries=texts, groups=groups)
 
 
 def _stream(
     predict: Predictor,
-    columns: Columns,
+    typed: _Typed,
     batches: Batches,
     repeated: repeats.Positions,
     first: int,
@@ -246,8 +270,9 @@ def _stream(
 
     def score(start: int, batch: pa.RecordBatch) -> _Batch:
         marked = repeats.mask(repeated, first + start, batch.num_rows)
-        examined = contract.examine(batch, columns, repeated=marked)
-        return _Batch(examined, predict(examined.good))
+        examined = contract.examine(batch, typed.columns, repeated=marked)
+        good = types.cast(examined.good, typed.types, typed.source)
+        return _Batch(replace(examined, good=good), predict(good))
 
     with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
         for batch in scored:

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from shotclock.config import Columns, Feature
 from shotclock.errors import ContractError
 
-Rows: TypeAlias = "pa.Table | pa.RecordBatch"
+Rows: TypeAlias = pa.Table | pa.RecordBatch
+Column: TypeAlias = pa.ChunkedArray | pa.Array
 Mask = npt.NDArray[np.bool_]
 
 REASON = "reason"
@@ -187,7 +188,8 @@ def _column_problem(schema: pa.Schema, name: str, kind: str) -> str | None:
     return None
 
 
-def _is_text(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
+    """Whether values of this type are texts, plain or in a dictionary."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
@@ -197,11 +199,11 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _is_id(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind)) or _is_text(kind)
+    return bool(pa.types.is_integer(kind)) or is_text(kind)
 
 
 def _is_time(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind)) or _is_text(kind)
+    return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind)) or is_text(kind)
 
 
 def _is_target(kind: pa.DataType) -> bool:
@@ -248,7 +250,7 @@ def _rules(
 def _time_rules(times: pa.ChunkedArray | pa.Array) -> Iterator[Breach]:
     if times.null_count:
         yield "null", _nulls(times)
-    if _is_text(times.type):
+    if is_text(times.type):
         yield "not an ISO date", _no_date(times)
 
 

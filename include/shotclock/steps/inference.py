@@ -8,7 +8,7 @@ from shotclock.files import dataset, storage
 from shotclock.handoff import Cut, Published, ScoredBatch, ScoredPartition, Skipped, ValidBatch
 from shotclock.models import scoring
 from shotclock.rows import contract
-from shotclock.store import registry
+from shotclock.store import registry, types
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked
@@ -44,6 +44,7 @@ def score(run: Run, batch: ValidBatch, tell: scoring.Tell = scoring.nobody) -> S
             quarantine,
             version=champion.number,
             max_bad_share=rules.quarantine.production,
+            known=types.learnt(rules, champion),
             tell=tell,
         )
         return _noted(record, batch, done, champion, target)
@@ -51,18 +52,19 @@ def score(run: Run, batch: ValidBatch, tell: scoring.Tell = scoring.nobody) -> S
 
 def _score_partition(run: Run, batch: ValidBatch, cut: Cut, tell: scoring.Tell) -> ScoredPartition:
     """Write the partition's own files. Nobody reads them before `publish` names them in the marker of the whole."""
-    champion, outputs = registry.version(run.project, cut.version), _outputs(run, batch)
+    rules, champion, outputs = project(run.project), registry.version(run.project, cut.version), _outputs(run, batch)
     for folder in outputs:
         dataset.make_room(folder, parts=True)
     name = dataset.part_name(cut.partition.number, cut.key)
     done = scoring.score_partition(
         champion.load(),
-        project(run.project).columns,
+        rules.columns,
         storage.at(batch.path),
         *(folder / name for folder in outputs),
         partition=cut.partition,
         repeated=storage.read_table(storage.at(cut.repeated))[scoring.REPEATED].to_numpy(),
         version=champion.number,
+        known=types.learnt(rules, champion),
         tell=tell,
     )
     sha256 = storage.digest(outputs[0] / name) if done.scored else ""

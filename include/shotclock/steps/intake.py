@@ -9,9 +9,10 @@ from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import Batch, Cut, Source, ValidBatch, ValidRows
 from shotclock.models import scoring
-from shotclock.rows import contract
+from shotclock.rows import contract, types
 from shotclock.sources import find, named
 from shotclock.store import history, ledger, queries, registry
+from shotclock.store import types as store_types
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
 
@@ -91,14 +92,16 @@ def validate(run: Run, source: Source) -> ValidRows:
     """Refuse a training file that breaks the contract; set single bad rows aside, up to the share that the project allows."""
     rules, path = project(run.project), storage.at(source.path)
     with storage.open_parquet(path) as file:
-        contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=True)
+        schema = file.schema_arrow
+    contract.check_schema(schema, rules.columns, str(path), needs_target=True)
     examined = contract.examine(storage.read_table(path, rules.columns.all), rules.columns)
+    good = types.cast(examined.good, types.of(rules.columns, schema), str(path))
     bad = examined.bad.num_rows
     valid, quarantine = folder_of(run) / "data_valid.parquet", folder_of(run) / "quarantine.parquet"
     if bad:
         storage.write_table(examined.bad, quarantine)
     contract.refuse_above(bad, examined.reasons, source.rows, str(path), rules.quarantine.training, str(quarantine))
-    storage.write_table(examined.good, valid)
+    storage.write_table(good, valid)
     reasons = "".join(f"\n- {reason}: {count}" for reason, count in examined.reasons.items())
     return ValidRows(
         path=source.path,
@@ -122,8 +125,11 @@ def validate_batches(run: Run, batches: list[Batch]) -> list[ValidBatch]:
 def _validated(run: Run, batch: Batch) -> list[ValidBatch]:
     rules, path = project(run.project), storage.at(batch.path)
     with storage.open_parquet(path) as file:
-        contract.check_schema(file.schema_arrow, rules.columns, str(path), needs_target=False)
-        rows = file.metadata.num_rows
+        rows, schema = file.metadata.num_rows, file.schema_arrow
+    contract.check_schema(schema, rules.columns, str(path), needs_target=False)
+    known = store_types.learnt(rules)
+    if known:
+        types.refuse_others(schema, rules.columns, known, str(path))
     contract.refuse_empty(rows, str(path))
     if rows >= rules.drift.min_rows:  # in fewer, a value may well stand still by chance
         contract.refuse_stuck(_stuck(rules, path), rows, str(path))

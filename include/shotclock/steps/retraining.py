@@ -11,7 +11,7 @@ from shotclock.handoff import Candidate, Cause, LearntFrom, OpenAlert, Plan, Rec
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.models.candidates.algorithms import chosen
-from shotclock.rows import splits
+from shotclock.rows import splits, types
 from shotclock.store import history, records, registry
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import open_run, tracked
@@ -156,7 +156,8 @@ def split_recent(run: Run, collected: RecentRows) -> RecentData:
     shares = rules.retraining.train_share, rules.retraining.validation_share
     parts = dict(zip(("train", "validation", "test"), splits.split_by_time(recent, *shares), strict=True))
     champion = registry.require_champion(run.project)
-    older = storage.read_table(storage.at(champion.origin.rows_path), rules.columns.all)
+    learnt = storage.read_table(storage.at(champion.origin.rows_path), rules.columns.all)
+    older = types.cast(learnt, recent.schema, champion.origin.rows_path)
     parts["all"] = splits.joined(older, parts["train"], rules.columns)
     paths = {name: folder / f"{_FILES[name]}.parquet" for name in parts}
     for name, part in parts.items():

@@ -533,7 +533,8 @@ def _training_ids(run: Run, selection: Selection, gated: Gated, data: AnyData) -
     paths = [storage.at(path) for path in (data.of(selection.rows), data.validation) if path]
     if selection.winner == RECALIBRATED and gated.champion:
         paths.append(registry.version(run.project, gated.champion).artifact(TRAINING_IDS))
-    return labelling.first_of_each(pa.concat_tables([storage.read_table(path, [column]) for path in paths]), column)
+    ids = pa.concat_tables([storage.read_table(path, [column]) for path in paths], promote_options="permissive")
+    return labelling.first_of_each(ids, column)
 
 
 def _reference(run: Run, gated: Gated, data: AnyData, version: registry.Version | None) -> Address | None:

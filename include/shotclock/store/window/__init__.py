@@ -12,7 +12,7 @@ from shotclock.config import Project
 from shotclock.config import project as project_of
 from shotclock.errors import StoreError
 from shotclock.files import dataset, storage
-from shotclock.store import history, queries, registry
+from shotclock.store import history, queries, registry, types
 from shotclock.store.records import Application
 from shotclock.store.window import labels
 
@@ -74,8 +74,8 @@ def labelled(project: Project, batches: Sequence[Application]) -> tuple[pa.Table
     """The predictions of these batches with their labels, at most about `drift.max_rows`, and how many rows there are."""
     rows = sum(map(rows_of, batches))
     share = min(1.0, project.drift.max_rows / max(1, rows))
-    parts = [labels.joined(project, batch, share) for batch in batches]
-    return pa.concat_tables(parts, promote_options="permissive"), rows
+    known = types.learnt(project)
+    return pa.concat_tables([labels.joined(project, batch, share, known) for batch in batches]), rows
 
 
 def names_of(batches: Sequence[Application]) -> tuple[str, ...]:
@@ -106,17 +106,17 @@ def recent_rows(name: str) -> tuple[pa.Table, int]:
         StoreError: nothing was scored yet.
     """
     project, parts, rows = project_of(name), [], 0
-    wanted, columns = project.retraining.recent_rows, project.columns
+    wanted, columns, known = project.retraining.recent_rows, project.columns, types.learnt(project)
     for batch in scored_batches(name):
         if rows >= wanted:
             break
         share = min(1.0, _SPARE * wanted / max(1, rows_of(batch)))
-        found = labels.joined(project, batch, share).select(columns.all)
+        found = labels.joined(project, batch, share, known).select(columns.all)
         parts.append(found.filter(pc.is_valid(found[columns.target])))
         rows += parts[-1].num_rows
     if not parts:
         raise StoreError(f"project '{name}' has no predictions yet; trigger {name}.inference first")
-    return pa.concat_tables(parts, promote_options="permissive"), len(parts)
+    return pa.concat_tables(parts), len(parts)
 
 
 def reference_rows(name: str, version: registry.Version) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from shotclock.config import Columns, Project, settings
 from shotclock.files import dataset, storage
 from shotclock.files.storage import Address
 from shotclock.judging.performance import Tally
-from shotclock.rows import labelling
+from shotclock.rows import labelling, types
 from shotclock.sources import named
 from shotclock.store.records import Application
 
@@ -20,12 +20,16 @@ _BATCH_ROWS = 131_072
 _LABELS_AT_ONCE = 4_000_000  # that came later; 100 MB by id
 
 
-def joined(project: Project, batch: Application, share: float) -> pa.Table:
-    """A share of the batch's scored rows, drawn by id, with their labels as far as they have come."""
-    columns = project.columns
-    wanted = [columns.id, columns.time, *columns.features, "probability"]
-    predictions = _sampled(storage.at(batch.predictions), wanted, project, share)
-    return labelling.with_labels(predictions, _known(project, batch, share), columns.id, columns.target)
+def joined(project: Project, batch: Application, share: float, known: pa.Schema | None) -> pa.Table:
+    """A share of the batch's scored rows, drawn by id, with their labels as far as they have come.
+
+    Args:
+        known: the project's types, by which the rows are given.
+    """
+    columns, path = project.columns, storage.at(batch.predictions)
+    known = known or types.of(columns, dataset.schema(path))
+    predictions = _sampled(path, [columns.id, columns.time, *columns.features, "probability"], project, share, known)
+    return labelling.with_labels(predictions, _known(project, batch, share, known), columns.id, columns.target)
 
 
 def tally(project: Project, batches: Sequence[Application], trained_on: NDArray[Any]) -> Tally:
@@ -51,10 +55,13 @@ def tally(project: Project, batches: Sequence[Application], trained_on: NDArray[
 
 def _with_own_labels(columns: Columns, batch: Application) -> Iterator[pa.RecordBatch]:
     """Id, probability and target of the scored rows, the target as their own file has it."""
-    own, source = [columns.id, columns.target], storage.at(batch.source)
-    predictions = dataset.read_batches(storage.at(batch.predictions), [columns.id, "probability"], _BATCH_ROWS)
-    if _has(source, own):
-        labels = storage.read_batches(source, own, _BATCH_ROWS)
+    path, own = storage.at(batch.predictions), _own_labels(columns, batch)
+    wanted = [columns.id, "probability", *([columns.target] if own == path else [])]
+    predictions = dataset.read_batches(path, wanted, _BATCH_ROWS)
+    if own == path:
+        return predictions
+    if own:
+        labels = storage.read_batches(own, [columns.id, columns.target], _BATCH_ROWS)
         return labelling.aligned(predictions, labels, columns.id, columns.target)
     return (rows.append_column(columns.target, pa.nulls(rows.num_rows)) for rows in predictions)
 
@@ -67,7 +74,7 @@ def _late_labels(columns: Columns, files: list[Address], bucket: int, of: int) -
         found.append(labelling.labels(pa.Table.from_batches([rows]).filter(pa.array(here)), columns.target))
     if not found:
         return pd.Series(dtype=float)
-    table = labelling.first_of_each(pa.concat_tables(found), columns.id)
+    table = labelling.first_of_each(pa.concat_tables(found, promote_options="permissive"), columns.id)
     labels: pd.Series[float] = table[columns.target].to_pandas().astype(float)
     return labels.set_axis(table[columns.id].to_pandas())
 
@@ -81,16 +88,22 @@ def _latest(ids: pa.Array, own: pa.Array, late: "pd.Series[float]") -> pa.Array:
     return found
 
 
-def _known(project: Project, batch: Application, share: float) -> pa.Table:
+def _known(project: Project, batch: Application, share: float, known: pa.Schema) -> pa.Table:
     """Id and label, one row an id: of the scored file, and of the files of labels that came later; the latest counts."""
     columns = project.columns
     wanted = [columns.id, columns.target]
-    files = [
-        *label_files(project),
-        *([storage.at(batch.source)] if _has(storage.at(batch.source), wanted) else []),
-    ]
-    parts = [labelling.labels(_sampled(path, wanted, project, share), columns.target) for path in files]
+    own = _own_labels(columns, batch)
+    files = [*label_files(project), *([own] if own else [])]
+    parts = [labelling.labels(_sampled(path, wanted, project, share, known), columns.target) for path in files]
     return labelling.first_of_each(pa.concat_tables(parts), columns.id) if parts else labelling.no_labels(wanted)
+
+
+def _own_labels(columns: Columns, batch: Application) -> Address | None:
+    """Where the labels lie that came with the scored rows: beside them; of predictions from before, in the file itself."""
+    places = (storage.at(batch.predictions), storage.at(batch.source))
+    return next(
+        (path for path in places if dataset.is_there(path) and columns.target in dataset.schema(path).names), None
+    )
 
 
 def label_files(project: Project) -> list[Address]:
@@ -107,8 +120,10 @@ def _has(path: Address, wanted: list[str]) -> bool:
         return set(wanted) <= set(file.schema_arrow.names)
 
 
-def _sampled(path: Address, wanted: list[str], project: Project, share: float) -> pa.Table:
-    schema = pa.schema([dataset.schema(path).field(name) for name in wanted])
+def _sampled(path: Address, wanted: list[str], project: Project, share: float, known: pa.Schema) -> pa.Table:
+    found = dataset.schema(path)
+    types.refuse_others(found, project.columns, known, str(path))
     batches = dataset.read_batches(path, wanted, _BATCH_ROWS)
     kept = labelling.sample(batches, project.columns.id, share=share, seed=project.drift.seed)
-    return schema.empty_table() if kept is None else kept.select(wanted)
+    rows = pa.schema([found.field(name) for name in wanted]).empty_table() if kept is None else kept.select(wanted)
+    return types.cast(rows, known, str(path))

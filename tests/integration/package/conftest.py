@@ -1,0 +1,153 @@
+"""A shop of its own: a small project whose batches and labels lie in folders, trained once a session."""
+
+import itertools
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from yaml import safe_dump
+
+RULES = {
+    "name": "shop",
+    "title": "Shop",
+    "data": {"training": "training.parquet", "production": "production.parquet", "batches": "in", "labels": "labels"},
+    "columns": {
+        "id": "order_id",
+        "time": "ordered_at",
+        "target": "bought",
+        "features": {
+            "amount": {"type": "number", "min": -200, "max": 500},
+            "age": {"type": "integer", "min": 0, "max": 120},
+            "member": {"type": "integer", "allowed": [0, 1], "drift": "jensenshannon"},
+        },
+    },
+    "training": {"backend": "scikit-learn", "candidates": ["logistic_regression"], "folds": 2, "iterations": 1},
+    "gate": {"min_rows": 200, "resamples": 200},
+    "drift": {"min_rows": 400},
+    "degradation": {"min_rows": 400, "resamples": 200},
+    "retraining": {"every_new_records": 500, "min_new_labels": 100, "cool_down_days": 0},
+}
+
+
+def orders(rows, first=1, day="2025-06-01"):
+    """Orders with ids from `first` on, one every half an hour from `day` on, by a seed."""
+    random = np.random.default_rng(first)
+    amount, age = random.normal(60, 30, rows).round(2), random.integers(18, 80, rows)
+    member = random.integers(0, 2, rows)
+    odds = 0.03 * (amount - 60) + 1.2 * member - 0.5
+    bought = (random.random(rows) < 1 / (1 + np.exp(-odds))).astype(int)
+    times = pd.date_range(day, periods=rows, freq="30min")
+    frame = {"order_id": np.arange(first, first + rows), "ordered_at": times, "amount": amount, "age": age}
+    return pa.Table.from_pandas(pd.DataFrame(frame | {"member": member, "bought": bought}), preserve_index=False)
+
+
+def retyped(table, **types):
+    """The table with other types of some columns."""
+    for name, kind in types.items():
+        table = table.set_column(table.column_names.index(name), name, table[name].cast(kind))
+    return table
+
+
+class Shop:
+    """The project `shop` in a folder of its own. `use` changes sections of its file."""
+
+    orders, retyped = staticmethod(orders), staticmethod(retyped)
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.raw, self._runs = home, home / "data" / "raw", itertools.count(1)
+
+    def use(self, **sections):
+        from shotclock import config
+
+        rules = dict(RULES)
+        for name, values in sections.items():
+            rules[name] = rules.get(name, {}) | values
+        (self.home / "projects" / "shop.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
+        config.project.cache_clear()
+
+    def put(self, name, table):
+        """Write a file below `data/raw`; the way of writing goes by its ending."""
+        path = self.raw / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".csv":
+            table.to_pandas().to_csv(path, index=False)
+        else:
+            pq.write_table(table, path)
+        return path
+
+    def score(self, path=None):
+        from shotclock import flows
+
+        return flows.score("shop", f"s{next(self._runs)}", path=path)
+
+    def check(self):
+        from shotclock import flows
+
+        return flows.check("shop", f"m{next(self._runs)}")
+
+    def retrain(self):
+        from shotclock import flows
+
+        return flows.retrain("shop", f"r{next(self._runs)}", reason="x")
+
+    def predictions(self, batch=None):
+        from shotclock.config import settings
+        from shotclock.files import storage
+
+        folder = storage.published(settings().data, "shop", "predictions")
+        return pq.read_table((folder / batch if batch else folder) / "resultado_pipeline.parquet")
+
+
+def _point(monkeypatch, home):
+    monkeypatch.setenv("SHOTCLOCK_HOME", str(home))
+    monkeypatch.setenv("SHOTCLOCK_PROJECTS", "projects")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
+    monkeypatch.setenv("SHOTCLOCK_ARTIFACTS", str(home / "artifacts"))
+    for name in ("SHOTCLOCK_DATA", "SHOTCLOCK_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def _trained_shop(tmp_path_factory):
+    from shotclock import flows
+    from shotclock.store import database, verify
+
+    home = tmp_path_factory.mktemp("shops") / "shop_0000"
+    (home / "projects").mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _point(monkeypatch, home)
+        monkeypatch.setattr(verify.Verifier, "verify", lambda *_: None)
+        shop = Shop(home)
+        shop.use()
+        shop.put("training.parquet", orders(3000))
+        database.prepare_store()
+        flows.train("shop", "t1")
+    return home, itertools.count(1)
+
+
+@pytest.fixture
+def shop(_trained_shop, monkeypatch):
+    """The shop with a champion, and nothing scored yet; in a folder of its own, whose address is as long as the first one's."""
+    from shotclock import config
+    from shotclock.store import client, verify
+
+    trained, number = _trained_shop
+    home = trained.with_name(f"shop_{next(number):04}")
+    shutil.copytree(trained, home, symlinks=True, ignore=shutil.ignore_patterns("mlflow.db*"))
+    with closing(sqlite3.connect(trained / "mlflow.db")) as kept, closing(sqlite3.connect(home / "mlflow.db")) as own:
+        kept.backup(own)  # with what its write-ahead log still holds
+    database = home / "mlflow.db"
+    database.write_bytes(database.read_bytes().replace(str(trained).encode(), str(home).encode()))
+    _point(monkeypatch, home)
+    monkeypatch.setattr(verify.Verifier, "verify", lambda *_: None)
+    config.project.cache_clear()
+    client._experiment_id.cache_clear()
+    yield Shop(home)
+    config.project.cache_clear()
+    client._experiment_id.cache_clear()
