@@ -31,7 +31,7 @@ demo: data ## the whole loop once, until it is at rest: train, score, check, ret
 	@$(run) shotclock_launcher demo $(if $(PROJECT),--project $(PROJECT))
 
 demo-history: data ## the years go by: the production rows season by season, a line for each
-	@$(run) shotclock_launcher demo-history $(if $(PROJECT),--project $(PROJECT)) $(if $(BATCHES),--batches $(BATCHES))
+	@$(run) shotclock_launcher demo-history $(if $(PROJECT),--project $(PROJECT)) $(if $(BATCHES),--batches $(BATCHES)) $(if $(BY),--by $(BY))
 
 up: data ## Airflow, MLflow, the dashboard and the endpoint, until Ctrl-C
 	@$(run) shotclock_launcher up

@@ -21,7 +21,10 @@ _INTERRUPTED = 130  # what a shell reports after Ctrl-C
 Project = Annotated[str | None, typer.Option(metavar="NAME", help="its name; the first one if left out")]
 Served = Annotated[str | None, typer.Option(help="the one that /invocations is about; the first one if left out")]
 Host = Annotated[str, typer.Option(help="the address to listen on")]
-Batches = Annotated[int | None, typer.Option(metavar="N", help="only the first N batches")]
+Batches = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="the first N batches, or the rows in N parts if there are fewer")
+]
+By = Annotated[str | None, typer.Option(metavar="PERIOD", help="day, week, month, quarter, year, or the project's own")]
 Dags = Annotated[Path | None, typer.Option(metavar="FOLDER", help="the DAG folder, if not the checkout's")]
 Patience = Annotated[
     float, typer.Option(envvar="SHOTCLOCK_PATIENCE", help="seconds without progress before it gives up")
@@ -82,11 +85,13 @@ def demo(project: Project = None, patience: Patience = PATIENCE, dags: Dags = No
 
 @app.command()
 @_at_work()
-def demo_history(batches: Batches = None, project: Project = None, patience: Patience = PATIENCE) -> None:
+def demo_history(
+    batches: Batches = None, project: Project = None, patience: Patience = PATIENCE, by: By = None
+) -> None:
     """the production rows batch by batch, a line for each"""
     from shotclock_launcher.commands.demo_history import demo_history
 
-    _end(demo_history(project or _first(), batches, patience))
+    _end(demo_history(project or _first(), batches, patience, by))
 
 
 @app.command()

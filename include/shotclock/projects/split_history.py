@@ -1,14 +1,14 @@
 """The step that cuts one file of rows into batches by their time: what a folder of batches can be filled with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shotclock.config import project, settings
-from shotclock.config.extension import Period
+from shotclock.config import Project, project, settings
 from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
@@ -38,14 +38,27 @@ class Parts:
     summary: str
 
 
-def split_history(name: str, by: str | None = None, into: str | None = None, file: str | None = None) -> Parts:
+Cutter = Callable[[pa.Table, int], dict[str, pa.Table]]
+"""Cuts a table of the file, which begins at that row, into parts by name."""
+
+
+def periods_of(rules: Project) -> dict[str, periods.OfDay]:
+    """The ways to cut by the calendar: the project's own, of which the first is the default, then those that all have."""
+    own = {name: periods.by_month(period) for name, period in rules.periods.items()}
+    return own | {name: of_day for name, of_day in periods.CALENDAR.items() if name not in own}
+
+
+def split_history(
+    name: str, by: str | None = None, into: str | None = None, file: str | None = None, size: int | None = None
+) -> Parts:
     """Cut the production file, or the one at `file`, by its time column into parquet files whose names sort as time does.
 
     All columns are kept, and the rows' order. The files are written aside and then moved into the folder one after the
     other, oldest first, so whoever looks meanwhile sees whole files in the right order. The same rows give the same bytes.
 
     Args:
-        by: one of the project's `periods`; by default the first of them.
+        by: one of `periods_of` the project; by default the first of them.
+        size: instead, so many rows in each file.
         into: the folder, under `data/raw/` or absolute; by default the project's folder of batches, or one of its name.
         file: a file under `data/raw/`, or absolute.
 
@@ -54,11 +67,14 @@ def split_history(name: str, by: str | None = None, into: str | None = None, fil
         ContractError: the time column is missing, or a time in it is missing or no date.
     """
     rules, raw = project(name), settings().data / "raw"
-    by = by or next(iter(rules.periods))
+    ways = periods_of(rules)
+    by = f"{size:,} rows" if size else by or next(iter(ways))
     source = storage.at(file, raw) if file else find.find(rules, "production", settings()).path
     folder = storage.at(into or rules.data.batches or name, raw)
     with storage.locked(folder.with_name(f".{folder.name}.lock")), storage.filling(folder) as staging:
-        rows = _write_parts(source, rules.columns.time, rules.periods[by], staging)
+        _refuse_missing(source, rules.columns.time)
+        cutter = _by_size(source, rules.columns.time, size) if size else _by_period(rules.columns.time, ways[by])
+        rows = _write_parts(source, cutter, staging)
         _refuse_others(folder, staging, list(rows))
         for part in sorted(rows):
             storage.move(staging / _file(part), folder / _file(part))
@@ -72,21 +88,42 @@ def _file(part: str) -> str:
     return f"{part}.parquet"
 
 
-def _write_parts(source: Address, time: str, period: Period, folder: Path) -> dict[str, int]:
+def _refuse_missing(source: Address, time: str) -> None:
+    with storage.open_parquet(source) as file:
+        names = file.schema_arrow.names
+    if time not in names:
+        raise SourceError(f"{source}: column '{time}' (columns.time) is missing; found {', '.join(names)}")
+
+
+def _by_period(time: str, of_day: periods.OfDay) -> Cutter:
+    return lambda table, _: periods.cut(table, time, of_day)
+
+
+def _by_size(source: Address, time: str, size: int) -> Cutter:
+    part = periods.in_parts(storage.read_table(source, [time])[time], size)
+
+    def cut(table: pa.Table, start: int) -> dict[str, pa.Table]:
+        here = part[start : start + table.num_rows]
+        return {f"{number + 1:06}": table.filter(pa.array(here == number)) for number in np.unique(here).tolist()}
+
+    return cut
+
+
+def _write_parts(source: Address, cutter: Cutter, folder: Path) -> Mapping[str, int]:
     """Stream the file into one parquet file a part, below `folder`; the rows of each."""
     with storage.open_parquet(source) as file:
         schema = file.schema_arrow
-    if time not in schema.names:
-        raise SourceError(f"{source}: column '{time}' (columns.time) is missing; found {', '.join(schema.names)}")
     rows: dict[str, int] = {}
+    start = 0
     writers: dict[str, pq.ParquetWriter] = {}
     try:
         for table in _tables(source, schema):
-            for part, cut in periods.cut(table, time, period).items():
+            for part, cut in cutter(table, start).items():
                 if part not in writers:
                     writers[part] = pq.ParquetWriter(folder / _file(part), schema)
                 writers[part].write_table(cut)
                 rows[part] = rows.get(part, 0) + cut.num_rows
+            start += table.num_rows
     finally:
         for writer in writers.values():
             writer.close()

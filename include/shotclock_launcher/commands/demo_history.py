@@ -20,11 +20,12 @@ from shotclock_launcher.running.stack import Stack, running
 _FRESH = ("data", "var/airflow", "var/mlflow", "var/log")  # what an earlier demo left; the lock stays
 
 
-def demo_history(project: str, batches: int | None = None, patience: float = PATIENCE) -> bool:
+def demo_history(project: str, batches: int | None = None, patience: float = PATIENCE, by: str | None = None) -> bool:
     """Run a copy of `project` that takes batches in, in a home of its own under `var/`. Returns whether every step succeeded.
 
     Args:
-        batches: how many; all of them if None.
+        batches: how many; all of them if None. Where there are fewer periods, so many parts of equally many rows.
+        by: the period, as for `split-history`.
 
     Raises:
         LaunchError: Airflow did not start, or nothing moved for `patience` seconds.
@@ -36,7 +37,7 @@ def demo_history(project: str, batches: int | None = None, patience: float = PAT
     lock.check_stopped(layout.lock)
     lay_out(ours.projects / f"{project}.yaml", name, home)
     os.environ.update(environment)  # for what is asked here, in this process
-    files = _cut(name, home)[:batches]
+    files = _cut(name, home, by, batches)[:batches]
     with running(layout) as stack:
         outcome, _ = chain(stack, name, patience)
         good = outcome.good and all(_hand_in(stack, name, file, place, patience) for place, file in enumerate(files))
@@ -75,12 +76,14 @@ def lay_out(original: Path, name: str, home: Path) -> None:
         shutil.copytree(recipes, home / "synthetic", dirs_exist_ok=True)
 
 
-def _cut(name: str, home: Path) -> list[Path]:
+def _cut(name: str, home: Path, by: str | None, batches: int | None) -> list[Path]:
     from shotclock.projects.split_history import split_history
 
-    by = next(iter(project(name).periods))
+    by = by or next(iter(project(name).periods))
     done = split_history(name, by, into=str(home / "data" / f"{by}s"))
-    say(f"cut {done.rows:,} rows into {len(done.files)} {by}s")
+    if batches and len(done.files) < batches:
+        done = split_history(name, into=str(home / "data" / "parts"), size=-(-done.rows // batches))
+    say(done.summary)
     return [Path(done.folder) / part.file for part in done.files]
 
 

@@ -29,7 +29,7 @@ def test_the_production_file_is_cut_into_seasons_that_hold_all_of_it(at, shotclo
     assert sorted(rows, key=lambda row: row["shot_id"]) == sorted(whole.to_pylist(), key=lambda row: row["shot_id"])
 
 
-def test_a_project_without_an_extension_is_cut_by_month_and_nothing_else(at, shotclock):
+def test_a_project_without_an_extension_is_cut_by_the_calendar_and_nothing_else(at, shotclock):
     folder = at("empty") / "data" / "raw"
     path = settings().projects / "shots.yaml"
     path.write_text(safe_dump(safe_load(path.read_text("utf-8")) | {"demonstration": None}), "utf-8")
@@ -39,6 +39,11 @@ def test_a_project_without_an_extension_is_cut_by_month_and_nothing_else(at, sho
     assert "found 'season', expected month" in refused.stderr
     assert shotclock("split-history", "shots", "--into", "parts").exit_code == 0
     assert len(list((folder / "parts").iterdir())) == 140
+    assert shotclock("split-history", "shots", "--by", "year", "--into", "years").exit_code == 0
+    assert len(list((folder / "years").iterdir())) == 21
+    assert shotclock("split-history", "shots", "--rows", "1000", "--into", "thousands").exit_code == 0
+    sizes = [pq.read_metadata(path).num_rows for path in sorted((folder / "thousands").iterdir())]
+    assert sizes == [1000] * 6 + [426]
 
 
 def test_cutting_again_leaves_the_same_bytes(at, shotclock):

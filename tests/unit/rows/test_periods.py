@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shotclock.config.extension import month
 from shotclock.errors import ContractError
-from shotclock.rows.periods import cut
+from shotclock.rows.periods import CALENDAR, by_month, cut, in_parts
 
 
 def half(year, month):
@@ -29,7 +29,7 @@ def shots(prod_path) -> pa.Table:
 def parts(times, by):
     """The names of the parts, each with the numbers of its rows."""
     table = pa.table({"when": times, "row": range(len(times))})
-    return {name: part["row"].to_pylist() for name, part in cut(table, "when", by).items()}
+    return {name: part["row"].to_pylist() for name, part in cut(table, "when", by_month(by)).items()}
 
 
 dates = st.lists(st.dates(date(1, 1, 1), date(9998, 12, 31)))
@@ -60,7 +60,7 @@ def test_text_dates_and_timestamps_are_cut_alike(days, by):
 
 
 def test_the_production_shots_are_140_months(shots):
-    found = cut(shots, "game_date", month)
+    found = cut(shots, "game_date", CALENDAR["month"])
     assert len(found) == 140
     assert (min(found), max(found)) == ("1996-11", "2016-04")
     assert {day[:7] for day in found["2008-12"]["game_date"].to_pylist()} == {"2008-12"}
@@ -68,7 +68,7 @@ def test_the_production_shots_are_140_months(shots):
 
 def test_all_columns_and_what_the_file_says_of_itself_are_kept(shots):
     marked = shots.replace_schema_metadata({b"mark": b"kept"})
-    for part in cut(marked, "game_date", half).values():
+    for part in cut(marked, "game_date", by_month(half)).values():
         assert part.schema.equals(marked.schema, check_metadata=True)
 
 
@@ -85,3 +85,30 @@ def test_a_missing_time_is_refused_with_its_count():
 def test_text_that_is_no_date_is_refused_with_what_it_says():
     with pytest.raises(ContractError, match="column 'when': found 'April', expected an ISO date"):
         parts(["2016-06-30", "April"], month)
+
+
+@pytest.mark.parametrize(
+    ("by", "names"),
+    [
+        ("day", ["2024-12-30", "2024-12-31", "2025-01-01", "2025-04-01"]),
+        ("week", ["2025-W01", "2025-W14"]),
+        ("month", ["2024-12", "2025-01", "2025-04"]),
+        ("quarter", ["2024-Q4", "2025-Q1", "2025-Q2"]),
+        ("year", ["2024", "2025"]),
+    ],
+)
+def test_every_project_can_be_cut_by_the_calendar(by, names):
+    table = pa.table({"when": ["2025-04-01", "2024-12-30", "2024-12-31T23:59", "2025-01-01"]})
+    assert list(cut(table, "when", CALENDAR[by])) == names
+
+
+@given(dates, st.sampled_from(sorted(CALENDAR)))
+def test_calendar_names_sort_as_time_does_and_hold_every_row_once(days, by):
+    found = cut(pa.table({"when": pa.array(days, pa.date32())}), "when", CALENDAR[by])
+    assert list(found) == sorted(found)
+    assert sum(part.num_rows for part in found.values()) == len(days)
+
+
+def test_equal_parts_go_by_time_and_not_by_the_order_of_the_file():
+    times = pa.chunked_array([["2025-01-03", "2025-01-01"], ["2025-01-02", "2025-01-05", "2025-01-04"]])
+    assert in_parts(times, 2).tolist() == [1, 0, 0, 2, 1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shotclock.config import load_project
 from shotclock.errors import ConfigError
-from shotclock.rows.periods import cut
+from shotclock.rows.periods import by_month, cut
 
 SHIPPED = Path(__file__).parents[4] / "include" / "projects"
 FLATS = """\
@@ -128,7 +128,7 @@ def test_the_order_of_the_names_is_the_order_of_time(kobe, one, other):
 
 
 def test_the_production_shots_are_20_seasons_and_each_is_what_the_league_calls_one(kobe, prod_path):
-    found = cut(pq.read_table(prod_path), "game_date", kobe.periods["season"])
+    found = cut(pq.read_table(prod_path), "game_date", by_month(kobe.periods["season"]))
     assert {name: part.num_rows for name, part in found.items()} == SEASONS
     assert sum(SEASONS.values()) == 6_426
     assert all(set(part["season"].to_pylist()) == {name} for name, part in found.items())
