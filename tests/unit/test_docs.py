@@ -23,6 +23,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "data.package": config.PackageTable,
     "columns": config.Columns,
     r"columns.features.\<column\>": config.Feature,
+    "reading": config.Reading,
     "quarantine": config.Quarantine,
     "scoring": config.Scoring,
     "split": config.Split,

@@ -24,8 +24,12 @@ Positive = Annotated[
 ]
 Id = Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="different in every row")]
 Time = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="when the row's case happened")]
-TimeFormat = Annotated[str | None, typer.Option("--time-format", metavar="TEXT", help="such as %d/%m/%Y, if not ISO")]
-Exclude = Annotated[list[str] | None, typer.Option("--exclude", metavar="COLUMN", help="no feature; may be repeated")]
+TimeFormat = Annotated[
+    str | None, typer.Option("--time-format", metavar="TEXT", help="such as %d/%m/%Y, or 'epoch s', if not ISO")
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", "--leave-out", metavar="COLUMN", help="no feature; may be repeated")
+]
 Kept = Annotated[
     list[str] | None, typer.Option("--feature", metavar="COLUMN", help="a feature after all; may be repeated")
 ]

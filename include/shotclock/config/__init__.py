@@ -25,6 +25,7 @@ from shotclock.config.sections import (
     PackageTable,
     Project,
     Quarantine,
+    Reading,
     RetrainingRules,
     Role,
     Scoring,
@@ -37,6 +38,6 @@ from shotclock.config.sections import (
 __all__ = [
     "ALGORITHMS", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Data",
     "DegradationRules", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules", "PackageTable", "Project",
-    "Quarantine", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training",
+    "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training",
     "load_project", "load_yaml", "project", "project_names", "projects", "settings", "usable_projects",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """The project file as pydantic describes it: its sections, frozen and validated, and the whole."""
 
+import codecs
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
@@ -7,7 +8,7 @@ from math import ceil
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from croniter import croniter
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from shotclock.config.extension import Period, Trial, month
 from shotclock.errors import ConfigError
@@ -111,6 +112,31 @@ class PackageTable(Section):
     training: str
     production: str
     columns: dict[str, str] = Field(min_length=1)
+
+
+class Reading(Section):
+    """How the system writes its files of text: every later file of it is read by this. A parquet file needs none of it."""
+
+    separator: str = Field(",", min_length=1, max_length=1)
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    missing: tuple[str, ...] = ("", "NA")
+    """What stands for a missing number or time."""
+    ones: tuple[str, ...] = ()
+    zeros: tuple[str, ...] = ()
+    """The words for 1 and 0, such as yes and no; numbers among them, such as 2 and 1, are meant for the target alone."""
+    times: dict[str, str] = {}
+    """How the times of a column are written: as for strptime, or `epoch s`, `epoch ms`, `epoch us`, `epoch ns`."""
+    text: tuple[str, ...] = ()
+    """Columns that stay text although they look like numbers, such as ids with leading zeros."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            return codecs.lookup(value).name
+        except LookupError as error:
+            raise ValueError("an encoding that Python knows, such as utf-8, utf-16 or cp1252") from error
 
 
 class Data(Section):
@@ -261,6 +287,7 @@ class Project(Section):
     title: str
     data: Data
     columns: Columns
+    reading: Reading = Reading()
     quarantine: Quarantine = Quarantine()
     scoring: Scoring = Scoring()
     split: Split = Split()

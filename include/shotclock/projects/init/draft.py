@@ -6,14 +6,18 @@ from math import ceil, floor
 
 import yaml
 
-from shotclock.config import Columns, DegradationRules, DriftRules, Feature, GateRules, RetrainingRules, Split
+from shotclock.config import Columns, DegradationRules, DriftRules, Feature, GateRules, Reading, RetrainingRules, Split
 
 _FEW = 0.3  # of the rows there are: a rule that asks for more would never be met
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the file says besides the columns. Rows are counted with and without a label; shares of bad rows are 0 to 1."""
+    """What the file says besides the columns. Rows are counted with and without a label; shares of bad rows are 0 to 1.
+
+    Attributes:
+        reading: how later files of the same system are to be read; None where it was parquet.
+    """
 
     name: str
     title: str
@@ -26,6 +30,7 @@ class Facts:
     production_labelled: int
     bad_training: float
     bad_production: float
+    reading: Reading | None = None
 
 
 def text(columns: Columns, why: Mapping[str, str], left_out: Mapping[str, str], facts: Facts) -> str:
@@ -54,6 +59,7 @@ def text(columns: Columns, why: Mapping[str, str], left_out: Mapping[str, str], 
         "  features:",
         *_beside([(f"    {_scalar(name)}: {_rules(rule)}", why[name]) for name, rule in columns.features.items()]),
         *_left_out(left_out),
+        *_reading(facts.reading),
         *_quarantine(facts),
         "",
         "training:",
@@ -92,6 +98,19 @@ def _beside(lines: list[tuple[str, str]]) -> list[str]:
 def _left_out(left_out: Mapping[str, str]) -> list[str]:
     lines = [f"    #   {name}: {' '.join(reason.split())}" for name, reason in left_out.items()]
     return ["    # left out:", *lines] if lines else []
+
+
+def _reading(reading: Reading | None) -> list[str]:
+    """How the file was written: every later one of the same system is read so."""
+    if reading is None:
+        return []
+    told = reading.model_dump(mode="json", exclude={"times"} if not reading.times else set())
+    lines = yaml.safe_dump(told, allow_unicode=True, default_flow_style=None, sort_keys=False, width=1000).splitlines()
+    return [
+        "",
+        "reading:     # how every later file of this system is read; parquet needs none of it",
+        *(f"  {line}" for line in lines),
+    ]
 
 
 def _quarantine(facts: Facts) -> list[str]:

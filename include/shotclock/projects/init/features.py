@@ -34,10 +34,7 @@ def against(column: Column, training: npt.NDArray[np.bool_]) -> str:
     if not len(known):
         return "no value at all"
     if not is_usable(column):
-        kind = (
-            f"text, {pc.count_distinct(known).as_py():,} different ones" if is_text(column.type) else f"{column.type}"
-        )
-        return f"{kind}: only numbers can be features"
+        return f"{_kind(known)}: only numbers can be features"
     if pc.count_distinct(known).as_py() == 1:
         return f"{known[0]} in every row"
     if nulls > MOST_NULLS:
@@ -46,6 +43,21 @@ def against(column: Column, training: npt.NDArray[np.bool_]) -> str:
     if outside > _OUTSIDE:
         return f"{outside:.0%} of the production rows lie outside of what training has seen: it tells when, not what"
     return ""
+
+
+def _kind(column: Column) -> str:
+    if not is_text(column.type):
+        return str(column.type)
+    return f"text, {pc.count_distinct(column).as_py():,} different ones{_mixed(column)}"
+
+
+def _mixed(texts: Column) -> str:
+    """Which words stand among numbers, where most of a column of text are numbers."""
+    numbers = pc.match_substring_regex(texts, r"^\s*[+-]?\d+([.,]\d+)?\s*$")
+    if pc.mean(numbers.cast(pa.float64())).as_py() < _OUTSIDE:
+        return ""
+    words = texts.filter(pc.invert(numbers)).unique().slice(0, 5).to_pylist()
+    return f", mostly numbers, but for {', '.join(map(repr, words))}" if words else ", all of digits"
 
 
 def _outside(column: Column, training: npt.NDArray[np.bool_]) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from shotclock.config import Columns, Feature
+from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError
 from shotclock.projects.init import convert, features, roles
 from shotclock.rows import contract
@@ -43,6 +43,7 @@ class Guess:
         why: the reason for each column that plays a role.
         left_out: the reason for each column that does not.
         warnings: what a person should look at, such as a feature that gives the target away.
+        reading: what words, digits and times of the file mean; how the file itself is written is not known here.
     """
 
     table: pa.Table
@@ -51,6 +52,7 @@ class Guess:
     why: dict[str, str]
     left_out: dict[str, str]
     warnings: list[str] = field(default_factory=list)
+    reading: Reading = field(default_factory=Reading)
 
 
 def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
@@ -64,7 +66,7 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
     """
     _check_names(table, wishes)
     written = table
-    table, notes = convert.tidy(table)
+    table, notes, words = convert.tidy(table)
     target = _target(table, written, wishes)
     taken = (target.name, *wishes.exclude)
     time = roles.time(table, wishes.time, wishes.time_format, taken)
@@ -82,7 +84,7 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
     for name in rest:
         reason = _by_name(name, wishes) or features.against(table[name], training)
         if reason and (name not in wishes.features or not features.is_usable(table[name])):
-            left_out[name] = reason
+            left_out[name] = _joined(reason, notes.get(name))
             continue
         used[name], seen = features.describe(table[name])
         why[name] = _joined(seen, notes.get(name))
@@ -92,7 +94,15 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
     columns = Columns(id=key.name, time=time.name, target=target.name, features=used)
     odd = [told for name in used if (told := features.outlier(name, table[name]))]
     leaks = [told for name in used if (told := features.leak(name, table[name], labels))]
-    return Guess(table, training, columns, why, left_out, [*key.warnings, *target.warnings, *odd, *leaks])
+    reading = Reading(
+        missing=("", "NA", *sorted(words.missing)),
+        ones=tuple(sorted({*words.ones, *target.ones})),
+        zeros=tuple(sorted({*words.zeros, *target.zeros})),
+        times={time.name: time.layout} if time.layout else {},
+        text=(key.name,) if convert.is_text(key.values.type) else (),
+    )
+    warnings = [*key.warnings, *target.warnings, *odd, *leaks]
+    return Guess(table, training, columns, why, left_out, warnings, reading)
 
 
 def _target(table: pa.Table, written: pa.Table, wishes: Wishes) -> roles.Role:

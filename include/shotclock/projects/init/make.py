@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from shotclock.config import Columns, Project, load_yaml, settings
+from shotclock.config import Columns, Project, Reading, load_yaml, settings
 from shotclock.errors import ConfigError, ContractError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.projects.init import draft
 from shotclock.projects.init.guess import Wishes, guess
 from shotclock.rows import contract
-from shotclock.sources import tabular
+from shotclock.sources import exports, tabular
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -72,11 +72,12 @@ def make_project(
     """
     name = name or _name_from(file)
     targets = _targets(name)
-    table, split = _rows(file, production, share)
+    table, split, written = _rows(file, production, share)
     guessed = guess(table, split, wishes)
+    reading = _reading(written, guessed.reading)
     parts = {"training": guessed.table.filter(guessed.training), "production": guessed.table.filter(~guessed.training)}
     origin = " and ".join(path.name for path in (file, production) if path)
-    facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, parts, guessed.columns)
+    facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, parts, guessed.columns, reading)
     text = draft.text(guessed.columns, guessed.why, guessed.left_out, facts)
     with _all_or_nothing(targets.values()), storage.replacing(targets["project"]) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -126,13 +127,20 @@ def _targets(name: str) -> dict[str, Address]:
     return targets
 
 
-def _rows(file: Address, production: Address | None, share: float | None) -> tuple[pa.Table, Any]:
-    """All rows, and what tells training rows from production: a mask, or the share of the older ones."""
-    table = _read(file)
+def _reading(written: Reading | None, found: Reading) -> Reading | None:
+    """How later files of the system are to be read: how the file was written, and what its words mean; None for parquet."""
+    if written is None:
+        return None
+    return found.model_copy(update=written.model_dump(include={"separator", "decimal", "encoding"}))
+
+
+def _rows(file: Address, production: Address | None, share: float | None) -> tuple[pa.Table, Any, Reading | None]:
+    """All rows; what tells training rows from production, a mask, or the share of the older ones; how a text is written."""
+    table, written = _read(file)
     if production is None:
         contract.refuse_empty(table.num_rows, str(file))
-        return table, share
-    newer = _read(production)
+        return table, share, written
+    newer, _ = _read(production)
     for path, part in ((file, table), (production, newer)):
         contract.refuse_empty(part.num_rows, str(path))
     try:
@@ -141,18 +149,22 @@ def _rows(file: Address, production: Address | None, share: float | None) -> tup
         raise ContractError(
             f"{production}: its columns do not fit those of {file} ({error}); correct one of them"
         ) from error
-    return both, np.arange(both.num_rows) < table.num_rows
+    return both, np.arange(both.num_rows) < table.num_rows, written
 
 
-def _read(file: Address) -> pa.Table:
+def _read(file: Address) -> tuple[pa.Table, Reading | None]:
     if not storage.is_file(file):
         raise SourceError(f"{file}: no such file; name a CSV or parquet file")
     if file.suffix == ".parquet":
-        return storage.read_table(file)
-    return tabular.read_csv(storage.read(file), str(file))
+        return storage.read_table(file), None
+    content = exports.content(file)
+    reading = tabular.sniff(content, str(file))
+    return tabular.read(content, reading, str(file)), reading
 
 
-def _facts(name: str, title: str, origin: str, parts: dict[str, pa.Table], columns: Columns) -> draft.Facts:
+def _facts(
+    name: str, title: str, origin: str, parts: dict[str, pa.Table], columns: Columns, reading: Reading | None
+) -> draft.Facts:
     labelled = {role: len(part) - part[columns.target].null_count for role, part in parts.items()}
     bad = {role: contract.examine(part, columns).bad.num_rows / len(part) for role, part in parts.items()}
     return draft.Facts(
@@ -167,6 +179,7 @@ def _facts(name: str, title: str, origin: str, parts: dict[str, pa.Table], colum
         production_labelled=labelled["production"],
         bad_training=bad["training"],
         bad_production=bad["production"],
+        reading=reading,
     )
 
 

@@ -9,23 +9,32 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shotclock.errors import ContractError
-from shotclock.projects.init.convert import Column, as_time, is_number, is_text
+from shotclock.projects.init.convert import Column, as_time, is_number, is_text, usual_layout
 
 ADDED_ID = "row_id"
+_CLASSES = 20  # of more different numbers one would not speak as of classes
 
 _TARGET = re.compile(r"target|label|labels|y|class|outcome|response", re.IGNORECASE)
-_TIME = re.compile(r"date|time|day|timestamp|_at$|_on$|when", re.IGNORECASE)
+_TIME = re.compile(r"date|time|day|timestamp|_at$|_on$|when|^year$|epoch", re.IGNORECASE)
 _ID = re.compile(r"(^|[_ .-])(id|key|uuid|guid|nr|number|no|index)$|^unnamed$|[a-z]I[dD]$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Role:
-    """A column that plays a role, with its values as they are to be written, and why it was chosen."""
+    """A column that plays a role, with its values as they are to be written, and why it was chosen.
+
+    Attributes:
+        layout: how its times are written, if not as ISO.
+        ones, zeros: the target's values as they are written, where they are no 1 and 0.
+    """
 
     name: str
     values: Column
     why: str
     warnings: list[str] = field(default_factory=list)
+    layout: str | None = None
+    ones: tuple[str, ...] = ()
+    zeros: tuple[str, ...] = ()
 
 
 def put(table: pa.Table, role: Role) -> pa.Table:
@@ -47,7 +56,9 @@ def counted(written: pa.Table, name: str, positive: str) -> Role:
             f"--positive: found '{positive}', expected a value of '{name}': {_listed(_few(written[name]))}"
         )
     values = pc.equal(texts, positive).cast(pa.int8())
-    return Role(name, values, f"as --target says; '{positive}' counts as 1, all others as 0")
+    others = tuple(str(value) for value in _few(texts) if value != positive)
+    why = f"as --target says; '{positive}' counts as 1, all others as 0"
+    return Role(name, values, why, ones=(positive,), zeros=others)
 
 
 def target(table: pa.Table, wished: str | None) -> Role:
@@ -57,7 +68,7 @@ def target(table: pa.Table, wished: str | None) -> Role:
         ContractError: the wished column does not have two outcomes, or no column has.
     """
     if wished is not None:
-        return Role(wished, _outcomes(wished, table[wished]), "as --target says")
+        return _outcomes(wished, table[wished])
     twofold = [name for name in table.column_names if _is_binary(table[name])]
     named = [name for name in twofold if _TARGET.fullmatch(name)]
     if not twofold:
@@ -85,13 +96,31 @@ def _few(column: Column, most: int = 20) -> list[object]:
     return list(column.drop_null().unique().slice(0, most).to_pylist())
 
 
-def _outcomes(name: str, column: Column) -> Column:
-    values = _few(column)
+def _outcomes(name: str, column: Column) -> Role:
+    """The wished target. Of two words the rarer one counts as 1, of two numbers the greater one."""
+    values, why = _few(column), "as --target says"
     if len(values) == 2 and is_number(column.type):
-        return pc.equal(column, pa.scalar(max(values), column.type)).cast(pa.int8())  # type: ignore[type-var]
+        low, high = sorted(values, key=float)  # type: ignore[arg-type]
+        found = pc.equal(column, pa.scalar(high, column.type)).cast(pa.int8())
+        plain = {low, high} == {0, 1}
+        written = {} if plain else {"ones": (str(high),), "zeros": (str(low),)}
+        return Role(name, found, why if plain else f"{why}; {high} counts as 1", **written)  # type: ignore[arg-type]
+    if len(values) == 2 and is_text(column.type):
+        counts = {str(item["values"]): item["counts"] for item in pc.value_counts(column.drop_null()).to_pylist()}
+        one, zero = sorted(counts, key=lambda word: (counts[word], word))
+        warning = f"target: that '{one}' counts as 1 and '{zero}' as 0 is a guess, for it is rarer: see --positive"
+        found = pc.equal(column, pa.scalar(one, column.type)).cast(pa.int8())
+        return Role(name, found, f"{why}; '{one}' counts as 1", [warning], ones=(one,), zeros=(zero,))
+    many = pc.count_distinct(column).as_py()
+    kind = "a number: to predict one is not supported" if is_number(column.type) and many > _CLASSES else "classes"
+    told = (
+        f"{many:,} different values, {kind}"
+        if kind != "classes"
+        else f"{many:,} classes, more than two are not supported"
+    )
     raise ContractError(
-        f"column '{name}': found {_listed(values)}, expected two outcomes to predict; say with --positive which value "
-        "counts as 1 (all others count as 0), or name another --target"
+        f"column '{name}': found {_listed(values)}: {told if many > 2 else 'not two outcomes'}, expected two outcomes to "
+        "predict; say with --positive which value counts as 1 (all others count as 0), or name another --target"
     )
 
 
@@ -107,6 +136,7 @@ def time(table: pa.Table, wished: str | None, layout: str | None, taken: tuple[s
         ContractError: the wished column holds no times, or lacks some; or no column holds times.
     """
     if wished is not None:
+        layout = layout or usual_layout(table[wished])
         values = as_time(table[wished], layout)
         if values is None:
             raise ContractError(
@@ -118,9 +148,9 @@ def time(table: pa.Table, wished: str | None, layout: str | None, taken: tuple[s
                 f"column '{wished}': found {values.null_count:,} rows without a time, expected one in every row: "
                 "leave these rows out, or name another --time"
             )
-        return Role(wished, values, "as --time says")
+        return Role(wished, values, f"as --time says{_written(layout)}", layout=layout)
     found = {
-        name: values for name in table.column_names if name not in taken if (values := _times(table[name])) is not None
+        name: values for name in table.column_names if name not in taken if (values := _times(table, name)) is not None
     }
     named = [name for name in found if _TIME.search(name)]
     if not found:
@@ -130,11 +160,21 @@ def time(table: pa.Table, wished: str | None, layout: str | None, taken: tuple[s
         )
     chosen = (named or list(found))[0]
     others = ", ".join(name for name in found if name != chosen)
-    return Role(chosen, found[chosen], "holds a date in every row" + (f"; {others} too" if others else ""))
+    layout = usual_layout(table[chosen])
+    why = f"holds a date in every row{_written(layout)}" + (f"; {others} too" if others else "")
+    return Role(chosen, found[chosen], why, layout=layout)
 
 
-def _times(column: Column) -> Column | None:
-    return None if column.null_count else as_time(column)
+def _written(layout: str | None) -> str:
+    return f", written as {layout}" if layout else ""
+
+
+def _times(table: pa.Table, name: str) -> Column | None:
+    """The column's times; digits are taken for times only where the name says so."""
+    column = table[name]
+    if column.null_count or (is_number(column.type) and not _TIME.search(name)):
+        return None
+    return as_time(column, usual_layout(column))
 
 
 def identity(table: pa.Table, wished: str | None, taken: tuple[str, ...]) -> Role:

@@ -1,6 +1,7 @@
 """A project made from a table."""
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +12,8 @@ from shotclock.errors import ConfigError, ContractError, SourceError
 from shotclock.projects.init import make
 from shotclock.projects.init.guess import Wishes
 from shotclock.projects.validate import validate
+from shotclock.rows import types
+from shotclock.sources import exports
 
 ROWS = 4000
 
@@ -176,3 +179,44 @@ def test_files_that_are_missing_or_do_not_fit_each_other_are_refused(home, loans
     text = loans("text.csv", lambda table: table.set_column(3, "children", pa.array(["two"] * ROWS)))
     with pytest.raises(ContractError, match="its columns do not fit those of"):
         made(loans("loans.csv"), production=text)
+
+
+WAYS = {
+    "comma": {},
+    "semicolon": {"sep": ";", "decimal": ","},
+    "tab": {"sep": "\t"},
+    "utf-16": {"encoding": "utf-16"},
+    "gzip": {"compression": "gzip"},
+    "zip": {"compression": "zip"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_next_months_file_of_the_same_system_is_read_as_this_months_was(home, way):
+    def month(first, name):
+        days = np.datetime64("2025-01-01") + np.arange(first, first + ROWS) // 8
+        frame = pd.DataFrame(
+            {
+                "id": [f"{number:07}" for number in range(first, first + ROWS)],
+                "at": pd.Series(days).dt.strftime("%d.%m.%Y"),
+                "amount": [f"{number % 97}.5".replace(".", way.get("decimal", ".")) for number in range(ROWS)],
+                "member": np.where(np.arange(ROWS) % 3 == 0, "ja", "nein"),
+                "bought": np.where(np.arange(ROWS) % 2 == 0, "yes", "no"),
+            }
+        )
+        frame.loc[::200, "amount"] = "unknown"
+        path = home.parent / "files" / name
+        how = {"sep": way.get("sep", ","), "encoding": way.get("encoding"), "compression": way.get("compression")}
+        frame.to_csv(path, index=False, **how)
+        return path
+
+    made = make.make_project(month(0, "january.csv"), Wishes(target="bought"), share=0.6)
+    rules = load_project(home / "include" / "projects" / "january.yaml")
+    assert "amount" in made.columns.features
+    exports.write_parquet(month(ROWS, "february.csv"), rules.columns, rules.reading, home / "february.parquet")
+    found = pq.read_table(home / "february.parquet")
+    assert found["id"][0].as_py() == "0004000"
+    assert str(found["at"][0]) == "2026-05-16 00:00:00"
+    assert found["amount"].to_pylist()[:3] == [None, 1.5, 2.5]
+    assert set(found["bought"].to_pylist()) == {0.0, 1.0}
+    types.cast(found, types.of(rules.columns, pq.read_schema(made.training.file)), "february.csv")

@@ -1,0 +1,107 @@
+"""Tables as other systems write them: times of digits, words among numbers, targets of words; and what is said of it."""
+
+import pyarrow as pa
+import pytest
+
+from shotclock.errors import ContractError
+from shotclock.projects.init.guess import Wishes, guess
+
+ROWS = 200
+
+
+def table(**columns):
+    given = {
+        "order_id": list(range(1, ROWS + 1)),
+        "ordered_at": [f"2025-01-{day % 28 + 1:02}" for day in range(ROWS)],
+        "amount": [float(n % 17) for n in range(ROWS)],
+        "visits": [n % 11 for n in range(ROWS)],
+        "bought": [n % 2 for n in range(ROWS)],
+    }
+    return pa.table(given | columns)
+
+
+def made(wishes=None, **columns):
+    return guess(table(**columns), 0.6, wishes or Wishes(target="bought"))
+
+
+@pytest.mark.parametrize(
+    ("values", "layout", "first"),
+    [
+        ([20250101 + n % 28 for n in range(ROWS)], "%Y%m%d", "2025-01-01 00:00:00"),
+        ([1735689600 + 60 * n for n in range(ROWS)], "epoch s", "2025-01-01 00:00:00"),
+        ([1735689600000 + 60 * n for n in range(ROWS)], "epoch ms", "2025-01-01 00:00:00"),
+        ([2000 + n % 20 for n in range(ROWS)], "%Y", "2000-01-01 00:00:00"),
+    ],
+)
+@pytest.mark.parametrize("wished", [None, "ordered_at"])
+def test_digits_are_times_where_the_name_or_a_wish_says_so(values, layout, first, wished):
+    found = made(Wishes(target="bought", time=wished), ordered_at=values)
+    assert found.columns.time == "ordered_at"
+    assert str(found.table["ordered_at"][0]) == first
+    assert found.reading.times == {"ordered_at": layout}
+    assert f"written as {layout}" in found.why["ordered_at"]
+
+
+def test_a_layout_that_is_told_reads_digits_too():
+    found = made(
+        Wishes(target="bought", time="ordered_at", time_format="%Y%m%d"),
+        ordered_at=[20250101 + n % 28 for n in range(ROWS)],
+    )
+    assert str(found.table["ordered_at"][1]) == "2025-01-02 00:00:00"
+
+
+def test_digits_in_a_column_of_another_name_are_no_time():
+    assert made(price=[2000 + n % 20 for n in range(ROWS)]).columns.time == "ordered_at"
+
+
+@pytest.mark.parametrize(("word", "other"), [("None", "-"), ("unknown", "n/a"), ("NULL", "?")])
+def test_words_for_a_missing_number_are_missing_values_and_that_is_said(word, other):
+    amount = [word if n == 3 else other if n == 90 else f"{n % 17}.5" for n in range(ROWS)]
+    found = made(amount=amount)
+    assert "amount" in found.columns.features
+    assert found.table["amount"].null_count == 2
+    assert f"{min(word, other)} and {max(word, other)} became missing values" in found.why["amount"]
+    assert {word, other} <= set(found.reading.missing)
+
+
+def test_other_words_among_numbers_are_named():
+    found = made(amount=["lots" if n == 3 else str(n) for n in range(ROWS)])
+    assert "mostly numbers, but for 'lots'" in found.left_out["amount"]
+
+
+@pytest.mark.parametrize(
+    ("values", "ones", "zeros"),
+    [
+        (["churned" if n % 3 == 0 else "stayed" for n in range(ROWS)], ("churned",), ("stayed",)),
+        (["yes" if n % 3 == 0 else "no" for n in range(ROWS)], ("yes",), ("no",)),
+        ([1 + n % 2 for n in range(ROWS)], ("2",), ("1",)),
+    ],
+)
+def test_any_two_valued_target_is_taken_and_its_words_are_kept(values, ones, zeros):
+    found = made(bought=values)
+    assert set(found.table["bought"].to_pylist()) == {0, 1}
+    assert (found.reading.ones, found.reading.zeros) == (ones, zeros)
+
+
+def test_which_word_counts_as_1_is_said_to_be_a_guess():
+    found = made(bought=["churned" if n % 3 == 0 else "stayed" for n in range(ROWS)])
+    assert any("that 'churned' counts as 1 and 'stayed' as 0 is a guess" in warning for warning in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([n * 1.5 for n in range(ROWS)], "200 different values, a number: to predict one is not supported"),
+        ([n % 3 for n in range(ROWS)], "3 classes, more than two are not supported"),
+        ([["low", "mid", "high"][n % 3] for n in range(ROWS)], "3 classes, more than two are not supported"),
+        ([1] * ROWS, "not two outcomes"),
+    ],
+)
+def test_a_target_that_is_not_two_valued_is_refused_plainly(values, said):
+    with pytest.raises(ContractError) as error:
+        made(bought=values)
+    assert said in str(error.value)
+
+
+def test_ids_of_text_are_kept_as_text_in_later_files():
+    assert made(order_id=[f"{n:07}" for n in range(ROWS)]).reading.text == ("order_id",)
