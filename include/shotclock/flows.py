@@ -14,6 +14,8 @@ from shotclock.handoff import (
     Plan,
     Published,
     Result,
+    ScoredBatch,
+    ScoredPartition,
     Sensed,
     Skipped,
     TrainedCandidate,
@@ -76,10 +78,11 @@ def score(
 ) -> Published | Skipped:
     """Take the production files in that are new, or the one at `path`, and score them with the champion."""
     run, told = Run(project, "inference", run_id), _Told(note, progress)
-    scored = []
+    scored: list[ScoredBatch | ScoredPartition] = []
     for part in intake.validate_batches(run, intake.ingest_batches(run, path)):
         told.of("validate", part)
-        scored.append(told.of("score", inference.score(run, part, _tell(part, progress))))
+        done = told.of("score", inference.score(run, part, _tell(part, progress)))
+        scored += [] if isinstance(done, Skipped) else [done]
     return told.of("publish", inference.publish(run, scored))
 
 

@@ -49,12 +49,18 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Source(Result):
-    """A raw file. `synthetic`: made up, and not to be believed."""
+    """A raw file. `synthetic`: made up, and not to be believed. `kept`: where its rows lie, if not at `path`."""
 
     path: str
     rows: int
     sha256: str
     synthetic: bool
+    kept: str = ""
+
+    @property
+    def rows_path(self) -> str:
+        """Where its rows lie."""
+        return self.kept or self.path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,13 +343,25 @@ class Done(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch(Result):
-    """One production file. `number` counts the project's batches in the order in which they were taken in, from 1."""
+    """One production file. `number` counts the project's batches in the order in which they were taken in, from 1.
+
+    Attributes:
+        kept: where its rows lie instead of at `path`; empty where they lie there.
+        named: somebody asked for this very file: if it cannot be scored, that is an error. Else it is passed over.
+    """
 
     number: int
     name: str
     path: str
     sha256: str
     synthetic: bool = False
+    kept: str = ""
+    named: bool = False
+
+    @property
+    def rows_path(self) -> str:
+        """Where its rows lie."""
+        return self.kept or self.path
 
 
 @dataclass(frozen=True)

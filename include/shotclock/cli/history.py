@@ -45,12 +45,13 @@ def history(project: Project = "", on: OnDay = None, as_json: AsJson = False) ->
 
 
 def batches(project: Project = "", as_json: AsJson = False) -> None:
-    """A line for each batch that was taken in: its window, drift, quality, alerts, decisions, champion."""
+    """A line for each batch that was taken in: its window, drift, quality, alerts, decisions, champion; and what was not."""
     with at_work_on(project, as_json):
         from shotclock.reading import history, lines
 
-        found = history.batches(project)
+        found, aside = history.batches(project), history.passed_over(project)
         said = [lines.batch_header(), *map(lines.batch, found)] if found else [f"{project}: no batch was taken in yet"]
+        said += [f"passed over ({noted.folder}): {noted.reason}" for noted in aside]
     tell(found, "\n".join(said), as_json)
 
 

@@ -140,6 +140,12 @@ def size(address: "UPath") -> int:
         return int(address.fs.info(address.path)["size"])
 
 
+def changed(address: "UPath") -> datetime:
+    with reaching(address):
+        found: datetime = address.fs.modified(address.path)
+        return found
+
+
 def listing(folder: "UPath", pattern: str) -> "list[UPath]":
     """The objects in the folder, not below it, whose names match the pattern, in the order of their names."""
     return [folder / name for name in _names(folder, "file") if fnmatch(name, pattern)]

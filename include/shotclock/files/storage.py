@@ -185,6 +185,8 @@ def open_parquet(address: Address, *, columns: int = 1, **options: Any) -> Itera
         SourceError: the file is missing, truncated or not parquet.
     """
     if isinstance(address, Path) and not address.is_file():
+        if address.is_dir():
+            raise SourceError(f"{address}: found a folder, expected a parquet file; write its parts as one file")
         raise SourceError(f"{address}: no such file; put it there or name another one")
     with _seekable(address, columns) as source:
         with _reading(address):
@@ -267,8 +269,10 @@ def exists(address: Address) -> bool:
 
 
 def size(address: Address) -> int:
-    """In bytes."""
-    return address.stat().st_size if isinstance(address, Path) else objects.size(address)
+    """In bytes; of a folder, all that lies in it."""
+    if not isinstance(address, Path):
+        return objects.size(address)
+    return weight(address) if address.is_dir() else address.stat().st_size
 
 
 def listing(folder: Address, pattern: str) -> list[Address]:
@@ -285,6 +289,15 @@ def folders(folder: Address) -> list[Address]:
     return [path for path in sorted(folder.glob("*")) if path.is_dir() and not path.is_symlink()]
 
 
+def arrived(folder: Address) -> list[Address]:
+    """The files and folders in a folder that may be data, in the order of their names.
+
+    As for Spark and others, what begins with `_` or a dot is none.
+    """
+    found = [*listing(folder, "*"), *folders(folder)]
+    return sorted((path for path in found if path.name[0] not in "_."), key=lambda path: path.name)
+
+
 def weight(folder: Address) -> int:
     """The bytes of all files below a folder."""
     if not isinstance(folder, Path):
@@ -293,8 +306,10 @@ def weight(folder: Address) -> int:
 
 
 def changed(folder: Address) -> datetime:
-    """When anything in a folder or below it was last written, UTC."""
+    """When a file, or anything in a folder or below it, was last written, UTC."""
     if not isinstance(folder, Path):
+        if objects.is_file(folder):
+            return objects.changed(folder)
         return max((at for _, at in objects.below(folder)), default=datetime.now(UTC))
     return datetime.fromtimestamp(max(path.stat().st_mtime for path in (folder, *folder.rglob("*"))), UTC)
 
@@ -325,6 +340,15 @@ def digest(address: Address) -> str:
         while chunk := file.read(_CHUNK):
             found.update(chunk)
     return found.hexdigest()
+
+
+def identity(address: Address) -> str:
+    """The file's digest; that of a folder is made of the names and digests of the files in it."""
+    if not isinstance(address, Path) or not address.is_dir():
+        return digest(address)
+    parts = [path for path in sorted(address.rglob("*")) if path.is_file()]
+    told = [f"{path.relative_to(address)} {digest(path)}" for path in parts]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def publish(folder: Address, name: str) -> Address:

@@ -74,7 +74,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
 ) -> Scored:
     """Score every row of `source` that keeps the contract, labelled or not.
 
-    `target` gets a row for each, in order: id, time, features, and the target where the file has it, with the project's
+    `target` gets a row for each, in order: id, time, features, the target (null where the file has none), with the project's
     types; `probability` (of target = 1), `prediction` (1 where the probability is at least `threshold`, else 0),
     `model_version`. Rows that break the contract go to `quarantine` with the `reason`; without any, there is no such file.
     Both appear whole or not at all; the same call gives the same bytes. Where a file is refused for its bad rows, these
@@ -92,12 +92,14 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
 
     Raises:
         SourceError: `source` is missing, truncated or damaged.
-        ContractError: it lacks a column, has no rows, too many of them break the contract, or none keeps it.
+        ContractError: it lacks a column, too many of its rows break the contract, or none of them keeps it.
         StoreError: the model was not made for these columns.
     """
     predict = predictor(model, list(columns.features), version)
     rows, schema = _check(source, columns, known)
     typed = _Typed(columns, schema, str(source))
+    if not rows:
+        return _nothing(typed, target, quarantine)
 
     def attempt(batches: Batches, repeated: repeats.Positions) -> Scored:
         with ExitStack() as files:
@@ -117,6 +119,25 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     if not done.quarantined:
         storage.withdraw(quarantine)  # that of an earlier try
     return done
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """What rows must be, and what they become."""
+
+    columns: Columns
+    types: pa.Schema
+    source: str
+
+
+def _nothing(typed: _Typed, target: Address, quarantine: Address) -> Scored:
+    """What becomes of a file without rows, such as that of an empty day: a result without rows."""
+    storage.withdraw(quarantine)
+    outputs = zip(contract.OUTPUTS, (pa.float64(), pa.int8(), pa.string()), strict=True)
+    fields = [*typed.types, *(pa.field(name, kind) for name, kind in outputs)]
+    plain = [pa.field(field.name, pa.string()) if field.type == _REPEATING else field for field in fields]
+    storage.write_table(pa.schema(plain).empty_table(), target)
+    return Scored(rows=0, scored=0, quarantined=0, reasons={}, mean_probability=math.nan, positive=0)
 
 
 @dataclass(frozen=True)
@@ -221,23 +242,13 @@ def merged(parts: Sequence[Scored]) -> Scored:
     )
 
 
-@dataclass(frozen=True)
-class _Typed:
-    """What rows must be, and what they become."""
-
-    columns: Columns
-    types: pa.Schema
-    source: str
-
-
 def _check(source: Address, columns: Columns, known: pa.Schema | None) -> tuple[int, pa.Schema]:
-    """The number of rows, if there are any and the columns are what the project names; and the project's types."""
+    """The number of rows, if the columns are what the project names; and the project's types."""
     with storage.open_parquet(source) as file:
         rows, schema = int(file.metadata.num_rows), file.schema_arrow
     contract.check_schema(schema, columns, str(source), needs_target=False)
-    contract.refuse_empty(rows, str(source))
     wanted = known or types.of(columns, schema)
-    types.refuse_others(schema, columns, wanted, str(source))
+    types.refuse_others(schema, wanted, str(source))
     if _repeats(schema, columns) and wanted.field(columns.time).type == pa.string():
         wanted = wanted.set(wanted.get_field_index(columns.time), pa.field(columns.time, _REPEATING))
     return rows, wanted
@@ -271,13 +282,18 @@ def _stream(
     def score(start: int, batch: pa.RecordBatch) -> _Batch:
         marked = repeats.mask(repeated, first + start, batch.num_rows)
         examined = contract.examine(batch, typed.columns, repeated=marked)
-        good = types.cast(examined.good, typed.types, typed.source)
+        good = _with_target(types.cast(examined.good, typed.types, typed.source), typed.columns.target)
         return _Batch(replace(examined, good=good), predict(good))
 
     with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
         for batch in scored:
             output.write(batch)
             tell(output.rows)
+
+
+def _with_target(rows: pa.RecordBatch, target: str) -> pa.RecordBatch:
+    """The rows with a column for the target, null where their file has none."""
+    return rows if target in rows.schema.names else rows.append_column(target, pa.nulls(rows.num_rows, types.TARGET))
 
 
 class _NotIncreasingError(Exception):

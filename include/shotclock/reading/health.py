@@ -16,7 +16,7 @@ from shotclock.judging import drift, fitness
 from shotclock.judging.alerts import Alert, Decision, Outcome, unanswered
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, Check, Fitness, WindowHealth
-from shotclock.store import database, history, queries, records, registry
+from shotclock.store import database, history, passed_over, queries, records, registry
 from shotclock.store.recent import Recent
 from shotclock.store.records import Drift, Performance, Record, Stored
 
@@ -29,6 +29,7 @@ _KINDS: dict[type[Record], int] = {  # of each project, in the overview
     Drift: 3,
     records.Decision: _FEW_DECISIONS,
     records.Alert: 6,
+    records.PassedOver: 100,
 }
 
 Activities = Mapping[str, Activity]
@@ -48,6 +49,7 @@ class Summary:
         open_alerts: about the champion, that no decision has answered, newest first.
         decision: the newest one that was not a skip.
         new_rows: labelled rows that came since the last decision, of `every_new_records` that ask for a retraining.
+        passed_over: files of the folders of batches and labels that were not taken in, or not scored, and why.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Summary:
     decision: Decision | None
     next_retraining: datetime
     new_rows: int
+    passed_over: tuple[records.PassedOver, ...] = ()
 
     @property
     def every_new_records(self) -> int:
@@ -185,6 +188,7 @@ class Projects:
                     copy.of(Drift, rules.name),
                     copy.of(records.Alert, rules.name),
                     copy.of(records.Decision, rules.name),
+                    copy.of(records.PassedOver, rules.name),
                 ),
                 champions.get(rules.name),
                 (activities or {}).get(rules.name),
@@ -208,6 +212,7 @@ def details(name: str, activity: Activity | None = None) -> Details:
         queries.newest_of([name], Drift, each=WINDOWS)[name],
         queries.newest_of([name], records.Alert, each=_ALERTS)[name],
         queries.newest_of([name], records.Decision, each=_DECISIONS, unless={"decision": "skip"})[name],
+        queries.newest_of([name], records.PassedOver, each=_KINDS[records.PassedOver])[name],
     )
     champion = registry.champions([name]).get(name)
     summary = _summary(rules, happened, champion, activity, datetime.now(UTC))
@@ -239,6 +244,7 @@ class _Happened:
     drift: list[Stored[Drift]]
     alerts: list[Stored[records.Alert]]
     decisions: list[Stored[records.Decision]]
+    passed_over: list[Stored[records.PassedOver]]
 
 
 def _summary(
@@ -275,6 +281,7 @@ def _summary(
         decision=decisions[0] if decisions else None,
         next_retraining=upcoming,
         new_rows=newest.new_rows if newest else 0,
+        passed_over=tuple(passed_over.still(happened.passed_over)),
     )
 
 

@@ -9,6 +9,7 @@ from shotclock.files import storage
 from shotclock.judging.alerts import Decision
 from shotclock.judging.verdict import Status
 from shotclock.store import history, ledger, queries, records
+from shotclock.store import passed_over as notes
 from shotclock.store.records import R, Stored
 
 C = TypeVar("C", bound=records.Check)
@@ -124,6 +125,11 @@ def batches(name: str) -> list[Arrival]:
         )
         for (batch, begin), end in zip(arrivals, ends, strict=bool(arrivals))
     ]
+
+
+def passed_over(name: str) -> list[records.PassedOver]:
+    """The files of the folders of batches and labels that were not taken in, or not scored, and why."""
+    return notes.standing(name)
 
 
 def _arrival(

@@ -7,7 +7,7 @@ from shotclock.config import project, settings
 from shotclock.judging.alerts import Kind, unanswered
 from shotclock.judging.verdict import Status as Verdict
 from shotclock.reading.history import Told, batches, decisions
-from shotclock.store import history, queries, records, registry
+from shotclock.store import history, passed_over, queries, records, registry
 from shotclock.store.records import R, Stored
 
 _MOST = 60
@@ -69,6 +69,7 @@ class Status:
         champion, previous: versions, or None.
         findings: about the champion, by what was checked.
         not_scored: batches that were taken in and not scored.
+        passed_over: files of the folders of batches and labels that were not taken in, or not scored, and why.
         stories: the newest runs of its flows, oldest first.
         addresses: where things lie, by what they are.
     """
@@ -81,6 +82,7 @@ class Status:
     open_alerts: tuple[OpenAlert, ...]
     last_decision: Told | None
     not_scored: tuple[str, ...]
+    passed_over: tuple[records.PassedOver, ...]
     stories: tuple[Story, ...] = field(repr=False)
     addresses: tuple[tuple[str, str], ...] = field(repr=False)
 
@@ -104,6 +106,7 @@ def status(name: str, stories: int = STORIES) -> Status:
         open_alerts=tuple(OpenAlert(alert.kind, alert.at.isoformat(), alert.reason) for alert in waiting),
         last_decision=decided[0] if decided else None,
         not_scored=tuple(arrival.batch for arrival in batches(name) if arrival.rows is None),
+        passed_over=tuple(passed_over.standing(name)),
         stories=_stories(name)[-stories:],
         addresses=_addresses(name),
     )

@@ -81,6 +81,11 @@ def _figures(told: records.Performance) -> str:
 
 
 def _standing(status: Status) -> str:
+    aside = [f"passed over ({noted.folder}): {noted.reason}" for noted in status.passed_over]
+    return "\n".join([_serving(status), *aside])
+
+
+def _serving(status: Status) -> str:
     if status.champion is None:
         return "no champion yet"
     alerts = ", ".join(alert.kind for alert in status.open_alerts) or "none: the loop is at rest"

@@ -6,7 +6,7 @@ the caller decides by their share whether the rest may be used.
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -59,6 +59,19 @@ def check_schema(schema: pa.Schema, columns: Columns, source: str, *, needs_targ
         for name in wanted
         if name in (REASON, *OUTPUTS)
     ]
+    if problems:
+        raise ContractError("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+def check_labels(schema: pa.Schema, id_column: str, target: str, source: str) -> None:
+    """Refuse a file of labels without id and target, or with other types of these.
+
+    Raises:
+        ContractError: as for `check_schema`.
+    """
+    wanted, others = {id_column: "id", target: "target"}, [name for name in schema.names if name != id_column]
+    likely = others if len(others) == 1 else []  # whatever it is called, it is meant for the label
+    problems = [problem for name, kind in wanted.items() if (problem := _column_problem(schema, name, kind, likely))]
     if problems:
         raise ContractError("\n".join(f"{source}: {problem}" for problem in problems))
 
@@ -171,10 +184,10 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 # Columns and types
 
 
-def _column_problem(schema: pa.Schema, name: str, kind: str) -> str | None:
+def _column_problem(schema: pa.Schema, name: str, kind: str, likely: Sequence[str] = ()) -> str | None:
     found = schema.get_all_field_indices(name)
     if not found:
-        near = difflib.get_close_matches(name, schema.names, n=3)
+        near = difflib.get_close_matches(name, schema.names, n=3) or likely
         hint = f"; near to it: {', '.join(near)}" if near else f"; found: {', '.join(schema.names)}"
         return f"column '{name}' is missing{hint}. Rename the file's column, or correct the name in the project file"
     if len(found) > 1:

@@ -48,13 +48,13 @@ def _time(kind: pa.DataType) -> pa.DataType:
     return pa.timestamp("ns" if kind.unit == "ns" else "us", tz="UTC" if kind.tz else None)
 
 
-def refuse_others(found: pa.Schema, columns: Columns, types: pa.Schema, source: str) -> None:
+def refuse_others(found: pa.Schema, types: pa.Schema, source: str) -> None:
     """Refuse a file whose ids or times are of another kind than the project's: they could never meet.
 
     Raises:
         ContractError: it lists each such column with both types.
     """
-    wanted = {columns.id: "id", columns.time: "time"}
+    wanted = dict(zip(types.names, ("id", "time"), strict=False))
     problems = [
         f"column '{name}': found type {_plain(found.field(name).type)}, expected {types.field(name).type}, as "
         f"{_KNOWN_AS[role]} are that the model has learnt from; write both from the same column"

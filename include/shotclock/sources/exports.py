@@ -89,6 +89,9 @@ def _parts(address: Address) -> list[Address]:
     if unfinished:
         raise SourceError(f"{unfinished[0]}: found what is there while a folder is written; wait until it is done")
     found = [part for inner in storage.arrived(address) for part in _parts(inner)]
+    astray = [part for part in found if not storage.lies_in(part, [address])]
+    if astray:
+        raise SourceError(f"{astray[0]}: a link that leads out of its folder; put a copy there")
     if not found:
         raise SourceError(f"{address}: found a folder without data, expected the parts of a table; remove it")
     return found

@@ -42,14 +42,14 @@ def named(text: str, settings: Settings) -> Address:
 
 
 def files_in(name: str, settings: Settings) -> list[Address]:
-    """The parquet files of a folder that a project names, in the order of their names.
+    """The files, and folders of parts, in a folder that a project names, in the order of their names.
 
     A link to a file that lies neither there nor in another allowed place is left out: who may put a file into the folder must
     not have others read that the owner can.
     """
     folder = storage.at(name, settings.data / "raw")
     places, kept = [folder, settings.data / "raw", *_own(settings)], []
-    for file in storage.listing(folder, "*.parquet"):
+    for file in storage.arrived(folder):
         if storage.lies_in(file, places):
             kept.append(file)
         else:

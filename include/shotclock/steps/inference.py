@@ -4,11 +4,12 @@ from dataclasses import replace
 from itertools import groupby
 
 from shotclock.config import project
+from shotclock.errors import ContractError, SourceError
 from shotclock.files import dataset, storage
 from shotclock.handoff import Cut, Published, ScoredBatch, ScoredPartition, Skipped, ValidBatch
 from shotclock.models import scoring
 from shotclock.rows import contract
-from shotclock.store import registry, types
+from shotclock.store import passed_over, registry, types
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked
@@ -17,20 +18,29 @@ from shotclock.words import summaries
 RESULT, QUARANTINE = "resultado_pipeline.parquet", "quarantine.parquet"
 
 
-def score(run: Run, batch: ValidBatch, tell: scoring.Tell = scoring.nobody) -> ScoredBatch | ScoredPartition:
+def score(run: Run, batch: ValidBatch, tell: scoring.Tell = scoring.nobody) -> ScoredBatch | ScoredPartition | Skipped:
     """Score every row of one file, or of one partition of a large one, labelled or not: `resultado_pipeline.parquet`.
 
     A file is one MLflow run `PipelineAplicacao`; that of a partitioned one is made by `publish`, when all of it is there.
+    A file of a folder that is refused is passed over, and stops no other.
 
     Args:
         tell: called now and then with the number of rows that are done.
 
     Raises:
         StoreError: nothing was promoted yet.
-        ContractError: too many rows of the file break the contract.
+        ContractError: too many rows of the one file that was asked for break the contract.
     """
-    if batch.cut is not None:
-        return _score_partition(run, batch, batch.cut, tell)
+    try:
+        return _score_partition(run, batch, batch.cut, tell) if batch.cut else _score_file(run, batch, tell)
+    except (SourceError, ContractError) as error:
+        if batch.named or error.may_pass:
+            raise
+        passed_over.add(run, "batches", batch.name, str(error))
+        return Skipped(skip=f"passed over: {error}")
+
+
+def _score_file(run: Run, batch: ValidBatch, tell: scoring.Tell) -> ScoredBatch:
     rules, champion = project(run.project), registry.require_champion(run.project)
     target, quarantine = _outputs(run, batch)
     with tracked(run, _step(batch), Application) as record:
@@ -39,7 +49,7 @@ def score(run: Run, batch: ValidBatch, tell: scoring.Tell = scoring.nobody) -> S
         done = scoring.score_file(
             champion.load(),
             rules.columns,
-            storage.at(batch.path),
+            storage.at(batch.rows_path),
             target,
             quarantine,
             version=champion.number,
@@ -59,7 +69,7 @@ def _score_partition(run: Run, batch: ValidBatch, cut: Cut, tell: scoring.Tell) 
     done = scoring.score_partition(
         champion.load(),
         rules.columns,
-        storage.at(batch.path),
+        storage.at(batch.rows_path),
         *(folder / name for folder in outputs),
         partition=cut.partition,
         repeated=storage.read_table(storage.at(cut.repeated))[scoring.REPEATED].to_numpy(),
@@ -147,9 +157,9 @@ def _outputs(run: Run, batch: ValidBatch) -> tuple[storage.Address, storage.Addr
 
 
 def _folder(run: Run, batch: ValidBatch) -> storage.Address:
-    """The run's folder; where a project takes batches in, one below it for each."""
+    """The run's folder; where a project takes batches in, one below it for each: `a` for `a.parquet`, `a.csv` for `a.csv`."""
     folder = folder_of(run)
-    return folder if project(run.project).data.batches is None else folder / storage.at(batch.name).stem
+    return folder if project(run.project).data.batches is None else folder / batch.name.removesuffix(".parquet")
 
 
 def publish(run: Run, scored: list[ScoredBatch | ScoredPartition] | None) -> Published | Skipped:
@@ -160,13 +170,14 @@ def publish(run: Run, scored: list[ScoredBatch | ScoredPartition] | None) -> Pub
     Raises:
         ContractError: too many rows of such a file break the contract; nothing is shown.
     """
-    if not scored:
-        return Skipped(skip=f"nothing new to score: {_nothing(run)}")
-    partitions = [item for item in scored if isinstance(item, ScoredPartition)]
+    partitions = [item for item in scored or () if isinstance(item, ScoredPartition)]
     files = groupby(partitions, key=lambda item: item.batch.number)
-    committed = [_commit(run, list(of_one_file)) for _, of_one_file in files]
-    alone = [item for item in scored if isinstance(item, ScoredBatch)]
+    committed = [done for _, of_one_file in files if (done := _committed(run, list(of_one_file)))]
+    alone = [item for item in scored or () if isinstance(item, ScoredBatch)]
     whole = sorted([*alone, *committed], key=lambda item: item.batch)
+    aside = [f"passed over: {noted.reason}" for noted in passed_over.standing(run.project) if noted.folder == "batches"]
+    if not whole:
+        return Skipped(skip="; ".join([f"nothing new to score: {_nothing(run)}", *aside]))
     storage.publish(folder_of(run), "predictions")
     rows, version = sum(item.rows for item in whole), whole[0].version
     counted = f"{rows:,} rows in {len(whole)} file(s), scored by v{version}"
@@ -174,8 +185,22 @@ def publish(run: Run, scored: list[ScoredBatch | ScoredPartition] | None) -> Pub
         rows=rows,
         version=version,
         batches=tuple(item.batch for item in whole),
-        summary="\n\n".join([counted, *(item.summary for item in committed)]),
+        summary="\n\n".join([counted, *(item.summary for item in committed), *aside]),
     )
+
+
+def _committed(run: Run, parts: list[ScoredPartition]) -> ScoredBatch | None:
+    """The whole of a file; None where it, or a part of it, was passed over."""
+    batch = parts[0].batch
+    if len(parts) < parts[0].cut.partition.of:
+        return None
+    try:
+        return _commit(run, parts)
+    except (SourceError, ContractError) as error:
+        if batch.named or error.may_pass:
+            raise
+        passed_over.add(run, "batches", batch.name, str(error))
+        return None
 
 
 def _nothing(run: Run) -> str:

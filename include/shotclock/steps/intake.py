@@ -4,14 +4,17 @@ import hashlib
 import logging
 from dataclasses import replace
 
+import pyarrow as pa
+
 from shotclock.config import Columns, Project, Role, project, settings
+from shotclock.errors import ContractError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import Batch, Cut, Source, ValidBatch, ValidRows
 from shotclock.models import scoring
 from shotclock.rows import contract, types
 from shotclock.sources import find, named
-from shotclock.store import history, ledger, queries, registry
+from shotclock.store import history, ledger, passed_over, queries, registry, taken
 from shotclock.store import types as store_types
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
@@ -30,8 +33,10 @@ def ingest(run: Run, role: Role, path: str | Address | None = None) -> Source:
     Raises:
         SourceError: it is missing, truncated, not the file that the project expects, or not one that may be named.
     """
-    source = _given(path) if path else find.find(project(run.project), role, settings())
-    with storage.open_parquet(source.path) as file:
+    rules = project(run.project)
+    source = _given(rules, path) if path else find.find(rules, role, settings())
+    rows_path = taken.as_parquet(rules, source.path)
+    with storage.open_parquet(rows_path) as file:
         rows = file.metadata.num_rows
     label = "**SYNTHETIC SAMPLE, not real data**" if source.synthetic else "real data"
     if source.synthetic:
@@ -41,56 +46,97 @@ def ingest(run: Run, role: Role, path: str | Address | None = None) -> Source:
         rows=rows,
         sha256=source.sha256,
         synthetic=source.synthetic,
+        kept=_unless(rows_path, source.path),
         summary=f"`{source.path}`: {rows:,} rows, {label} ({source.origin})\n\nsha256 `{source.sha256}`",
     )
+
+
+def _unless(rows_path: storage.Address, path: storage.Address | str) -> str:
+    """Where the rows lie, if not in the file itself."""
+    return "" if str(rows_path) == str(path) else str(rows_path)
 
 
 def ingest_batches(run: Run, path: str | Address | None = None) -> list[Batch]:
     """The production files to score: the one at `path`; or the folder's new ones; or, for a new champion, its window again.
 
-    Each file is entered in the ledger once, in the order of the names, also when two runs race. As long as there is no
-    champion, nothing is taken in from the folder.
+    Each file is entered in the ledger once, in the order of the names, also when two runs race. What cannot be used is passed
+    over and named: see `ledger.claim`. As long as there is no champion, nothing is taken in from the folder.
     """
     rules = project(run.project)
     if path or rules.data.batches is None:
         source = ingest(run, "production", path)
-        return [ledger.enter(run, storage.at(source.path), source.sha256, synthetic=source.synthetic)]
+        entered = ledger.enter(run, storage.at(source.path), source.sha256, synthetic=source.synthetic)
+        return [replace(entered, named=True, kept=source.kept)]
     champion = registry.champion(run.project)
     if champion is None:
         return []
-    new = ledger.claim(run, named.files_in(rules.data.batches, settings()))
-    return new or _window_again(run.project, champion)
+    known = store_types.learnt(rules, champion)
+    new = ledger.claim(run, named.files_in(rules.data.batches, settings()), lambda path: _look(rules, known, path))
+    return [_readable(rules, batch) for batch in new or _window_again(run.project, champion)]
+
+
+def _readable(rules: Project, batch: Batch) -> Batch:
+    path = storage.at(batch.rows_path)
+    return replace(batch, kept=_unless(taken.as_parquet(rules, path), batch.path))
+
+
+def _look(rules: Project, known: pa.Schema | None, path: storage.Address) -> ledger.Look:
+    """What a file shows before it is taken in.
+
+    Raises:
+        SourceError: it cannot be read.
+        ContractError: its columns are not the project's.
+    """
+    rows_path = taken.as_parquet(rules, path)
+    seen = ledger.look(rows_path)
+    _refuse_schema(rules, known, rows_path)
+    return seen
+
+
+def _refuse_schema(rules: Project, known: pa.Schema | None, path: storage.Address) -> int:
+    """Refuse a production file whose columns or types are not the project's; else the number of its rows."""
+    with storage.open_parquet(path) as file:
+        rows, schema = int(file.metadata.num_rows), file.schema_arrow
+    contract.check_schema(schema, rules.columns, str(path), needs_target=False)
+    types.refuse_others(schema, known or types.of(rules.columns, schema), str(path))
+    return rows
 
 
 def _window_again(name: str, champion: registry.Version) -> list[Batch]:
     """The newest batches that hold the project's minimum of rows, oldest first, without those that the champion has scored.
 
-    A batch that nobody has scored yet is left to the run that took it in.
+    A batch that nobody has scored yet is left to the run that took it in. Of one whose file lies there no more, the rows that
+    were scored are scored again.
     """
     scorings = [stored.record for stored in queries.newest(name, Application, most=_MOST_SCORINGS)]
-    scored = {found.batch for found in scorings}
+    newest = {found.batch: found for found in reversed(scorings)}
     by_champion = {found.batch for found in scorings if found.champion == champion.number}
     kept, rows = [], 0
-    for batch in (batch for batch in ledger.entries(name) if batch.number in scored):
+    for batch in (batch for batch in ledger.entries(name) if batch.number in newest):
         if rows >= project(name).drift.min_rows:
             break
         kept.append(batch)
-        with storage.open_parquet(storage.at(batch.path)) as file:
-            rows += file.metadata.num_rows
-    return [batch for batch in reversed(kept) if batch.number not in by_champion]
+        rows += newest[batch.number].rows
+    return [_still_there(batch, newest[batch.number]) for batch in reversed(kept) if batch.number not in by_champion]
 
 
-def _given(path: str | Address) -> find.Source:
+def _still_there(batch: Batch, scored: Application) -> Batch:
+    gone = not storage.exists(storage.at(batch.path)) and storage.is_file(storage.at(scored.predictions))
+    return replace(batch, kept=scored.predictions) if gone else batch
+
+
+def _given(rules: Project, path: str | Address) -> find.Source:
     """The file that someone named by hand."""
     file = named.named(path, settings()) if isinstance(path, str) else path
-    with storage.open_parquet(file):
+    rows_path = taken.as_parquet(rules, file)
+    with storage.open_parquet(rows_path):
         pass
-    return find.Source(file, storage.digest(file), find.is_synthetic(file), "named")
+    return find.Source(file, storage.identity(file), find.is_synthetic(rows_path), "named")
 
 
 def validate(run: Run, source: Source) -> ValidRows:
     """Refuse a training file that breaks the contract; set single bad rows aside, up to the share that the project allows."""
-    rules, path = project(run.project), storage.at(source.path)
+    rules, path = project(run.project), storage.at(source.rows_path)
     with storage.open_parquet(path) as file:
         schema = file.schema_arrow
     contract.check_schema(schema, rules.columns, str(path), needs_target=True)
@@ -117,32 +163,34 @@ def validate(run: Run, source: Source) -> ValidRows:
 def validate_batches(run: Run, batches: list[Batch]) -> list[ValidBatch]:
     """Refuse production files whose columns are wrong; cut those that are large. Gives what is scored each by itself.
 
-    A file may be larger than memory: its rows are checked while they are scored.
+    A file may be larger than memory: its rows are checked while they are scored. One of a folder that is refused is passed
+    over: the others go on.
+
+    Raises:
+        SourceError, ContractError: the one file that was asked for is refused.
     """
-    return [part for batch in batches for part in _validated(run, batch)]
+    return [part for batch in batches for part in _validated_or_passed_over(run, batch)]
+
+
+def _validated_or_passed_over(run: Run, batch: Batch) -> list[ValidBatch]:
+    try:
+        return _validated(run, batch)
+    except (SourceError, ContractError) as error:
+        if batch.named or error.may_pass:
+            raise
+        passed_over.add(run, "batches", batch.name, str(error))
+        return []
 
 
 def _validated(run: Run, batch: Batch) -> list[ValidBatch]:
-    rules, path = project(run.project), storage.at(batch.path)
-    with storage.open_parquet(path) as file:
-        rows, schema = file.metadata.num_rows, file.schema_arrow
-    contract.check_schema(schema, rules.columns, str(path), needs_target=False)
-    known = store_types.learnt(rules)
-    if known:
-        types.refuse_others(schema, rules.columns, known, str(path))
-    contract.refuse_empty(rows, str(path))
+    rules, path = project(run.project), storage.at(batch.rows_path)
+    rows = _refuse_schema(rules, store_types.learnt(rules), path)
+    if batch.named:
+        contract.refuse_empty(rows, str(path))
     if rows >= rules.drift.min_rows:  # in fewer, a value may well stand still by chance
         contract.refuse_stuck(_stuck(rules, path), rows, str(path))
     summary = f"`{path}`: {rows:,} rows; every column is there, with its type"
-    valid = ValidBatch(
-        number=batch.number,
-        name=batch.name,
-        path=batch.path,
-        sha256=batch.sha256,
-        synthetic=batch.synthetic,
-        rows=rows,
-        summary=summary,
-    )
+    valid = ValidBatch(**{**vars(batch), "rows": rows, "summary": summary})
     if rows <= rules.scoring.partition_rows:
         return [valid]
     cuts = scoring.partitions(path, rules.scoring.partition_rows)
@@ -158,7 +206,7 @@ def _cut(run: Run, batch: ValidBatch, partitions: list[scoring.Partition]) -> li
 
 def _repeated(run: Run, batch: ValidBatch) -> str:
     """The address of the numbers of the rows that repeat an id; too many of them end the run before anything is scored."""
-    rules, path = project(run.project), storage.at(batch.path)
+    rules, path = project(run.project), storage.at(batch.rows_path)
     repeated = scoring.repeated_rows(path, rules.columns)
     reasons = {f"{rules.columns.id}: repeated": repeated.num_rows}
     contract.refuse_above(repeated.num_rows, reasons, batch.rows, str(path), rules.quarantine.production)

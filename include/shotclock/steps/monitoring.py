@@ -11,7 +11,7 @@ from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
-from shotclock.store import history, records, registry
+from shotclock.store import history, passed_over, records, registry
 from shotclock.store.artifacts import artifact
 from shotclock.store.history import REFERENCE, TRAINING_IDS
 from shotclock.store.run import Run, folder_of
@@ -86,7 +86,8 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
     estimate = performance.estimate(frame["probability"].to_numpy())
     error = _estimate_error(judged.rows, project.columns.target)
     new = _new_labelled(window, [trained_on, reference[ids].to_numpy(), _decided_on(run.project, ids)])
-    lent = names_of(judged.lent)
+    lent, aside = names_of(judged.lent), window.late_labels().passed_over
+    passed_over.note(run, "labels", aside)
     with tracked(run, "performance", records.Performance) as record:
         off = {} if error is None else {"estimate_log_loss_error": error}
         counts = {"rows_scored": rows, "rows_new": new}
@@ -105,7 +106,13 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
         reason=verdict.reason,
         window=window.id,
         mlflow_run_id=record.id,
-        summary=summaries.performance(verdict, judged.performance, estimate, rows, error, ", ".join(lent)),
+        summary="\n\n".join(
+            [
+                summaries.performance(verdict, judged.performance, estimate, rows, error, ", ".join(lent))
+                + summaries.repeated(window.repeated),
+                *(f"labels passed over: {reason}" for reason in aside.values()),
+            ]
+        ),
     )
 
 
@@ -152,7 +159,7 @@ def _new_labelled(window: Window, known: list[NDArray[Any]]) -> int:
 
     Rows that no retraining would use must not ask for one: they would ask again after each.
     """
-    recent, _ = recent_rows(window.project.name)
+    recent = recent_rows(window.project.name).rows
     ids = np.unique(recent[window.project.columns.id].to_numpy())
     return int((~np.isin(ids, np.unique(np.concatenate(known)))).sum())
 

@@ -115,12 +115,13 @@ def collect(run: Run, plan: Plan) -> RecentRows | Skipped:
     come the sensors start the next one.
     """
     window = Window.newest(run.project, registry.require_champion(run.project))
-    rows, batches = recent_rows(run.project)
+    found = recent_rows(run.project)
     columns, rules = window.project.columns, window.project.retraining
-    lacking = splits.lacking(rows[columns.target], splits.rows_for_holdout(window.project.gate.min_rows, rules))
+    lacking = splits.lacking(found.rows[columns.target], splits.rows_for_holdout(window.project.gate.min_rows, rules))
     if lacking:
-        return _too_few(run, plan, window, f"column '{columns.target}' of window `{window.id}`: {lacking}")
-    recent = splits.filter_labelled(rows, columns)
+        said = f"column '{columns.target}' of window `{window.id}`: {lacking}{summaries.repeated(found.repeated)}"
+        return _too_few(run, plan, window, said)
+    recent = splits.filter_labelled(found.rows, columns)
     path = folder_of(run) / "recent.parquet"
     storage.write_table(recent, path)
     return RecentRows(
@@ -129,7 +130,8 @@ def collect(run: Run, plan: Plan) -> RecentRows | Skipped:
         window=window.id,
         synthetic=window.synthetic,
         cause=plan.cause,
-        summary=f"{recent.num_rows:,} recent labelled rows in {batches} batch(es), up to window `{window.id}`",
+        summary=f"{recent.num_rows:,} recent labelled rows in {found.batches} batch(es), up to window `{window.id}`"
+        + summaries.repeated(found.repeated),
     )
 
 

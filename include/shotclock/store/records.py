@@ -13,6 +13,8 @@ from shotclock.judging.gate import Outcome as Ruled
 from shotclock.judging.verdict import Status
 from shotclock.store.fields import Metric, Metrics, Param, Params, Tag
 
+Folder = Literal["batches", "labels"]
+"""Which of a project's folders a file lies in."""
 Regime = Literal["training", "production"]
 """Which rows a model was judged on: of the training file, or of production."""
 
@@ -222,7 +224,7 @@ class Retraining(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Record):
-    """A production file that was taken in. `claimed_by` is the key of the run that did."""
+    """A production file that was taken in. `claimed_by` is the key of the run that did; `bytes` the file's size then."""
 
     kind = "batch"
     number: Annotated[int, Tag(), Metric()]
@@ -231,6 +233,17 @@ class Entry(Record):
     sha256: Annotated[str, Tag("sha256.batch")]
     synthetic: Annotated[bool, Tag()]
     claimed_by: Annotated[str, Tag()]
+    bytes: Annotated[int | None, Metric()] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassedOver(Record):
+    """A file that was not taken in, or not scored, and why. An empty reason: it is settled since."""
+
+    kind = "passed_over"
+    folder: Annotated[Folder, Tag()]
+    name: Annotated[str, Tag("file_name")]
+    reason: Annotated[str, Tag()] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -361,6 +374,7 @@ KINDS: tuple[type[Record], ...] = (
     Decision,
     Retraining,
     Entry,
+    PassedOver,
     Application,
     Drift,
     Performance,

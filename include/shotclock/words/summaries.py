@@ -72,6 +72,8 @@ def verification(gated: Gated, difference: float) -> str:
 
 
 def scored(done: Scored, version: str) -> str:
+    if not done.rows:
+        return f"no rows to score by v{version}: an empty file"
     bad = "".join(f"\n- {reason}: {count:,}" for reason, count in done.reasons.items())
     mean = f"mean probability {done.mean_probability:.4f}"
     return f"{done.scored:,} rows scored by v{version}, {mean}; {done.quarantined:,} set aside{bad}"
@@ -107,6 +109,11 @@ def performance(
 def _estimated(log_loss: float, error: float | None) -> str:
     past = "" if error is None else f"; where labels have come it is off by {error:+.4f}"
     return f"Estimate from the champion's own probabilities, without labels: log loss {log_loss:.4f} (advisory{past})"
+
+
+def repeated(rows: int) -> str:
+    """What is said of rows that do not count: empty where there are none."""
+    return f"; {rows:,} rows repeat an id of an earlier batch: an id counts once, with its newest row" if rows else ""
 
 
 def retraining(cause: Cause, stop: str) -> str:

@@ -80,7 +80,7 @@ def test_id_and_time_are_of_the_kind_that_the_training_rows_have(column, found, 
 )
 def test_a_value_of_another_type_becomes_its_equal(column, values, expected, wanted):
     given = rows(**{column: values})
-    types.refuse_others(given.schema, COLUMNS, wanted, "june.parquet")
+    types.refuse_others(given.schema, wanted, "june.parquet")
     found = types.cast(given, wanted, "june.parquet")
     assert found[column].to_pylist() == expected
     assert found.schema.field(column).type == wanted.field(column).type
@@ -120,7 +120,7 @@ def test_a_value_without_an_equal_is_refused_with_both_types_and_its_row(column,
 )
 def test_ids_and_times_of_another_kind_are_refused_with_both_types(column, kind, wanted):
     with pytest.raises(ContractError) as error:
-        types.refuse_others(pa.schema([(column, kind)]), COLUMNS, wanted, "june.parquet")
+        types.refuse_others(pa.schema([(column, kind)]), wanted, "june.parquet")
     expected = wanted.field(column).type
     assert f"june.parquet: column '{column}': found type {kind}, expected {expected}, as" in str(error.value)
 

@@ -212,3 +212,11 @@ def test_a_wrong_value_deep_in_a_file_is_found_by_its_row(tmp_path):
     )
     with pytest.raises(ContractError, match="row 300,001: found 'x'"):
         read(path, Reading())
+
+
+def test_a_part_that_is_a_link_out_of_its_folder_is_refused(tmp_path):
+    outside = folder(tmp_path / "outside", **{"secret.parquet": PARTS})
+    place = folder(tmp_path / "june", **{"0.parquet": PARTS})
+    (place / "1.parquet").symlink_to(outside / "secret.parquet")
+    with pytest.raises(SourceError, match=r"1\.parquet: a link that leads out of its folder"):
+        read(place, Reading())

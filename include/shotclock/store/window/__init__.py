@@ -12,12 +12,14 @@ from shotclock.config import Project
 from shotclock.config import project as project_of
 from shotclock.errors import StoreError
 from shotclock.files import dataset, storage
+from shotclock.rows import labelling
 from shotclock.store import history, queries, registry, types
 from shotclock.store.records import Application
 from shotclock.store.window import labels
+from shotclock.store.window.once import Once
 
 MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
-_SPARE = 4  # times `recent_rows` that are looked at in one batch: some rows have no label
+_SPARE = 4  # times the rows that are wanted are looked at first: some have no label
 _MOST_BATCHES = 1000  # how far back a window may reach
 
 
@@ -30,6 +32,7 @@ class Window:
         version: the version that scored them.
         batches: newest first.
         older: the batches before them that the same version scored, newest first.
+        repeated: how many of its rows repeat an id of a newer batch of it: only the newest row counts.
     """
 
     project: Project = field(repr=False)
@@ -37,6 +40,7 @@ class Window:
     version: registry.Version
     batches: tuple[Application, ...]
     older: tuple[Application, ...] = field(repr=False)
+    repeated: int = 0
 
     @classmethod
     def newest(cls, name: str, version: registry.Version) -> "Window":
@@ -46,15 +50,15 @@ class Window:
             StoreError: it has scored nothing yet.
         """
         project = project_of(name)
-        batches, kept, rows = scored_batches(name, version), 0, 0
+        batches, kept, rows, once = scored_batches(name, version), 0, 0, Once(project.columns.id)
         while kept < len(batches) and rows < project.drift.min_rows:
-            rows += rows_of(batches[kept])
+            rows += once.fresh(batches[kept])
             kept += 1
         if not kept:
             raise StoreError(f"{version.uri} has scored nothing yet; trigger {name}.inference first")
         window = batches[:kept]
         digest = hashlib.sha256(" ".join(batch.source_sha256 for batch in window).encode()).hexdigest()[:16]
-        return cls(project, digest, version, tuple(window), tuple(batches[kept:]))
+        return cls(project, digest, version, tuple(window), tuple(batches[kept:]), once.repeated)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -65,17 +69,27 @@ class Window:
     def synthetic(self) -> bool:
         return any(batch.synthetic for batch in self.batches)
 
+    def late_labels(self) -> labels.Late:
+        """The files of labels that came later than their rows, and those that are passed over."""
+        known = types.learnt(self.project, self.version)
+        return labels.late(self.project, known or labels.schema(self.project.columns, self.batches[0]))
+
     def rows(self) -> tuple[pa.Table, int]:
         """Its predictions with their labels, at most about `drift.max_rows` of them, and how many rows there are."""
         return labelled(self.project, self.batches)
 
 
 def labelled(project: Project, batches: Sequence[Application]) -> tuple[pa.Table, int]:
-    """The predictions of these batches with their labels, at most about `drift.max_rows`, and how many rows there are."""
-    rows = sum(map(rows_of, batches))
+    """The predictions of these batches, newest first, with their labels, and how many rows there are.
+
+    Of more than about `drift.max_rows` it is a sample. Of two rows with one id, that of the newer batch counts.
+    """
+    once = Once(project.columns.id)
+    rows = sum(map(once.fresh, batches))
     share = min(1.0, project.drift.max_rows / max(1, rows))
     known = types.learnt(project)
-    return pa.concat_tables([labels.joined(project, batch, share, known) for batch in batches]), rows
+    found = pa.concat_tables([labels.joined(project, batch, share, known) for batch in batches])
+    return labelling.first_of_each(found, project.columns.id) if once.repeated else found, rows
 
 
 def names_of(batches: Sequence[Application]) -> tuple[str, ...]:
@@ -97,26 +111,50 @@ def scored_batches(name: str, version: registry.Version | None = None) -> list[A
     return [batch for batch in batches if dataset.is_there(storage.at(batch.predictions))]
 
 
-def recent_rows(name: str) -> tuple[pa.Table, int]:
-    """The labelled rows of the newest batches, back to the project's `recent_rows`, and how many batches these are.
+def _newest_labelled(
+    project: Project, batch: Application, wanted: int, known: pa.Schema | None, once: Once
+) -> pa.Table:
+    """The `wanted` newest labelled rows of a batch whose ids no newer batch has."""
+    columns, looked_at = project.columns, _SPARE * wanted
+    while True:
+        found = labels.newest(project, batch, looked_at, known).select(columns.all)
+        fresh = pc.invert(once.replaced(found[columns.id]))
+        found = found.filter(pc.and_(fresh, pc.is_valid(found[columns.target])))
+        if found.num_rows >= wanted or looked_at >= rows_of(batch):
+            return labels.newest_of(found, columns, wanted)
+        looked_at *= _SPARE
 
-    Of a batch that holds many times more, a seeded sample: memory goes with `recent_rows` and not with the batch.
+
+@dataclass(frozen=True)
+class Recent:
+    """The newest labelled rows, and the batches that they are from. `repeated`: rows left out, a newer batch has their id."""
+
+    rows: pa.Table
+    batches: int
+    repeated: int
+
+
+def recent_rows(name: str) -> Recent:
+    """The newest labelled rows, back to the project's `recent_rows`: newest batches first, of a large one its newest rows.
+
+    Memory goes with `recent_rows` and not with a batch.
 
     Raises:
         StoreError: nothing was scored yet.
     """
-    project, parts, rows = project_of(name), [], 0
-    wanted, columns, known = project.retraining.recent_rows, project.columns, types.learnt(project)
+    project, parts, rows = project_of(name), list[pa.Table](), 0
+    wanted, known = project.retraining.recent_rows, types.learnt(project)
+    once = Once(project.columns.id)
     for batch in scored_batches(name):
         if rows >= wanted:
             break
-        share = min(1.0, _SPARE * wanted / max(1, rows_of(batch)))
-        found = labels.joined(project, batch, share, known).select(columns.all)
-        parts.append(found.filter(pc.is_valid(found[columns.target])))
-        rows += parts[-1].num_rows
+        once.fresh(batch)
+        found = _newest_labelled(project, batch, wanted - rows, known, once)
+        parts.append(found)
+        rows += found.num_rows
     if not parts:
         raise StoreError(f"project '{name}' has no predictions yet; trigger {name}.inference first")
-    return pa.concat_tables(parts), len(parts)
+    return Recent(pa.concat_tables(parts), len(parts), once.repeated)
 
 
 def reference_rows(name: str, version: registry.Version) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def judge(window: Window, frame: pd.DataFrame, rows: int, trained_on: NDArray[An
     """
     project, own = window.project, unseen(window.project, frame, trained_on)
     if rows <= project.drift.max_rows:
-        parts, lent = _gathered(window, own, trained_on)
+        parts, lent = _gathered(window, own, trained_on, frame[project.columns.id].to_numpy())
         return Judged(measured(project, pd.concat(parts)), pd.concat(parts), lent)
     tally, lent = _tallied(window, trained_on)
     rules = project.degradation
@@ -63,13 +63,15 @@ def unseen(project: Project, frame: pd.DataFrame, trained_on: NDArray[Any]) -> p
 
 
 def _gathered(
-    window: Window, own: pd.DataFrame, trained_on: NDArray[Any]
+    window: Window, own: pd.DataFrame, trained_on: NDArray[Any], newer: NDArray[Any]
 ) -> tuple[Sequence[pd.DataFrame], tuple[Application, ...]]:
-    parts, lent = [own], []
+    parts, lent, key = [own], [], window.project.columns.id
     for batch in _lenders(window):
         if sum(map(len, parts)) >= window.project.degradation.min_rows:
             break
-        found = unseen(window.project, labelled(window.project, [batch])[0].to_pandas(), trained_on)
+        rows = labelled(window.project, [batch])[0].to_pandas()
+        found = unseen(window.project, rows[~np.isin(rows[key], newer)], trained_on)
+        newer = np.concatenate([newer, rows[key]])
         if len(found):
             parts.append(found)
             lent.append(batch)
@@ -78,11 +80,12 @@ def _gathered(
 
 def _tallied(window: Window, trained_on: NDArray[Any]) -> tuple[Tally, tuple[Application, ...]]:
     """As `_gathered`, of rows that need not fit in memory."""
-    tally, lent = labels.tally(window.project, window.batches, trained_on), []
+    tally, lent, newer = labels.tally(window.project, window.batches, trained_on), [], [*window.batches]
     for batch in _lenders(window):
         if tally.rows >= window.project.degradation.min_rows:
             break
-        found = labels.tally(window.project, [batch], trained_on)
+        found = labels.tally(window.project, [batch], trained_on, newer)
+        newer.append(batch)
         if found.rows:
             tally += found
             lent.append(batch)

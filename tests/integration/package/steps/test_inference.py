@@ -24,7 +24,8 @@ def test_every_production_row_is_scored_labelled_or_not(at, prod):
     at("alerted")
     found = result()
     assert found.num_rows == 6_426
-    assert found.column_names == ["shot_id", "game_date", *FEATURES, "probability", "prediction", "model_version"]
+    outputs = ["probability", "prediction", "model_version"]
+    assert found.column_names == ["shot_id", "game_date", *FEATURES, "shot_made_flag", *outputs]
     assert found["shot_id"].to_pylist() == prod["shot_id"].tolist()
     assert prod["shot_made_flag"].isna().sum() == 1_014
 

@@ -161,7 +161,7 @@ def test_files_and_late_labels_under_an_object_store_s_prefix_are_taken_in_score
 
 
 def as_batch(path):
-    return Batch(number=1, name=path.name, path=str(path), sha256="0")
+    return Batch(number=1, name=path.name, path=str(path), sha256="0", named=True)
 
 
 def test_an_empty_production_file_is_refused(at, prod_path, tmp_path):

@@ -185,7 +185,7 @@ def judged(number):
     drifted, performed = monitoring.drift_check(run), monitoring.performance_check(run)
     figures = [queries.newest("shots", kind)[0].record.figures for kind in (records.Drift, records.Performance)]
     said = [(found.verdict, found.reason) for found in (drifted, performed)]
-    return said, figures, window.recent_rows("shots")[0].to_pydict()
+    return said, figures, window.recent_rows("shots").rows.to_pydict()
 
 
 @pytest.mark.parametrize("max_rows", [2000])

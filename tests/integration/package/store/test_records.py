@@ -101,6 +101,11 @@ ON_DISK = {
             "claimed_by": "kobe_shots/inference/s1/claim",
         },
     ),
+    "passed_over": Values(
+        params={},
+        metrics={},
+        tags={"folder": "labels", "file_name": "l1.parquet", "reason": "column 'bought' is missing"},
+    ),
     "application": Values(
         params={"model_version": "2", "model_run": "a4fe6af943bd", "partitions": "4"},
         metrics={
@@ -243,6 +248,7 @@ EXAMPLES = {
         synthetic=False,
         claimed_by="kobe_shots/inference/s1/claim",
     ),
+    records.PassedOver: records.PassedOver(folder="labels", name="l1.parquet", reason="column 'bought' is missing"),
     records.Application: records.Application(
         model_version="2",
         model_run="a4fe6af943bd",
