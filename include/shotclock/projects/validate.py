@@ -10,7 +10,7 @@ from shotclock.config import Columns, Project, Role, project, settings
 from shotclock.errors import ConfigError, ContractError, ShotclockError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.rows import contract
+from shotclock.rows import contract, types
 from shotclock.sources import find
 
 _ROWS = 1 << 18  # looked at together
@@ -67,6 +67,7 @@ def _examined(project: Project, role: Role, path: Address) -> ValidFile:
     found = ValidFile(role, path=shown, rows=rows)
     try:
         contract.check_schema(schema, columns, shown, needs_target=role == "training")
+        types.refuse_others(schema, _types(project) or types.of(columns, schema), shown)
         contract.refuse_empty(rows, shown)
         reasons = _reasons(path, columns, schema)
         found = replace(found, bad=reasons.total(), reasons=contract.worst_first(reasons))
@@ -76,6 +77,20 @@ def _examined(project: Project, role: Role, path: Address) -> ValidFile:
     except ShotclockError as error:
         return replace(found, faults=tuple(str(error).splitlines()))
     return found
+
+
+def _types(project: Project) -> pa.Schema | None:
+    """The types that ids and times have in the training file; None where it is not there, or has none."""
+    try:
+        source = find.in_place(project, "training", settings())
+        if source is None:
+            return None
+        with storage.open_parquet(source.path) as file:
+            schema = file.schema_arrow
+        contract.check_schema(schema, project.columns, str(source.path), needs_target=True)
+    except ShotclockError:
+        return None  # that file's own faults are told with it
+    return types.of(project.columns, schema)
 
 
 def _reasons(path: Address, columns: Columns, schema: pa.Schema) -> Counter[str]:

@@ -70,3 +70,15 @@ def test_too_few_rows_for_the_gate_are_a_fault(at):
     path.write_text(path.read_text("utf-8").replace("test_share: 0.2", "test_share: 0.02"), "utf-8")
     config.project.cache_clear()
     assert "leaves 406 for the gate, expected at least gate.min_rows 500" in validate("shots").faults[0]
+
+
+def test_production_ids_of_another_kind_than_the_training_files_are_a_fault_with_both_types(at, prod):
+    folder = at("empty") / "data" / "raw"
+    path = settings().projects / "shots.yaml"
+    text = path.read_text("utf-8")
+    path.write_text(text[: text.index("  sha256:")] + text[text.index("  synthetic:") :], "utf-8")
+    config.project.cache_clear()
+    (folder / "dataset_kobe_prod.parquet").unlink()
+    prod.assign(shot_id=prod["shot_id"].astype(str)).to_parquet(folder / "dataset_kobe_prod.parquet")
+    (fault,) = validate("shots").faults
+    assert "column 'shot_id': found type string, expected int64, as the project's ids are" in fault
