@@ -13,6 +13,8 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
+from shotclock_deployment.health import as_tasks_ask
+
 __all__ = ["create_metadata_engine"]  # Airflow would take every other name here for a setting of its own
 
 _PATIENCE = 30.0  # seconds; SQLite's 5 are too few where a busy machine stops whoever holds the one write lock
@@ -50,6 +52,10 @@ def create_metadata_engine(url: str, *, engine_args: dict[str, Any], connect_arg
     event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL"))
     return engine
 
+
+_ASKED = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+if _ASKED in os.environ:  # docker-compose.yaml names the host, and cannot take a path out of AIRFLOW_URL
+    os.environ[_ASKED] = as_tasks_ask(os.environ[_ASKED], os.environ.get("AIRFLOW__API__BASE_URL", ""))
 
 _program = sys.argv[1] if len(sys.argv) > 1 else ""
 _forks_tasks = _program == "celery" or (

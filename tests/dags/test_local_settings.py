@@ -13,6 +13,10 @@ ROOT = Path(__file__).parents[2]
 def local_settings(_airflow, monkeypatch):
     """The file as a process loads it that forks no tasks."""
     monkeypatch.setattr("sys.argv", ["airflow", "api-server"])
+    return load()
+
+
+def load():
     spec = importlib.util.spec_from_file_location("local_settings", ROOT / "config" / "airflow_local_settings.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -49,6 +53,18 @@ def test_all_that_is_loaded_before_the_fork_is_there(local_settings):
     """A name that is not would end the scheduler at its start."""
     missing = [name for name in local_settings._NEEDED if importlib.util.find_spec(name) is None]
     assert missing == []
+
+
+@pytest.mark.parametrize("path", ["", "/airflow", "/a/b"])
+def test_tasks_are_sent_below_the_path_of_airflows_own_address(_airflow, monkeypatch, path):
+    """What Celery's workers and the LocalExecutor read."""
+    from airflow.executors.base_executor import get_execution_api_server_url
+
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", f"https://host{path}")
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "http://api-server:8080/execution/")
+    for _ in range(2):  # what a process has set, those that it starts find
+        load()
+        assert get_execution_api_server_url() == f"http://api-server:8080{path}/execution/"
 
 
 @pytest.mark.parametrize(("address", "middlewares"), [("sqlite:////x.db", 1), ("postgresql+psycopg2://h/x", 0)])

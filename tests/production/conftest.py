@@ -21,10 +21,13 @@ ROOT = compose.ROOT
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory) -> dict[str, str]:
-    """An .env as `make secrets` writes it, and what a test machine adds."""
+    """An .env as `make secrets` writes it, what a test machine adds, and Airflow behind a path, which is the harder way."""
     folder = tmp_path_factory.mktemp("settings")
     complete(folder / ".env")
-    return dotenv_values(folder / ".env", interpolate=False) | {"WORKER_SLOTS": "2"}
+    return dotenv_values(folder / ".env", interpolate=False) | {
+        "WORKER_SLOTS": "2",
+        "AIRFLOW_URL": "https://somewhere.example/airflow",
+    }
 
 
 @pytest.fixture(scope="session")

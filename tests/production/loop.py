@@ -61,7 +61,7 @@ class Loop:
         config.project.cache_clear()
 
     def login(self, user: str, password: str) -> Api:
-        return Api("http://api-server:8080", Login(user, password))
+        return Api("http://api-server:8080/airflow", Login(user, password))
 
     def wait(self, what: str, holds: Callable[[], Any], seconds: float = PATIENCE, between: float = 0.3) -> Any:
         """Until `holds` gives something true; an API server that does not answer has not given anything."""

@@ -40,6 +40,43 @@ def test_a_service_that_does_not_answer_is_named(capsys):
     assert "http://127.0.0.1:9/: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("base", "asked"),
+    [
+        ("", "http://api:8080/execution/health"),
+        ("http://localhost:8080", "http://api:8080/execution/health"),
+        ("https://host/", "http://api:8080/execution/health"),
+        ("https://host/airflow", "http://api:8080/airflow/execution/health"),
+        ("https://host/airflow/", "http://api:8080/airflow/execution/health"),
+        ("https://host:8443/a/b", "http://api:8080/a/b/execution/health"),
+        ("https://host/execution", "http://api:8080/execution/execution/health"),
+    ],
+)
+def test_tasks_ask_below_the_path_of_airflows_own_address(base, asked):
+    assert health.as_tasks_ask("http://api:8080/execution/health", base) == asked
+
+
+@pytest.mark.parametrize("url", ["http://s:8974/health", "http://a:8080/airflow/execution/", "http://m/executions/"])
+def test_other_addresses_stay_as_they_are(url):
+    assert health.as_tasks_ask(url, "https://host/airflow") == url
+
+
+@pytest.mark.parametrize(("base", "code"), [("https://host/airflow", 0), ("https://host", 1), ("", 1)])
+def test_the_api_server_is_asked_what_tasks_ask(monkeypatch, base, code):
+    """It answers as Airflow's does behind the path `/airflow`."""
+
+    class Airflow(Handler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/airflow/execution/health" else 404)
+            self.end_headers()
+
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", base)
+    with HTTPServer(("127.0.0.1", 0), Airflow) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        assert health.main(f"http://127.0.0.1:{server.server_port}/execution/health") == code
+        server.shutdown()
+
+
 def test_looking_at_a_services_health_loads_nothing_but_the_standard_library():
     code = (
         "import sys; before = set(sys.modules); import shotclock_deployment.health; print(*set(sys.modules) - before)"
