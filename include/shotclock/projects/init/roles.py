@@ -152,6 +152,8 @@ def time(table: pa.Table, wished: str | None, layout: str | None, taken: tuple[s
     found = {
         name: values for name in table.column_names if name not in taken if (values := _times(table, name)) is not None
     }
+    dates = {name: values for name, values in found.items() if not is_number(table[name].type)}
+    found = dates or found  # of digits only where nothing else tells the time: a year may stand beside its date
     named = [name for name in found if _TIME.search(name)]
     if not found:
         raise ContractError(

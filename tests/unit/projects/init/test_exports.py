@@ -50,6 +50,17 @@ def test_a_layout_that_is_told_reads_digits_too():
     assert str(found.table["ordered_at"][1]) == "2025-01-02 00:00:00"
 
 
+def test_a_year_beside_a_date_is_not_taken_for_the_time():
+    given = pa.table(
+        {
+            "year": [2013] * ROWS,
+            "day": [n % 28 + 1 for n in range(ROWS)],
+            **dict(zip(table().column_names, table().columns, strict=True)),
+        }
+    )
+    assert guess(given, 0.6, Wishes(target="bought")).columns.time == "ordered_at"
+
+
 def test_digits_in_a_column_of_another_name_are_no_time():
     assert made(price=[2000 + n % 20 for n in range(ROWS)]).columns.time == "ordered_at"
 

@@ -103,7 +103,10 @@ def test_any_two_outcomes_become_0_and_1(loans, values, positive, ones):
     ("wishes", "message"),
     [
         ({"target": "city"}, "column 'city': found .*, expected two outcomes to predict; say with --positive"),
-        ({"target": "income"}, "column 'income': found .*, …, expected two outcomes"),
+        (
+            {"target": "income"},
+            "column 'income': found .*, …: .* a number: to predict one is not supported, expected two outcomes",
+        ),
         ({"target": "city", "positive": "Paris"}, "--positive: found 'Paris', expected a value of 'city'"),
         ({"target": "repayd"}, "--target: found 'repayd', expected one of loan_id, granted"),
         ({"exclude": ("town",)}, "--exclude: found 'town', expected one of"),
