@@ -177,7 +177,10 @@ def test_without_a_champion_nothing_is_taken_in_and_nothing_fails(at):
     change(data={"batches": "arrivals"})
     seasons = Seasons()
     seasons.put("1996-97")
-    assert seasons.score().skip == "nothing new to score: there is no champion yet; trigger shots.training first"
+    assert (
+        seasons.score().skip
+        == "nothing new to score: project 'shots' has no champion yet; trigger shots.training first"
+    )
     assert ledger.entries("shots") == []
     flows.train("shots", "t1")
     assert seasons.score().batches == (1,)

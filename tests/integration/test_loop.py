@@ -276,7 +276,9 @@ def test_at_the_first_start_the_schedule_finds_no_champion_and_skips(rested: Air
     run, data = next(iter(rested.runs("kobe_shots.retraining").items()))
     assert (data["run_type"], data["state"]) == ("scheduled", "success")
     assert set(rested.states("kobe_shots.retraining", run).values()) == {"skipped"}
-    assert "no champion yet: trigger kobe_shots.training first" in rested.said("kobe_shots.retraining", run, "decide")
+    assert "has no champion yet; trigger kobe_shots.training first" in rested.said(
+        "kobe_shots.retraining", run, "decide"
+    )
 
 
 def test_one_trigger_of_training_leads_by_itself_through_the_whole_loop_to_rest(rested: Airflow, home: Path) -> None:

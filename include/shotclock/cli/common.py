@@ -37,7 +37,11 @@ def project_names(begun: str = "") -> list[str]:
 
 
 def _known(context: typer.Context, name: str) -> str:
-    if context.resilient_parsing or name in (names := project_names()):
+    try:
+        names = [] if context.resilient_parsing else project_names()
+    except ShotclockError as error:  # a setting that is wrong
+        raise typer.BadParameter(str(error)) from error
+    if context.resilient_parsing or name in names:
         return name
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
@@ -80,19 +84,31 @@ Reason = Annotated[str, typer.Option("--reason", help="a sentence: it is written
 
 @contextmanager
 def at_work(as_json: bool) -> Iterator[None]:
-    """An error raised on purpose is one message on standard error, no traceback, and an exit code of its own.
-
-    With `--json` it is the document on standard output, too.
+    """An error raised on purpose is one message on standard error, no traceback, and an exit code of its own; so is a disk or a
+    store that fails. With `--json` it is the document on standard output, too.
     """
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         yield
     except ShotclockError as error:
-        say("error:", str(error), "bold red", err=True)
-        if as_json:
-            tell({"error": str(error), "kind": type(error).__name__}, "", as_json)
-        raise typer.Exit(REFUSED) from error
+        raise _refused(str(error), error, as_json) from error
+    except typer.Exit:
+        raise
+    except Exception as error:
+        from shotclock.cli.failures import explained
+
+        told = explained(error)
+        if told is None:
+            raise
+        raise _refused(told, error, as_json) from error
+
+
+def _refused(told: str, error: Exception, as_json: bool) -> typer.Exit:
+    say("error:", told, "bold red", err=True)
+    if as_json:
+        tell({"error": told, "kind": type(error).__name__}, "", as_json)
+    return typer.Exit(REFUSED)
 
 
 @contextmanager

@@ -30,6 +30,10 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Read `SHOTCLOCK_HOME`, `SHOTCLOCK_DATA`, `SHOTCLOCK_PROJECTS`, `SHOTCLOCK_DATA_DIR` …: see `.env.example`."""
     env = os.environ if environment is None else environment
     home = Path(env.get("SHOTCLOCK_HOME") or _CHECKOUT).resolve()
+    if not {"?", "%", "#"}.isdisjoint(str(home)):
+        raise ConfigError(
+            f"SHOTCLOCK_HOME: found {home}, allowed: a path without ?, % and #: MLflow's addresses hold it"
+        )
     mlflow = home / "var" / "mlflow"
     source = env.get("SHOTCLOCK_DATA_DIR")
     return Settings(

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shotclock.errors import SourceError
@@ -30,14 +31,24 @@ log = logging.getLogger(__name__)
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*")
+_UNREADABLE = (
+    pa.ArrowException,
+    OSError,
+    ValueError,
+    OverflowError,
+    MemoryError,
+)  # what pyarrow raises for damaged files
+_LONGEST_NAME = 200  # characters of a folder's name: file systems take 255 bytes, with what is added to it
+_SAID = 500  # characters of its words
 _CHUNK = 1 << 20
+_ROWS = 1 << 16  # that are read at once to see whether a column moves
 _BUFFER = 1 << 16  # bytes read at once of a column, instead of its whole chunk
 
 
 def run_folder(data: Address, project: str, flow: str, run_id: str) -> Address:
     """The folder of one run, made if it is not there: `data/<project>/runs/<flow>/<run>`.
 
-    The run's id is made safe for every file system; two ids that differ only in unsafe characters stay apart.
+    The run's id is made safe for every file system; two ids that differ only in unsafe characters, or far behind, stay apart.
     """
     folder = data / project / "runs" / flow / folder_name(run_id)
     if isinstance(folder, Path):
@@ -48,8 +59,8 @@ def run_folder(data: Address, project: str, flow: str, run_id: str) -> Address:
 def folder_name(run_id: str) -> str:
     """What a run's folder is called."""
     safe = _UNSAFE.sub("-", run_id)
-    if safe != run_id or safe.startswith("."):
-        safe = f"{safe.lstrip('.')}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+    if safe != run_id or safe.startswith(".") or len(safe) > _LONGEST_NAME:
+        safe = f"{safe.lstrip('.')[:_LONGEST_NAME]}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
     return safe
 
 
@@ -191,8 +202,21 @@ def open_parquet(address: Address, *, columns: int = 1, **options: Any) -> Itera
     with _seekable(address, columns) as source:
         with _reading(address):
             file = pq.ParquetFile(source, **options)
+            _refuse_damaged(file)
         with file:
             yield file
+
+
+def _refuse_damaged(file: pq.ParquetFile) -> None:
+    """Look at all of the footer that anybody uses, so that what is damaged fails here. A column's own part of it is not looked
+    at, here or elsewhere: where it is damaged, pyarrow ends the process instead of raising an error.
+    """
+    metadata, names = file.metadata, file.schema_arrow.names
+    groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    if min(groups, default=0) < 0 or sum(groups) != metadata.num_rows:
+        raise pa.ArrowInvalid(f"its footer tells {metadata.num_rows} rows, and those of its parts are {groups[:10]}")
+    for name in names:
+        name.encode()
 
 
 def _seekable(address: Address, columns: int) -> AbstractContextManager[Any]:
@@ -222,23 +246,36 @@ def read_batches(
         yield from file.iter_batches(rows, row_groups=groups, columns=columns)
 
 
-def extremes(address: Address, columns: Sequence[str]) -> dict[str, tuple[float, float]]:
-    """The smallest and the greatest value of these columns, as the file's own statistics tell: no row is read.
+def standing_still(address: Address, columns: Sequence[str]) -> dict[str, float]:
+    """The columns of numbers that hold one value in all rows, and that value; nulls and NaN do not count.
 
-    A column of which they do not tell is left out; nulls do not count.
+    Reading ends with the first rows in which each column has moved. The file's own statistics would tell it without reading
+    any; but pyarrow ends the process where the statistics of somebody's file are damaged.
 
     Raises:
         SourceError: the file is missing, truncated or not parquet.
     """
-    with open_parquet(address) as file:
-        groups = [file.metadata.row_group(number) for number in range(file.metadata.num_row_groups)]
-        places = {name: place for place, name in enumerate(file.schema.names) if name in columns}
-    told = {name: [group.column(place).statistics for group in groups] for name, place in places.items()}
-    return {
-        name: (min(part.min for part in parts), max(part.max for part in parts))
-        for name, parts in told.items()
-        if parts and all(part is not None and part.has_min_max for part in parts)
-    }
+    open_, first = list(columns), dict[str, float]()
+    while open_:
+        moved = None
+        for rows in read_batches(address, open_, _ROWS):
+            moved = [name for name in open_ if _moves(rows[name], name, first)]
+            if moved:
+                break
+        if not moved:
+            break
+        open_ = [name for name in open_ if name not in moved]
+    return {name: first[name] for name in open_ if name in first}
+
+
+def _moves(column: pa.Array, name: str, first: dict[str, float]) -> bool:
+    """Whether a value differs from the first one of its column, which is noted in `first`."""
+    known = column.drop_null()
+    if pa.types.is_floating(known.type):
+        known = known.filter(pc.invert(pc.is_nan(known)))
+    if not len(known):
+        return False
+    return not pc.all(pc.equal(known, first.setdefault(name, known[0].as_py()))).as_py()
 
 
 @contextmanager
@@ -246,8 +283,9 @@ def _reading(address: Address) -> Iterator[None]:
     try:
         with _reaching(address):
             yield
-    except (pa.ArrowInvalid, OSError) as error:
-        raise SourceError(f"{address}: not a readable parquet file ({error}); fetch it again") from error
+    except _UNREADABLE as error:
+        said = " ".join(str(error).split())[:_SAID]
+        raise SourceError(f"{address}: not a readable parquet file ({said}); fetch it again") from error
 
 
 def _reaching(address: Address) -> AbstractContextManager[None]:

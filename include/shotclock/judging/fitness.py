@@ -112,6 +112,7 @@ def judge(  # noqa: PLR0913 (all that happened, by name)
     now: datetime,
     next_retraining: datetime,
     activity: Activity | None = None,
+    lost: str = "",
 ) -> Fitness:
     """Answer from the champion's own windows.
 
@@ -120,7 +121,12 @@ def judge(  # noqa: PLR0913 (all that happened, by name)
         champion: the version in service, or None.
         decisions: newest first, without skips.
         activity: what the orchestrator is at, where it is known.
+        lost: where the store does not know a version whose files are published: what is to be done.
     """
+    if champion is None and lost:
+        return Fitness(
+            "unknown", "MLflow's store does not know the model whose predictions are published", None, False, lost
+        )
     if champion is None:
         return Fitness("unknown", "No model is in service yet", None, False, _without_champion(activity))
     if not windows:

@@ -146,7 +146,7 @@ def raw_files() -> Iterator[Finding]:
 
 
 def store() -> Iterator[Finding]:
-    from shotclock.store import database
+    from shotclock.store import database, registry
 
     found, fault = database.look_at_store()
     uri = settings().tracking_uri
@@ -157,3 +157,9 @@ def store() -> Iterator[Finding]:
     }
     state: State = "ok" if not fault else "warning" if fault == "missing" else "broken"
     yield Finding("MLflow store", state, f"{uri}: {found}", remedies.get(fault, ""))
+    if fault in ("", "missing"):
+        names = [project.name for project in usable_projects()[0]]
+        serving = {} if fault else registry.champions(names)
+        for lost in (name for name in names if name not in serving and registry.is_lost(name)):
+            problem, _, remedy = registry.nobody(lost).partition(". ")
+            yield Finding("MLflow store", "broken", problem, remedy)

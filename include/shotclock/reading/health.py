@@ -269,6 +269,7 @@ def _summary(
             now=now,
             next_retraining=upcoming,
             activity=activity,
+            lost=registry.nobody(project.name) if champion is None and registry.is_lost(project.name) else "",
         ),
         champion=champion,
         champion_since=_since(decisions, champion),

@@ -67,6 +67,7 @@ class Status:
 
     Attributes:
         champion, previous: versions, or None.
+        nobody: why there is no champion; empty where there is one.
         findings: about the champion, by what was checked.
         not_scored: batches that were taken in and not scored.
         passed_over: files of the folders of batches and labels that were not taken in, or not scored, and why.
@@ -78,6 +79,7 @@ class Status:
     title: str
     champion: str | None
     previous: str | None
+    nobody: str
     findings: dict[str, Finding | None]
     open_alerts: tuple[OpenAlert, ...]
     last_decision: Told | None
@@ -102,6 +104,7 @@ def status(name: str, stories: int = STORIES) -> Status:
         title=project(name).title,
         champion=champion.number if champion else None,
         previous=previous.number if previous else None,
+        nobody="" if champion else registry.nobody(name),
         findings={kind: _finding(name, kind, champion.number) for kind in checks} if champion else {},
         open_alerts=tuple(OpenAlert(alert.kind, alert.at.isoformat(), alert.reason) for alert in waiting),
         last_decision=decided[0] if decided else None,

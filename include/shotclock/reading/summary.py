@@ -87,7 +87,7 @@ def _standing(status: Status) -> str:
 
 def _serving(status: Status) -> str:
     if status.champion is None:
-        return "no champion yet"
+        return status.nobody
     alerts = ", ".join(alert.kind for alert in status.open_alerts) or "none: the loop is at rest"
     before = f", previous: v{status.previous}" if status.previous else ""
     return f"champion: models:/{status.project}/{status.champion}{before}\nopen alerts: {alerts}"

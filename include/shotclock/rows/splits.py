@@ -36,11 +36,14 @@ def filter_labelled(table: pa.Table, columns: Columns) -> pa.Table:
     return labelled.replace_schema_metadata(None)  # what the file's writer noted, such as a pandas index
 
 
-def split(table: pa.Table, target: str, *, test_share: float, seed: int) -> tuple[pa.Table, pa.Table]:
+def split(table: pa.Table, target: str, *, test_share: float, seed: int, folds: int = 1) -> tuple[pa.Table, pa.Table]:
     """Split into training and test rows, stratified by the target, each part in the order of `table`.
 
+    Args:
+        folds: of the cross-validation that the training rows are to be cut into.
+
     Raises:
-        ContractError: a class has too few rows to stand in both parts.
+        ContractError: a class has too few rows to stand in both parts, and in each fold.
     """
     labels = table[target].to_numpy()
     values, counts = np.unique(labels, return_counts=True)
@@ -51,6 +54,13 @@ def split(table: pa.Table, target: str, *, test_share: float, seed: int) -> tupl
             "name a file with both outcomes"
         )
     rows = np.arange(table.num_rows)
+    needed = max(ceil(folds / (1 - test_share)), ceil(1 / test_share)) + 1
+    if folds > 1 and counts.min() < needed:
+        few = values[counts.argmin()]
+        raise ContractError(
+            f"column '{target}': found {counts.min()} rows of {few} among {len(rows)}, expected at least {needed} of each "
+            f"class (a test share of {test_share:g} and {folds} folds): name a file with more rows"
+        )
     train, test = train_test_split(rows, test_size=test_share, random_state=seed, stratify=labels)
     return table.take(np.sort(train)), table.take(np.sort(test))
 

@@ -179,6 +179,7 @@ def publish(run: Run, scored: list[ScoredBatch | ScoredPartition] | None) -> Pub
     if not whole:
         return Skipped(skip="; ".join([f"nothing new to score: {_nothing(run)}", *aside]))
     storage.publish(folder_of(run), "predictions")
+    registry.show_champion(run.project)
     rows, version = sum(item.rows for item in whole), whole[0].version
     counted = f"{rows:,} rows in {len(whole)} file(s), scored by v{version}"
     return Published(
@@ -206,5 +207,5 @@ def _committed(run: Run, parts: list[ScoredPartition]) -> ScoredBatch | None:
 def _nothing(run: Run) -> str:
     champion = registry.champion(run.project)
     if champion is None:
-        return f"there is no champion yet; trigger {run.project}.training first"
+        return registry.nobody(run.project)
     return f"champion v{champion.number} has scored every batch of its window"

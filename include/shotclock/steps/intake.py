@@ -121,7 +121,9 @@ def _window_again(name: str, champion: registry.Version) -> list[Batch]:
 
 
 def _still_there(batch: Batch, scored: Application) -> Batch:
-    gone = not storage.exists(storage.at(batch.path)) and storage.is_file(storage.at(scored.predictions))
+    path = storage.at(batch.path)
+    is_the_same = storage.exists(path) and storage.identity(path) == batch.sha256  # another may lie there by now
+    gone = not is_the_same and storage.is_file(storage.at(scored.predictions))
     return replace(batch, kept=scored.predictions) if gone else batch
 
 
@@ -224,10 +226,9 @@ def _key(batch: ValidBatch, columns: Columns, version: str, parts: int) -> str:
 def _stuck(project: Project, path: storage.Address) -> dict[str, float]:
     """The amounts that stand still in this file and not in the champion's reference, each with its one value."""
     amounts = [name for name, feature in project.columns.features.items() if not feature.is_category]
-    found = storage.extremes(path, amounts)
-    still = {name: low for name, (low, high) in found.items() if low == high}
+    still = storage.standing_still(path, amounts)
     champion = registry.champion(project.name) if still else None
     if champion is None:
         return {}
-    known = storage.extremes(history.reference(project.name, champion), list(still))
-    return {name: value for name, value in still.items() if name in known and known[name][0] != known[name][1]}
+    known = storage.standing_still(history.reference(project.name, champion), list(still))
+    return {name: value for name, value in still.items() if name not in known}

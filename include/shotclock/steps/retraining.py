@@ -13,6 +13,7 @@ from shotclock.judging.alerts import Alert, Decision
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits, types
 from shotclock.store import history, records, registry
+from shotclock.store.fields import visible
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import open_run, tracked
 from shotclock.store.window import Window, recent_rows
@@ -62,7 +63,7 @@ def _stop(
     """Why there is nothing to do, or an empty string."""
     rules = project(name).retraining
     if champion is None:
-        return f"no champion yet: trigger {name}.training first"
+        return registry.nobody(name)
     if by == "alert" and not alerts:
         last = f" by the decision of {moment(decided[0].at)}: {decided[0].reason}" if decided else ""
         return f"every alert is answered already{last}"
@@ -101,7 +102,7 @@ def _why(by: str, reason: str | None, alerts: Sequence[Alert]) -> str:
     said = "; ".join(f"{alert.kind}: {alert.reason}" for alert in alerts)
     if by == "alert":
         return said or "an alert"
-    return (reason or by) + (f" (open alerts: {said})" if said else "")
+    return visible(reason or by) + (f" (open alerts: {said})" if said else "")
 
 
 def _named(alert: Alert) -> OpenAlert:

@@ -1,9 +1,14 @@
 """The step that puts an earlier version back into service."""
 
+from contextlib import AbstractContextManager
+
+from shotclock.config import settings
 from shotclock.errors import ConfigError, StoreError
+from shotclock.files import storage
 from shotclock.handoff import Done
 from shotclock.judging import alerts
 from shotclock.store import history, registry
+from shotclock.store.fields import visible
 from shotclock.store.records import Change, Decision
 from shotclock.store.run import Run
 from shotclock.store.tracking import Tracked, tracked
@@ -23,7 +28,8 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
     """
     if reason is None or not reason.strip():
         raise ConfigError("reason: found nothing, expected a sentence: why is this version taken out of service?")
-    with tracked(run, "rollback", Decision, name="Decision: rollback") as record:
+    reason = visible(reason.strip())
+    with _one_at_a_time(run), tracked(run, "rollback", Decision, name="Decision: rollback") as record:
         chosen = record.written(Change)
         meanwhile = None if version or chosen else history.replaced_since(run.project, run.asked)
         if meanwhile:
@@ -37,6 +43,11 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
         registry.promote(target, expected=chosen.before)
     summary = f"`{target.uri}` is the champion again instead of v{chosen.before}: {reason}"
     return Done(decision="rollback", version=target.number, reason=reason, mlflow_run_id=record.id, summary=summary)
+
+
+def _one_at_a_time(run: Run) -> AbstractContextManager[None]:
+    """Whoever asked at the same moment chooses once this one is written down, and finds it."""
+    return storage.locked(settings().data / run.project / ".rollback.lock")
 
 
 def _skipped(run: Run, record: Tracked, meanwhile: alerts.Decision, by: str) -> Done:

@@ -51,6 +51,7 @@ from shotclock.store import history, records, registry, tracking
 from shotclock.store import verify as verification
 from shotclock.store.artifacts import artifact
 from shotclock.store.client import experiment_id
+from shotclock.store.fields import visible
 from shotclock.store.history import REFERENCE, TRAINING_IDS
 from shotclock.store.records import Regime
 from shotclock.store.run import Run, folder_of
@@ -85,7 +86,8 @@ def split(run: Run, filtered: FilteredRows, seed: int | None = None) -> Training
     rules, folder, source = project(run.project), folder_of(run), filtered.source
     seed = rules.split.seed if seed is None else seed
     table = storage.read_table(storage.at(filtered.path))
-    parts = splits.split(table, rules.columns.target, test_share=rules.split.test_share, seed=seed)
+    share, folds = rules.split.test_share, rules.training.folds
+    parts = splits.split(table, rules.columns.target, test_share=share, seed=seed, folds=folds)
     paths = folder / "base_train.parquet", folder / "base_test.parquet"
     for part, path in zip(parts, paths, strict=True):
         storage.write_table(part, path)
@@ -237,7 +239,7 @@ def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
     """The candidate with the lowest log loss becomes the challenger: `modelo_final.pickle`."""
     by_name = {item.name: item for item in trained}
     selection = models.select({name: item.score.log_loss for name, item in by_name.items()})
-    winner, final = by_name[selection.winner], folder_of(run) / "modelo_final.pickle"
+    winner, final = by_name[selection.winner], folder_of(run) / registry.MODEL_FILE
     with storage.replacing(final) as partial:
         partial.write_bytes(storage.read(storage.at(winner.model)))
     record = tracking.find_run(run, "training")
@@ -437,7 +439,7 @@ def promote(
     """
     gated, answer = decision, approval or Approval(approved=True)
     undone = _rolled_back(run, gated, answer)
-    because = [answer.because, _stands(undone) if undone else "", gated.ruling.because]
+    because = [visible(answer.because), _stands(undone) if undone else "", gated.ruling.because]
     reason = "; ".join(part for part in because if part)
     promoted = gated.ruling.promoted and answer.approved and not undone
     before = undone.champion if undone else gated.champion or ""
@@ -470,7 +472,6 @@ def promote(
         record.write(told)
         if version is not None:
             registry.promote(version, expected=gated.champion)
-            storage.publish(folder_of(run), "champion")
             log.info("%s is the champion: %s", version.uri, gated.ruling.because)
     if version is None:
         skip, summary = f"the champion stays: {reason}", f"**keep**: {reason}"

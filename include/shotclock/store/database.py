@@ -10,6 +10,7 @@ from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from shotclock.config import settings
+from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.store import internals
 from shotclock.store.client import connect
@@ -21,7 +22,10 @@ def prepare_store() -> None:
     """Make or migrate the store: the seconds that MLflow's first use costs are paid here and not in a task.
 
     MLflow lets two processes make the tables of one SQLite file at once, and the slower one fails: so one waits here. A
-    server's store is the server's business.
+    server's store is the server's business; one that is away is told within seconds, where MLflow would try for a minute.
+
+    Raises:
+        StoreError: the server gives no answer.
     """
     uri = settings().tracking_uri
     if uri.startswith("sqlite:///"):
@@ -30,7 +34,13 @@ def prepare_store() -> None:
             _prepare_sqlite(path)
             connect().search_experiments(max_results=1)
         return
-    if not uri.startswith("http"):
+    if uri.startswith("http"):
+        found, fault = _look_at_server(uri)
+        if fault:
+            raise StoreError(
+                f"MLflow's server at {uri} gives no answer ({found}); start it, or correct MLFLOW_TRACKING_URI"
+            )
+    else:
         internals.migrate(uri)
     connect().search_experiments(max_results=1)
 

@@ -7,6 +7,7 @@ class Alert(Record):
     figures: Annotated[dict[str, float], Metrics()]
 """
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
@@ -58,6 +59,10 @@ Mark = Tag | Param | Metric | Params | Metrics
 Fields = tuple[tuple[Field[Any], tuple[Mark, ...]], ...]
 
 
+_SAID = ("reason", "why", "by")  # fields in which people's own words stand
+_LINE_ENDS = "\n\r\t\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+
+
 @dataclass(frozen=True)
 class Values:
     """What is written to a run, or was read from one. Tags bear no prefix here."""
@@ -98,7 +103,7 @@ def read(kind: type[T], values: Values) -> T:
     for field, marks in _marked(kind):
         value = _kept(field.name, marks[0], values, _claimed(kind))
         if value is not MISSING:
-            found[field.name] = value
+            found[field.name] = visible(value) if field.name in _SAID and isinstance(value, str) else value
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"no {_called(field.name, marks[0])}")
     try:
@@ -106,6 +111,18 @@ def read(kind: type[T], values: Values) -> T:
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: found {first['input']!r}: {first['msg']}") from error
+
+
+def visible(text: str) -> str:
+    """A text in one line, as it is read: marks that nobody sees, or that turn its direction, are written out, line ends are
+    spaces. Otherwise a reason could show as further lines of a history, or as another reason."""
+    return "".join(map(_seen, text))
+
+
+def _seen(mark: str) -> str:
+    if mark in _LINE_ENDS:
+        return " "
+    return mark.encode("unicode_escape").decode() if unicodedata.category(mark)[0] == "C" else mark
 
 
 def names(kind: type) -> dict[str, tuple[Mark, ...]]:

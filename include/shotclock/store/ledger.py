@@ -1,7 +1,7 @@
 """Which production files were taken in, in which order: each once, also when two runs race. An entry is an MLflow run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from shotclock.config import settings
@@ -48,11 +48,15 @@ def arrivals(project: str) -> list[tuple[Batch, datetime]]:
 
 
 def enter(run: Run, path: Address, sha256: str, *, synthetic: bool) -> Batch:
-    """The entry of this very file: the one that it has, or a new one."""
+    """The entry of these rows, the one that they have or a new one; what is scored is the file at `path` either way.
+
+    The same rows under another name count once, but the file that they first came in may hold others by now.
+    """
     with storage.locked(_lock(run)):
         known = _all(run.project)
         same = [_batch(entry.record) for entry in known if entry.record.sha256 == sha256]
-        return same[0] if same else _write(run, len(known) + 1, path, sha256, synthetic)
+        found = same[0] if same else _write(run, len(known) + 1, path, sha256, synthetic)
+    return replace(found, name=path.name, path=str(path))
 
 
 def claim(run: Run, files: Sequence[Address], look: Callable[[Address], Look] = look) -> list[Batch]:

@@ -39,6 +39,7 @@ from shotclock.store.tracking import close_run
 log = logging.getLogger(__name__)
 CHAMPION = "champion"
 PREVIOUS = "previous"
+MODEL_FILE = "modelo_final.pickle"
 TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is made of
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -228,12 +229,29 @@ def require_champion(project: str) -> Version:
     """The version in service.
 
     Raises:
-        StoreError: nothing was promoted yet.
+        StoreError: nothing was promoted yet, or the store that knew it is lost.
     """
     found = champion(project)
     if found is None:
-        raise StoreError(f"project '{project}' has no champion yet; trigger {project}.training first")
+        raise StoreError(nobody(project))
     return found
+
+
+def is_lost(project: str) -> bool:
+    """Whether files of a version are published, which MLflow's store then must have known, for a project without a champion."""
+    return any(storage.published(settings().data, project, name) for name in (CHAMPION, "predictions"))
+
+
+def nobody(project: str) -> str:
+    """Why no version is in service, and what to do: nothing was promoted yet; or the store was lost, which looks the same."""
+    if not is_lost(project):
+        return f"project '{project}' has no champion yet; trigger {project}.training first"
+    shown = settings().data / project
+    return (
+        f"project '{project}': MLflow's store knows no champion, but {shown} shows files of one: the store was lost, or is "
+        "another one. Restore its database from a backup, or set MLFLOW_TRACKING_URI to the right one; to begin anew, move "
+        f"{shown} away and trigger {project}.training"
+    )
 
 
 def versions(project: str) -> list[Version]:
@@ -333,7 +351,7 @@ def promote(version: Version, *, expected: str | None) -> None:
     """Make `version` the champion if the champion is still version `expected` (None: if there is none yet).
 
     Calling it again changes nothing after it succeeded, and finishes what a killed call began: `previous` moves first, so
-    whoever finds the new champion finds the old one too.
+    whoever finds the new champion finds the old one too; last, `data/<project>/champion` shows the files of its training.
 
     Raises:
         ConflictError: another version became champion since the gate measured.
@@ -341,7 +359,7 @@ def promote(version: Version, *, expected: str | None) -> None:
     with _promotion(version.project):
         client, current = connect(), champion(version.project)
         if current is not None and current.number == version.number:
-            return
+            return _show(version)
         if (current.number if current else None) != expected:
             raise ConflictError(
                 f"{version.project}: the gate measured against champion {expected or 'none'}, but now it is "
@@ -350,6 +368,27 @@ def promote(version: Version, *, expected: str | None) -> None:
         if current is not None:
             client.set_registered_model_alias(version.project, PREVIOUS, current.number)
         client.set_registered_model_alias(version.project, CHAMPION, version.number)
+        _show(version)
+
+
+def show_champion(project: str) -> None:
+    """Make `data/<project>/champion` show the version in service, if somebody has moved the alias in MLflow."""
+    with _promotion(project):
+        if current := champion(project):
+            _show(current)
+
+
+def _show(version: Version) -> None:
+    """A version whose files are gone, or that came from elsewhere, has none to show: nothing is shown rather than another's."""
+    data, origin = settings().data, version.origin
+    folder = data / version.project / "runs" / origin.flow / storage.folder_name(origin.run)
+    if origin.run and storage.is_file(folder / MODEL_FILE):
+        storage.publish(folder, CHAMPION)
+    else:
+        log.warning(
+            "%s: the files of its training are not in %s; nothing is shown as champion there", version.uri, data
+        )
+        storage.withdraw(data / version.project / CHAMPION)
 
 
 def _promotion(project: str) -> AbstractContextManager[None]:

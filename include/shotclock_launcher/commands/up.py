@@ -1,5 +1,6 @@
 """`up`: Airflow and MLflow with their web pages, the dashboard and the endpoint, until Ctrl-C."""
 
+import sys
 import time
 
 from shotclock_launcher.console import say, show
@@ -11,6 +12,7 @@ from shotclock_launcher.following.readiness import (
     wait_for_mlflow,
 )
 from shotclock_launcher.layout import Layout
+from shotclock_launcher.running import credentials
 from shotclock_launcher.running.environment import RESTING_PAUSE
 from shotclock_launcher.running.stack import Stack, running
 
@@ -37,12 +39,17 @@ def up(layout: Layout) -> None:
             time.sleep(_PAUSE)
 
 
+def _password(stack: Stack) -> str:
+    """For a terminal alone: what is printed into a file may be read by others, and is kept."""
+    return stack.login.password if sys.stdout.isatty() else f"in {credentials.passwords_file(stack.layout.airflow)}"
+
+
 def _welcome(stack: Stack) -> str:
     layout = stack.layout
     mlflow = f"{layout.mlflow_address}, with the same login" if layout.store else layout.settings.tracking_uri
     return f"""
   Airflow   {layout.address}
-            user {stack.login.user}, password {stack.login.password}
+            user {stack.login.user}, password {_password(stack)}
   MLflow    {mlflow}
   dashboard {layout.dashboard_address}
   endpoint  {layout.serving_address}

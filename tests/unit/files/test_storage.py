@@ -1,7 +1,10 @@
 """Files: atomic writing, publishing, reading."""
 
 import errno
+import io
 import os
+import random
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 
 from shotclock.errors import SourceError
 from shotclock.files import storage
+from shotclock.models import scoring
 
 TABLE = pa.table({"id": range(1000), "name": [f"n{i % 7}" for i in range(1000)]})
 
@@ -172,17 +176,64 @@ def test_discarding_a_folder_twice_is_no_error(tmp_path):
 # What a file tells of itself
 
 
-def test_the_extremes_of_numbers_are_told_over_all_row_groups_and_nulls_do_not_count(tmp_path):
+def test_the_columns_that_stand_still_are_told_over_all_rows_and_nulls_do_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "_ROWS", 2)
     path = tmp_path / "in.parquet"
-    table = pa.table({"a": [3, None, 1, 9], "b": [0.5, 0.5, float("nan"), 0.5], "c": list("wxyz")})
-    pq.write_table(table, path, row_group_size=2)
-    assert storage.extremes(path, ["a", "b"]) == {"a": (1, 9), "b": (0.5, 0.5)}
-
-
-def test_where_statistics_tell_nothing_a_column_is_left_out(tmp_path):
-    path = tmp_path / "in.parquet"
-    nothing = pa.array([None, None, None], pa.int64())
-    pq.write_table(pa.table({"a": [1, 2, 3], "b": [1, 2, 3], "c": nothing}), path, write_statistics=["a", "c"])
-    assert storage.extremes(path, ["a", "b", "c"]) == {"a": (1, 3)}
+    nan, nothing = float("nan"), pa.array([None] * 6, pa.int64())
+    columns = {
+        "late": [3, None, 3, 3, 3, 4],
+        "still": [0.5, 0.5, nan, 0.5, None, 0.5],
+        "moves": range(6),
+        "nothing": nothing,
+    }
+    pq.write_table(pa.table({**columns, "begins": [None, None, nan, nan, 7.0, 7.0]}), path, row_group_size=4)
+    assert storage.standing_still(path, ["late", "still", "moves", "nothing", "begins"]) == {
+        "still": 0.5,
+        "begins": 7.0,
+    }
+    assert storage.standing_still(path, []) == {}
     pq.write_table(pa.table({"a": pa.array([], pa.int64())}), path)
-    assert storage.extremes(path, ["a"]) == {}
+    assert storage.standing_still(path, ["a"]) == {}
+
+
+def test_a_file_with_any_byte_of_its_footer_changed_is_read_or_refused_and_never_ends_the_process(tmp_path):
+    """pyarrow ends the process where a column's statistics are damaged, so nobody may look at them."""
+    content, draw = table_of_three(), random.Random(4)
+    first = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    outcomes = set()
+    for number in range(200):
+        damaged = bytearray(content)
+        damaged[draw.randrange(first, len(content))] = draw.randrange(256)
+        path = tmp_path / f"{number}.parquet"
+        path.write_bytes(damaged)
+        outcomes.add(in_another_process(lambda path=path: read_whole(path)))
+    assert outcomes == {0, 3}
+
+
+def table_of_three():
+    file = io.BytesIO()
+    columns = {"a": [0.5 * n for n in range(60)], "b": range(60), "c": [str(n % 7) for n in range(60)]}
+    pq.write_table(pa.table(columns), file, row_group_size=20)
+    return file.getvalue()
+
+
+def read_whole(path):
+    """All that anybody does with somebody's file; 3 where it is refused, the signal's number below 0 where the process ends."""
+    try:
+        with storage.open_parquet(path) as file:
+            assert file.metadata.num_rows >= 0
+        scoring.partitions(path, 20)
+        storage.standing_still(path, ["a", "b"])
+        storage.read_table(path)
+        storage.digest(path)
+    except SourceError:
+        return 3
+    return 0
+
+
+def in_another_process(call):
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        os._exit(call())
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

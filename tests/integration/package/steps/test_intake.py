@@ -2,6 +2,7 @@
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,7 +17,9 @@ from shotclock.files.storage import write_table
 from shotclock.handoff import Batch
 from shotclock.sources import synthetic
 from shotclock.steps import intake
-from shotclock.store import history, ledger
+from shotclock.steps.inference import RESULT
+from shotclock.store import history, ledger, queries
+from shotclock.store.records import Application
 from shotclock.store.run import Run
 
 RUN = Run("shots", "training", "t1")
@@ -129,6 +132,37 @@ def test_the_same_rows_under_another_name_are_not_taken_twice(at):
     shutil.copy(folder / "a.parquet", folder / "copy.parquet")
     intake.ingest_batches(Run("shots", "inference", "s2"))
     assert [batch.name for batch in ledger.entries("shots")] == ["a.parquet"]
+
+
+def test_the_file_that_is_named_is_scored_though_its_rows_came_under_a_name_that_holds_others_by_now(at):
+    at("trained")
+    raw = settings().data / "raw"
+    rows = pq.read_table(raw / "dataset_kobe_prod.parquet")
+    write_table(rows.slice(0, 300), raw / "old.parquet")
+    assert flows.score("shots", "s1", path="old.parquet").batches == (1,)
+    shutil.copy(raw / "old.parquet", raw / "new.parquet")
+    write_table(rows.slice(2000, 500), raw / "old.parquet")
+    done = flows.score("shots", "s2", path="new.parquet")
+    assert (done.rows, done.batches) == (300, (1,)), "the same rows are the same batch"
+    scored = storage.read_table(storage.published(settings().data, "shots", "predictions") / RESULT)
+    assert scored["shot_id"].to_pylist() == rows["shot_id"].slice(0, 300).to_pylist()
+    newest = queries.newest("shots", Application)[0].record
+    assert (newest.source, newest.source_sha256) == (str(raw / "new.parquet"), storage.digest(raw / "new.parquet"))
+    assert flows.score("shots", "s3", path="old.parquet").batches == (2,)
+
+
+def test_of_a_batch_whose_file_was_overwritten_or_is_gone_the_rows_that_were_scored_are_scored_again(at):
+    at("trained")
+    folder = batches("a", "b", "c")
+    flows.score("shots", "s1")
+    champion = SimpleNamespace(number="2")
+    assert [(batch.number, batch.kept) for batch in intake._window_again("shots", champion)] == [(2, ""), (3, "")]
+    shutil.copy(folder / "a.parquet", folder / "b.parquet")
+    (folder / "c.parquet").unlink()
+    assert [(batch.number, bool(batch.kept)) for batch in intake._window_again("shots", champion)] == [
+        (2, True),
+        (3, True),
+    ]
 
 
 def test_of_two_runs_that_race_each_file_goes_to_one(at):

@@ -61,7 +61,7 @@ def test_deciding_again_is_the_same_run(at, mlflow_runs):
 @pytest.mark.parametrize("by", ["alert", "scheduled", "manual"])
 def test_without_a_champion_there_is_nothing_to_retrain(at, by):
     at("empty")
-    assert decided(by).skip.startswith("no champion yet: trigger shots.training first")
+    assert decided(by).skip.startswith("project 'shots' has no champion yet; trigger shots.training first")
 
 
 def test_a_person_may_always_start_one_and_the_reason_is_kept(at):

@@ -1,12 +1,17 @@
 """An earlier version goes back into service, once for each time that somebody asked for it."""
 
+import shutil
+import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from shotclock.errors import ConfigError, StoreError
+from shotclock.files import storage
 from shotclock.steps.rollback import rollback
 from shotclock.store import history, queries, records, registry
+from shotclock.store.client import connect
 from shotclock.store.run import Run
 
 
@@ -43,6 +48,57 @@ def test_of_two_asked_for_at_once_the_second_does_not_undo_the_first_and_says_wh
     assert (skip.record.reason, skip.run_id) == (done.skip, "b2")
     assert rollback(second, "the same complaints").skip == done.skip, "nor when it is tried again"
     assert len(skips()) == 1
+
+
+def test_nor_where_it_comes_between_the_firsts_choice_and_its_end(at, monkeypatch):
+    at("rested")
+    moved, done = threading.Event(), {}
+    first, second = (asked(name) for name in ("b1", "b2"))
+    promote = registry.promote
+
+    def slowly(version, *, expected):
+        promote(version, expected=expected)
+        moved.set()
+        time.sleep(1)  # the alias stands there, and the decision is not ended yet
+
+    monkeypatch.setattr(registry, "promote", slowly)
+    runs = [
+        threading.Thread(target=lambda r=run: done.update({r.id: rollback(r, "complaints")})) for run in (first, second)
+    ]
+    runs[0].start()
+    assert moved.wait(60)
+    runs[1].start()
+    for run in runs:
+        run.join()
+    assert (in_service(), done["b1"].decision, done["b2"].decision) == (["1", "2"], "rollback", "skip")
+
+
+def test_what_is_shown_as_champion_is_the_version_in_service_whatever_moved_the_alias(at, published):
+    folder = at("rested") / "data" / "shots"
+
+    def shown():
+        return storage.digest((folder / "champion" / registry.MODEL_FILE).resolve())
+
+    models = {number: registry.version("shots", number).origin.model_sha256 for number in ("1", "2")}
+    assert shown() == models["2"]
+    rollback(asked("b1"), "complaints")
+    assert shown() == models["1"]
+    connect().set_registered_model_alias("shots", registry.CHAMPION, "2")  # by hand, in MLflow
+    registry.show_champion("shots")
+    assert shown() == models["2"]
+    before = (folder / "champion").readlink()
+    (folder / "champion").unlink()  # a call that was killed in between
+    registry.promote(registry.version("shots", "2"), expected="1")
+    assert (folder / "champion").readlink() == before
+
+
+def test_of_a_version_whose_files_are_gone_nothing_is_shown_rather_than_another(at, caplog):
+    folder = at("rested") / "data" / "shots"
+    first = registry.version("shots", "1").origin
+    shutil.rmtree(folder / "runs" / first.flow / storage.folder_name(first.run))
+    rollback(asked("b1"), "complaints")
+    assert not (folder / "champion").is_symlink()
+    assert "nothing is shown as champion" in caplog.text
 
 
 def test_nor_does_it_undo_a_promotion_that_came_after_it_was_asked_for(at, promote_r1):
