@@ -171,7 +171,9 @@ class Quarantine(Section):
 
 
 class Scoring(Section):
-    """How a production file is cut for scoring."""
+    """How a production file is cut for scoring, and what the endpoint does with rows that a batch would set aside."""
+
+    endpoint: Literal["refuse", "flag"] = "refuse"
 
     partition_rows: int = Field(10_000_000, ge=1)
     """A file with more rows is scored by partitions of about so many: whole row groups, each partition a task."""

@@ -157,6 +157,23 @@ def examine(rows: Rows, columns: Columns, *, needs_features: bool = True, repeat
     return Examination(good, broken_rows.append_column(REASON, reasons), worst_first(Counter(reasons.to_pylist())))
 
 
+def feature_rules(
+    rows: "Rows | Mapping[str, pa.Array]", features: Mapping[str, Feature]
+) -> Iterator[tuple[str, str, Mask]]:
+    """Each rule of a feature that some row may break: the column, the rule, and a mask of the rows that do."""
+    for name, feature in features.items():
+        for rule, broken in _feature_rules(rows[name], feature):
+            yield name, rule, broken
+
+
+def wanted(feature: Feature) -> str:
+    """What a value of a feature must be, in words."""
+    ends = (("at least", feature.min), ("at most", feature.max))
+    bounds = [f"{word} {end:g}" for word, end in ends if end is not None]
+    values = [f"one of {', '.join(map(str, feature.allowed))}"] if feature.allowed else []
+    return ", ".join([_KINDS[feature.type][0], *bounds, *values])
+
+
 def repeated_ids(ids: pa.ChunkedArray | pa.Array) -> Mask:
     """Mark each row whose id stood in an earlier row. Null ids are no repeats."""
     if increasing(ids):
@@ -252,9 +269,7 @@ def _rules(
     yield columns.id, "repeated", repeated_ids(ids) if repeated is None else repeated
     for rule, broken in _time_rules(rows[columns.time]):
         yield columns.time, rule, broken
-    for name, feature in columns.features.items() if needs_features else ():
-        for rule, broken in _feature_rules(rows[name], feature):
-            yield name, rule, broken
+    yield from feature_rules(rows, columns.features if needs_features else {})
     if columns.target in rows.schema.names:
         for rule, broken in _target_rules(rows[columns.target]):
             yield columns.target, rule, broken

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from shotclock.errors import ContractError
 from shotclock.serving import protocol
 from shotclock.serving.limits import MOST_BYTES, TooLargeError
+from shotclock.serving.rules import BrokenError
 from shotclock.serving.service import Loaded, Served, Service
 
 Result = TypeVar("Result")
@@ -30,6 +31,7 @@ _CODES = {
     408: "REQUEST_TIMEOUT",
     413: "REQUEST_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "CONTRACT_BROKEN",
     500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
 }
@@ -45,7 +47,13 @@ def make(service: Service) -> Starlette:
             Route(f"{prefix}/version", _version),
             Route(f"{prefix}/invocations", _invocations, methods=["POST"]),
         ]
-    handlers: Any = {HTTPException: _told, TooLargeError: _too_much, ContractError: _bad_request, Exception: _failed}
+    handlers: Any = {
+        HTTPException: _told,
+        TooLargeError: _too_much,
+        BrokenError: _broken,
+        ContractError: _bad_request,
+        Exception: _failed,
+    }
     app = Starlette(routes=[Route("/", _explanation), *routes], exception_handlers=handlers)
     app.state.service = service
     app.state.threads = asyncio.Semaphore(_THREADS)
@@ -178,7 +186,7 @@ def _served(request: Request) -> Served:
 def _answering(request: Request) -> Loaded:
     served = _served(request)
     if served.current is None:
-        said = f"project '{served.project}' has no champion yet; trigger {served.project}.training first"
+        said = served.nobody
         if served.refused:
             said = f"project '{served.project}': its champion could not be loaded: {served.refused.reason}"
         raise HTTPException(503, said, headers={"Retry-After": "1"})
@@ -199,6 +207,11 @@ async def _bad_request(request: Request, error: Exception) -> Response:
     return _error(request, 400, str(error))
 
 
+async def _broken(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BrokenError)
+    return _error(request, 422, str(error), broken_rows=error.broken, flags=error.flags)
+
+
 async def _too_much(request: Request, error: Exception) -> Response:
     return _error(request, 413, str(error))
 
@@ -207,10 +220,12 @@ async def _failed(request: Request, error: Exception) -> Response:
     return _error(request, 500, f"{type(error).__name__}; the log of the server says more")
 
 
-def _error(request: Request, status: int, said: str, headers: Mapping[str, str] | None = None) -> Response:
+def _error(
+    request: Request, status: int, said: str, headers: Mapping[str, str] | None = None, **more: object
+) -> Response:
     """A refusal as MLflow words it, with the version where one was asked."""
     loaded: Loaded | None = getattr(request.state, "loaded", None)
-    content = {"error_code": _CODES.get(status, "ERROR"), "message": said}
+    content = {"error_code": _CODES.get(status, "ERROR"), "message": said, **more}
     if loaded:
         content["model_version"] = loaded.version.number
     return JSONResponse(content, status, headers={**(headers or {}), **_named(loaded)})

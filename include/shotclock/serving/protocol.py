@@ -60,15 +60,17 @@ def matrix(body: bytes, kind: str, features: Sequence[str]) -> Floats:
     return _of_columns(found, features)
 
 
-def answer(probabilities: Floats, version: str) -> bytes:
+def answer(probabilities: Floats, version: str, flags: Sequence[Mapping[str, object]] = ()) -> bytes:
     """MLflow's answer, with the version that gave it as a second field.
 
     Args:
         probabilities: of the labels 0 and 1, shape (rows, 2).
+        flags: the values that break the contract; a third field, where there are some.
     """
     parts = (probabilities[first : first + _PART].tolist() for first in range(0, len(probabilities), _PART))
     predictions = ", ".join(json.dumps(part)[1:-1] for part in parts)
-    return f'{{"predictions": [{predictions}], "model_version": {json.dumps(version)}}}'.encode()
+    flagged = f', "flags": {json.dumps(flags)}' if flags else ""
+    return f'{{"predictions": [{predictions}], "model_version": {json.dumps(version)}{flagged}}}'.encode()
 
 
 def _from_json(body: bytes, features: Sequence[str]) -> Floats:

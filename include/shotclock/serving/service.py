@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shotclock.config import project_names
-from shotclock.errors import StoreError
+from shotclock.errors import ConfigError, StoreError
 from shotclock.models.predictor import without_names
 from shotclock.serving import protocol
+from shotclock.serving.rules import NO_RULES, Rules, rules_of
 from shotclock.store import database, registry
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Loaded:
         features: the columns that it needs, in the order in which it was trained.
         example: a row that it was tried on, one value for each feature.
         since: when it began to answer, in seconds since 1970.
+        rules: what its project's contract says of the rows.
     """
 
     version: registry.Version
@@ -46,14 +48,17 @@ class Loaded:
     predict: Callable[[Floats], Floats]
     example: tuple[float, ...]
     since: float = field(default_factory=time.time)
+    rules: Rules = NO_RULES
 
     def respond(self, body: bytes, kind: str) -> bytes:
         """The answer to a request. Safe in threads.
 
         Raises:
-            ContractError: see `protocol.matrix`.
+            ContractError: see `protocol.matrix` and `Rules.flags`.
         """
-        return protocol.answer(self.predict(protocol.matrix(body, kind, self.features)), self.version.number)
+        rows = protocol.matrix(body, kind, self.features)
+        flags = self.rules.flags(rows, self.features)
+        return protocol.answer(self.predict(rows), self.version.number, [asdict(flag) for flag in flags])
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,8 @@ class Served:
         self.project = project
         self.current: Loaded | None = None
         self.refused: Refused | None = None
+        self.nobody = f"project '{project}' was not looked at yet"
+        self._rules: Rules | None = None
 
     def look(self) -> None:
         """Take the champion over, if it is another one than the version that answers.
@@ -103,10 +110,13 @@ class Served:
             Exception: whatever the store raises when it cannot be asked.
         """
         champion = registry.champion(self.project)
+        self._rules = rules_of(self.project) or self._rules  # of a file that is wrong for a while, those that it had
         if champion is None:  # nothing was promoted yet; or the alias was removed, and the last version goes on
             return
         if self.current is not None and champion.number == self.current.version.number:
             self.refused = None
+            if self._rules and self._rules != self.current.rules:
+                self.current = replace(self.current, rules=self._rules)
             return
         if self.refused and champion.number == self.refused.number and time.monotonic() < self.refused.again:
             return
@@ -115,7 +125,9 @@ class Served:
     def _take_over(self, champion: registry.Version) -> None:
         before = self.current.version.uri if self.current else "nothing"
         try:
-            loaded = load(champion)
+            if self._rules is None:
+                raise ConfigError(f"project '{self.project}': no usable project file says what its rows must be")
+            loaded = replace(load(champion), rules=self._rules)
         except Exception as error:  # noqa: BLE001  (whatever is wrong with the new version, the old one goes on)
             self.refused = Refused(champion.number, str(error), time.monotonic() + _AGAIN)
             log.error("%s is not taken over, %s goes on answering: %s", champion.uri, before, error)
@@ -161,9 +173,12 @@ class Service:
         if new:
             self._served = self._served | {name: Served(name) for name in new}
         try:
-            if database.is_there():
-                for served in self.all():
+            is_there = database.is_there()
+            for served in self.all():
+                if is_there:
                     served.look()
+                if served.current is None:
+                    served.nobody = registry.nobody(served.project)
             self._note(None)
         except Exception as error:  # noqa: BLE001  (a store that is away for a while must not end the service)
             self._note(f"{type(error).__name__}: {error}")
