@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import BaseModel
 
 from shotclock.errors import ShotclockError
 
@@ -168,6 +167,8 @@ def tell(result: Any, text: str, as_json: bool) -> None:
 
 def _plain(value: Any) -> Any:
     """What JSON has no form for: values of ours as objects, all else as text."""
+    from pydantic import BaseModel
+
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     return value.model_dump() if isinstance(value, BaseModel) else str(value)

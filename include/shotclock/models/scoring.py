@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,8 +24,10 @@ from shotclock.config import Columns
 from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.models.predictor import Floats, Predictor, predictor
 from shotclock.rows import contract, repeats, types
+
+if TYPE_CHECKING:  # scikit-learn takes a second, and whoever reads what was scored does not need it
+    from shotclock.models.predictor import Floats, Predictor
 
 BATCH_ROWS = 131_072  # about 13 MB of rows on their way; also the row groups of the output
 ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
@@ -95,6 +97,8 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         ContractError: it lacks a column, too many of its rows break the contract, or none of them keeps it.
         StoreError: the model was not made for these columns.
     """
+    from shotclock.models.predictor import predictor
+
     predict = predictor(model, list(columns.features), version)
     rows, schema = _check(source, columns, known)
     typed = _Typed(columns, schema, str(source))
@@ -209,6 +213,8 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
         ContractError: it lacks a column.
         StoreError: the model was not made for these columns.
     """
+    from shotclock.models.predictor import predictor
+
     predict = predictor(model, list(columns.features), version)
     rows, schema = _check(source, columns, known)
     if rows != partition.file_rows:
@@ -269,7 +275,7 @@ def _batches(source: Address, columns: Columns, batch_rows: int, groups: Sequenc
 
 
 def _stream(
-    predict: Predictor,
+    predict: "Predictor",
     typed: _Typed,
     batches: Batches,
     repeated: repeats.Positions,
@@ -321,7 +327,7 @@ def _ids(source: Address, name: str) -> Iterator[pa.Array]:
 @dataclass(frozen=True)
 class _Batch:
     examined: contract.Examination
-    probability: Floats
+    probability: "Floats"
 
 
 def _in_order(score: Callable[[int, pa.RecordBatch], _Batch], batches: Batches) -> Generator[_Batch, None, None]:

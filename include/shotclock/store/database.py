@@ -4,7 +4,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import mlflow
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
@@ -84,6 +83,8 @@ def look_at_store() -> tuple[str, str]:
 
 
 def _look_at_server(uri: str) -> tuple[str, str]:
+    import httpx
+
     try:
         answer = httpx.get(f"{uri.rstrip('/')}/version", timeout=_ANSWER_SECONDS)
         answer.raise_for_status()

@@ -9,7 +9,6 @@ from shotclock.errors import ContractError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import Batch
-from shotclock.sources import find
 from shotclock.store import passed_over, queries, tracking
 from shotclock.store.records import Application, Entry, Stored
 from shotclock.store.run import Run
@@ -32,8 +31,10 @@ def look(path: Address) -> Look:
     Raises:
         SourceError: it is not.
     """
+    from shotclock.sources.find import is_synthetic  # it brings an HTTP client, and most only read the entries
+
     with storage.open_parquet(path) as file:
-        return Look(find.is_synthetic(path), file.metadata.num_rows)
+        return Look(is_synthetic(path), file.metadata.num_rows)
 
 
 def entries(project: str) -> list[Batch]:

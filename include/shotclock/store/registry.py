@@ -7,27 +7,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import mlflow
 import mlflow.artifacts
-import mlflow.sklearn
-import pandas as pd
-import skops.io
 from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
-from mlflow.models import infer_signature
 from mlflow.store.entities.paged_list import PagedList
-from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.handoff import StoredModel
-from shotclock.models.predictor import with_clean_trees
 from shotclock.store import internals
 from shotclock.store.artifacts import artifact
 from shotclock.store.client import MOST_EXPERIMENTS, NOT_THERE, TAG, connect, experiment_id
@@ -35,6 +28,12 @@ from shotclock.store.fields import Values, read, written
 from shotclock.store.records import Origin
 from shotclock.store.run import Run
 from shotclock.store.tracking import close_run
+
+if TYPE_CHECKING:  # what takes seconds to import is imported where a model is read or stored
+    import pandas as pd
+    from sklearn.pipeline import Pipeline
+
+    from shotclock.handoff import StoredModel
 
 log = logging.getLogger(__name__)
 CHAMPION = "champion"
@@ -47,15 +46,14 @@ TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is
 )
 _MODEL = "model.skops"
 _DIGEST = TAG + "stored_sha256"  # of a stored model, as of a version
-_NO_MODEL = (  # what skops raises for a type that nobody trusts, and for bytes that are no file of its own
-    UntrustedTypesFoundException,
+_NO_MODEL = (  # what skops raises for bytes that are no file of its own
     BadZipFile,
     ArithmeticError,
     AttributeError,
     ImportError,
     LookupError,
     OSError,
-    TypeError,
+    TypeError,  # of a type that nobody trusts, too
     ValueError,
 )
 REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
@@ -79,7 +77,7 @@ class Version:
         """The sha256 of the files that the model was stored as; None for a version that was not registered by Shotclock."""
         return self.origin.stored_sha256
 
-    def load(self) -> Pipeline:
+    def load(self) -> "Pipeline":
         """The bare scikit-learn pipeline.
 
         Raises:
@@ -110,7 +108,7 @@ class Version:
         return artifact(self.run_id, name)
 
 
-def load_model(uri: str, digest: str | None) -> Pipeline:
+def load_model(uri: str, digest: str | None) -> "Pipeline":
     """The bare scikit-learn pipeline behind a `models:/` address.
 
     Args:
@@ -120,15 +118,20 @@ def load_model(uri: str, digest: str | None) -> Pipeline:
         StoreError: the stored files are missing, have another digest, or are not those of a bare scikit-learn pipeline.
     """
     with _files(uri, digest) as folder:
+        from shotclock.models.predictor import with_clean_trees
+
         return with_clean_trees(_read_as_data(uri, folder / _MODEL))
 
 
-def _read_as_data(uri: str, file: Path) -> Pipeline:
+def _read_as_data(uri: str, file: Path) -> "Pipeline":
     """The pipeline in a file of skops: data, of which nothing is run.
 
     MLflow's own loader would believe what lies beside the file: that it is a pickle, which code goes with it, which types
     to trust. Whoever may write to the store could say so, and have code run wherever a model is loaded.
     """
+    import skops.io
+    from sklearn.pipeline import Pipeline
+
     if not file.is_file():
         raise StoreError(
             f"{uri}: found no {_MODEL}, expected one: a model is read as data and never unpickled; train again"
@@ -260,7 +263,7 @@ def versions(project: str) -> list[Version]:
     return sorted(map(_version, found), key=lambda version: int(version.number), reverse=True)
 
 
-def store(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame) -> StoredModel:
+def store(run: Run, run_id: str, model: "Pipeline", example: "pd.DataFrame") -> "StoredModel":
     """Store `model` under the MLflow run that trained it, as a version of nothing; a second call finds the first one's.
 
     Its digest is kept beside it at once, so whoever changes the files later is found out.
@@ -270,6 +273,8 @@ def store(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame) -> Stor
         example: a few rows of features (rows x features), from which the signature is made. Whole numbers are declared
             as doubles, so that a consumer's 3.0 is as good as 3.
     """
+    from shotclock.handoff import StoredModel
+
     found = _stored(run, run_id) or _store(run_id, model, example.astype(float))
     sha256 = found.tags.get(_DIGEST)
     if sha256 is None:
@@ -279,7 +284,7 @@ def store(run: Run, run_id: str, model: Pipeline, example: pd.DataFrame) -> Stor
     return StoredModel(found.model_uri, found.model_id, sha256)
 
 
-def register(run: Run, run_id: str, model: StoredModel, origin: Origin) -> Version:
+def register(run: Run, run_id: str, model: "StoredModel", origin: Origin) -> Version:
     """Make a stored model a version; a second call for the same run finds the first one's.
 
     Args:
@@ -301,7 +306,7 @@ def register(run: Run, run_id: str, model: StoredModel, origin: Origin) -> Versi
     return made
 
 
-def _create(run: Run, run_id: str, model: StoredModel, origin: Origin) -> Version:
+def _create(run: Run, run_id: str, model: "StoredModel", origin: Origin) -> Version:
     client = connect()
     try:
         client.create_registered_model(run.project, tags={TAG + "project": run.project})
@@ -326,7 +331,10 @@ def _stored(run: Run, run_id: str) -> LoggedModel | None:
     return whole
 
 
-def _store(run_id: str, model: Pipeline, example: pd.DataFrame) -> LoggedModel:
+def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame") -> LoggedModel:
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+
     with mlflow.start_run(run_id=run_id):
         info = mlflow.sklearn.log_model(
             model,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import skops.io
 
 from shotclock.errors import StoreError
 from shotclock.handoff import StoredModel
@@ -61,7 +62,7 @@ def test_rounding_in_the_last_digit_is_no_difference(stored):
 def test_a_model_that_was_changed_since_is_refused_before_anything_is_loaded(stored, monkeypatch):
     model, path = stored
     loaded = []
-    monkeypatch.setattr(registry.skops.io, "load", lambda *_, **__: loaded.append(1))
+    monkeypatch.setattr(skops.io, "load", lambda *_, **__: loaded.append(1))
     with pytest.raises(StoreError, match="the stored files have sha256"):
         verify.verify(replace(model, sha256="0" * 64), path)
     assert loaded == []
@@ -74,13 +75,13 @@ def test_a_model_that_needs_what_is_barred_is_refused_also_where_that_is_in_memo
     there = {name: object(), f"{name}.inner": object()}
     for module, value in there.items():
         monkeypatch.setitem(sys.modules, module, value)
-    load = registry.skops.io.load
+    load = skops.io.load
 
     def needing(*given, **options):
         __import__(f"{name}.inner")
         return load(*given, **options)
 
-    monkeypatch.setattr(registry.skops.io, "load", needing)
+    monkeypatch.setattr(skops.io, "load", needing)
     with pytest.raises(StoreError, match=rf"holds no model of ours \(.*{name}"):
         verify.verify(model, path)
     assert {module: sys.modules[module] for module in there} == there
