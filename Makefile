@@ -5,6 +5,7 @@
 unexport PYTHONDONTWRITEBYTECODE
 
 run := .venv/bin/python -m
+plain := tests/integration/package tests/integration/flows # plain calls, of which many at once disturb nobody
 spread := -n auto --dist loadfile --no-loadscope-reorder # tests that need no quiet, a file at a time to each worker
 export OMP_NUM_THREADS := 1
 ifdef PORT
@@ -44,8 +45,9 @@ secrets: env ## passwords and keys for docker-compose.yaml, into .env: what is l
 
 test: data lint ## lint, types, and all tests
 	@$(run) pytest -q $(spread) tests/unit
-	@$(run) pytest -q $(spread) tests/integration/package
-	@$(run) pytest -q --ignore tests/integration/package $(filter-out tests/unit/ tests/production/,$(wildcard tests/*/))
+	@$(run) pytest -q $(spread) $(plain)
+	@$(run) pytest -q $(spread) tests/dags
+	@$(run) pytest -q $(addprefix --ignore ,$(plain)) $(filter-out tests/unit/ tests/dags/ tests/production/,$(wildcard tests/*/))
 	@$(run) pytest -q tests/production
 
 test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage, for about 22 minutes

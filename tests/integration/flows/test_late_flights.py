@@ -9,7 +9,7 @@ from shotclock.config import settings
 from shotclock.sources import find, packaged
 from shotclock.store import database, history, registry
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAME = "late_flights"
 
 
