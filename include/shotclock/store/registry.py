@@ -42,6 +42,7 @@ MODEL_FILE = "modelo_final.pickle"
 TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is made of
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
 _MODEL = "model.skops"

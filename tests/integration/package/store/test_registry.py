@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 
 from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
+from shotclock.models.candidates.algorithms import SPACES, Plan
 from shotclock.store import records, registry, tracking
 from shotclock.store.client import experiment_id
 from shotclock.store.run import Run
@@ -58,6 +59,16 @@ def test_a_registered_model_is_the_bare_pipeline_with_signature_example_and_requ
     needs = Path(download_artifacts(f"{version.uri}/requirements.txt")).read_text("utf-8").split()
     assert {line.split("==")[0] for line in needs} == {"mlflow", *registry.REQUIREMENTS}
     np.testing.assert_array_equal(version.load().predict_proba(ROWS), model().predict_proba(ROWS))
+
+
+@pytest.mark.parametrize("algorithm", SPACES)
+def test_a_model_of_every_algorithm_is_stored_and_read_back(store, algorithm):
+    rows = pd.concat([ROWS] * 30, ignore_index=True)
+    fitted = Plan(algorithm, folds=2, iterations=1, seed=1).pipeline({}).fit(rows, (rows["near"] > 1).astype(int))
+    run = tracking.open_run(RUN, f"train/{algorithm}", records.Candidate, name=algorithm)
+    stored = registry.store(RUN, run.id, fitted, rows)
+    read = registry.load_model(stored.uri, stored.sha256)
+    np.testing.assert_array_equal(read.predict_proba(rows), fitted.predict_proba(rows))
 
 
 def test_what_a_version_says_of_itself_stands_in_its_tags_with_the_digest_of_its_files(store):
