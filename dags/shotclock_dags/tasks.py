@@ -11,7 +11,7 @@ from typing import Any
 from airflow.sdk import Context, Param, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from shotclock.config import ALGORITHMS, MODES, MOST_SEED, Project, usable_projects
+from shotclock.config import ALGORITHMS, MODES, MOST_SEED, Project, settings, usable_projects
 from shotclock_airflow import internals
 
 DOCS = {
@@ -36,9 +36,10 @@ PRIORITIES = {"rollback": 4, "inference": 3, "monitoring": 2, "retraining": 1, "
 def my_projects() -> list[Project]:
     """The projects to make DAGs of. A file that cannot be used takes no other's DAGs away: see `broken_projects.py`.
 
-    In a task it is the one that the task belongs to, so that a hundred other projects cost it nothing.
+    In a task it is the one that the task belongs to, so that a hundred other projects cost it nothing. Where Airflow was
+    started for one project alone, it is that one.
     """
-    mine = (get_parsing_context().dag_id or "*").partition(".")[0]
+    mine = (get_parsing_context().dag_id or settings().only or "*").partition(".")[0]
     return usable_projects(mine)[0]
 
 

@@ -193,6 +193,12 @@ def test_one_run_at_a_time_and_no_catching_up(kobe_dags):
 # Project files
 
 
+def test_where_airflow_was_started_for_one_project_no_other_one_has_a_schedule(bag, add_project, monkeypatch):
+    add_project("second", "candidates: [decision_tree, logistic_regression]", "candidates: [gradient_boosting]")
+    monkeypatch.setenv("SHOTCLOCK_ONLY", "second")
+    assert {name.partition(".")[0] for name in bag().dags} == {"second"}
+
+
 def test_a_second_project_file_makes_a_second_set_of_dags_with_assets_of_its_own(bag, add_project):
     add_project("second", "candidates: [decision_tree, logistic_regression]", "candidates: [gradient_boosting]")
     found = bag()

@@ -209,13 +209,13 @@ def test_without_a_champion_there_is_nothing_to_retrain_and_the_rest_is_skipped(
     assert "no champion yet: trigger shots.training first" in found.xcom("decide", "summary")
 
 
-def test_the_schedule_is_silent_while_the_last_decision_is_younger_than_its_period(decided):
+def test_the_schedule_is_silent_where_a_decision_has_come_since_its_newest_point(decided):
     state, _, summary = decided("trained", by="scheduled")
     assert state == "skipped"
-    assert "the last decision is 0.0 days old, younger than the schedule's period of " in summary
+    assert "the schedule's point of " in summary and " is answered: the last decision is of " in summary
 
 
-def test_the_schedule_retrains_once_its_period_is_over_and_labels_have_come(at, decided):
+def test_the_schedule_retrains_at_its_next_point_once_labels_have_come(at, decided):
     at("alerted")
     forget(records.Alert)
     age(records.Decision, 40)

@@ -19,6 +19,8 @@ class Settings(Section):
     data: Address
     projects: Path
     data_source: Address | None
+    only: str | None
+    """The one project that gets DAGs; None: all of them."""
     tracking_uri: str
     artifacts: str
     pycaret_python: Path
@@ -41,6 +43,7 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
         data=at(env.get("SHOTCLOCK_DATA") or "data", home),
         projects=_local("SHOTCLOCK_PROJECTS", at(env.get("SHOTCLOCK_PROJECTS") or "include/projects", home)),
         data_source=at(source, home).resolve() if source else None,
+        only=env.get("SHOTCLOCK_ONLY") or None,
         tracking_uri=env.get("MLFLOW_TRACKING_URI") or f"sqlite:///{mlflow / 'mlflow.db'}",
         artifacts=env.get("SHOTCLOCK_ARTIFACTS") or str(mlflow / "artifacts"),
         pycaret_python=home / (env.get("SHOTCLOCK_PYCARET_PYTHON") or _PYCARET),

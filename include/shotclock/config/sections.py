@@ -199,10 +199,24 @@ class GateRules(Section):
 
     mode: Annotated[Mode, BeforeValidator(lambda found: "on" if found is True else found)] = "on"  # YAML's on is true
     min_gain: float = Field(0.001, ge=0)
+    smallest_gain: float | None = Field(None, gt=0)
+    """A true gain that should not be missed: how surely the rows at hand would prove it is told. See `to_find`."""
     min_rows: int = Field(500, ge=2)
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: Resamples = 2000
     seed: Seed = 42
+
+    @property
+    def to_find(self) -> float:
+        """`smallest_gain`; where nobody has declared one, 0.01 nats a row, or twice `min_gain` if that is more."""
+        return self.smallest_gain or max(0.01, 2 * self.min_gain)
+
+    @model_validator(mode="after")
+    def _what_is_to_be_found_may_pass(self) -> Self:
+        if self.to_find <= self.min_gain:
+            found = f"smallest_gain {self.to_find:g} and min_gain {self.min_gain:g}"
+            raise ValueError(f"found {found}, allowed: smallest_gain above min_gain, which it has to pass")
+        return self
 
 
 class DriftRules(Section):

@@ -111,29 +111,31 @@ def guard(
     rules: RetrainingRules,
     broken: str = "",
 ) -> Signal:
-    """Let an alerting finding through, unless it is answered already, or speaks of a broken feed.
+    """Let an alerting finding through, unless it is answered already, or speaks of a broken feed's rows.
 
     Args:
         decisions: of the project, newest first, without skips.
         new_rows: labelled rows that have come since the last decision.
-        broken: the features whose feed looks broken in the finding's window.
+        broken: the features whose feed looks broken in the finding's window: no retraining learns from its rows, and
+            only falling quality asks for one all the same.
     """
     verdict = finding.verdict
     if verdict.status != "alert":
         return Signal(False, f"{verdict.status}: {verdict.reason}")
-    if broken:
+    if broken and finding.kind != "degradation":
         return Signal(
             False,
             f"BROKEN FEED: {broken} stood still in this window, and no model should learn from that: correct the feed and "
             f"score the rows again. The finding: {verdict.reason}",
             stopped=True,
         )
-    fruitless = fruitless_in_a_row(decisions)
-    if fruitless >= rules.max_fruitless:
+    fruitless, enough = fruitless_in_a_row(decisions), max(rules.every_new_records, rules.min_new_labels)
+    if fruitless >= rules.max_fruitless and new_rows < enough:
         return Signal(
             False,
-            f"STOPPED: the last {fruitless} retrainings changed nothing, so alerts no longer start one (schedule and "
-            f"manual runs still do): look at data, features or thresholds. The finding: {verdict.reason}",
+            f"STOPPED: the last {fruitless} retrainings changed nothing, so alerts start none until {enough:,} new labelled "
+            f"rows have come ({new_rows:,} so far; schedule and manual runs still do): look at data, features or thresholds. "
+            f"The finding: {verdict.reason}",
             stopped=True,
         )
     last = next((done for done in decisions if done.flow != "training"), None)

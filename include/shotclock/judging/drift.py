@@ -22,6 +22,7 @@ from pandas import DataFrame
 
 from shotclock.config import DriftMethod, DriftRules, Feature
 from shotclock.errors import ContractError
+from shotclock.judging.stillness import stands_still_like
 from shotclock.judging.verdict import Status, Verdict
 
 log = logging.getLogger(__name__)
@@ -134,8 +135,9 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
 
     `alert`: the share of drifted features reaches `rules.share`. `warning`: some feature, the predictions or the labels
     drifted, but not enough features. `insufficient data`: a side holds fewer than `rules.min_rows` rows, or a feature
-    cannot be judged: too few values, constant now but not in the reference (a broken feed rather than drift), or
-    constant in the reference (no scale to measure by). A column of categories may well be constant.
+    cannot be judged: too few values, constant now but over no stretch of the reference that is as long (a broken feed
+    rather than drift; rows stand in the order of time), or constant in the reference (no scale to measure by). A column
+    of categories may well be constant.
 
     Args:
         columns: the features, and how each is measured.
@@ -154,7 +156,7 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
     floor = min(rules.min_rows, rules.max_rows)
     if min(now_rows.used, then_rows.used) < floor:
         return _too_small(now_rows, then_rows, floor)
-    gaps = _gaps(now, then, measured, target, floor)
+    gaps = _gaps((now, now_rows), (then, then_rows), measured, target, floor)
     judged = {name: feature for name, feature in measured.items() if name not in gaps}
     scores, page = _measured(now, then, judged)
     results = {name: _column(name, feature, scores.get(name), gaps.get(name)) for name, feature in measured.items()}
@@ -195,10 +197,21 @@ def _numbers(values: "pd.Series[Any]", name: str, side: str) -> NDArray[np.float
 
 
 def _gaps(
-    now: DataFrame, then: DataFrame, measured: Mapping[str, Feature], target: str | None, min_rows: int
+    current: tuple[DataFrame, Rows],
+    reference: tuple[DataFrame, Rows],
+    measured: Mapping[str, Feature],
+    target: str | None,
+    min_rows: int,
 ) -> dict[str, str]:
     """Which columns cannot be judged, and why."""
+    (now, now_rows), (then, then_rows) = current, reference
     gaps = {name: _gap(now[name], then[name], feature, min_rows) for name, feature in measured.items()}
+    usual = [
+        name
+        for name, gap in gaps.items()
+        if gap and gap.endswith(_BROKEN) and stands_still_like(then[name], now_rows.there, then_rows.there)
+    ]
+    gaps |= dict.fromkeys(usual)
     if target and (now[target].nunique() == 1 or then[target].nunique() == 1):
         gaps[target] = gaps[target] or "all labels of one window are the same"
     return {name: gap for name, gap in gaps.items() if gap}

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shotclock.config import project, settings
-from shotclock.judging.alerts import Kind, unanswered
+from shotclock.errors import StoreError
+from shotclock.judging.alerts import Alert, Kind, unanswered
 from shotclock.judging.verdict import Status as Verdict
+from shotclock.reading import findings as checks
 from shotclock.reading.history import Told, batches, decisions
 from shotclock.store import history, passed_over, queries, records, registry
 from shotclock.store.records import R, Stored
+from shotclock.store.window import Window
 
 _MOST = 60
 STORIES = 8
@@ -26,10 +29,11 @@ class OpenAlert:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the newest check of the champion concluded."""
+    """What the newest check of the champion concluded, and about which window."""
 
     verdict: Verdict
     reason: str
+    window: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Status:
         champion, previous: versions, or None.
         nobody: why there is no champion; empty where there is one.
         findings: about the champion, by what was checked.
+        unrest: why the loop is not at rest: what is wrong, what was tried, what a person can do; empty where it is.
         not_scored: batches that were taken in and not scored.
         passed_over: files of the folders of batches and labels that were not taken in, or not scored, and why.
         stories: the newest runs of its flows, oldest first.
@@ -80,8 +85,9 @@ class Status:
     champion: str | None
     previous: str | None
     nobody: str
-    findings: dict[str, Finding | None]
+    findings: dict[Kind, Finding | None]
     open_alerts: tuple[OpenAlert, ...]
+    unrest: tuple[str, ...]
     last_decision: Told | None
     not_scored: tuple[str, ...]
     passed_over: tuple[records.PassedOver, ...]
@@ -98,15 +104,17 @@ def status(name: str, stories: int = STORIES) -> Status:
     champion, previous = registry.champion(name), registry.by_alias(name, registry.PREVIOUS)
     waiting = unanswered(history.alerts(name), history.decisions(name), champion.number) if champion else []
     decided = decisions(name, most=1)
-    checks: tuple[Kind, ...] = ("drift", "degradation")
+    kinds: tuple[Kind, ...] = ("drift", "degradation")
+    found = {kind: _finding(name, kind, champion.number) for kind in kinds} if champion else {}
     return Status(
         project=name,
         title=project(name).title,
         champion=champion.number if champion else None,
         previous=previous.number if previous else None,
         nobody="" if champion else registry.nobody(name),
-        findings={kind: _finding(name, kind, champion.number) for kind in checks} if champion else {},
+        findings=found,
         open_alerts=tuple(OpenAlert(alert.kind, alert.at.isoformat(), alert.reason) for alert in waiting),
+        unrest=_unrest(name, champion, found, waiting, decided) if champion else (),
         last_decision=decided[0] if decided else None,
         not_scored=tuple(arrival.batch for arrival in batches(name) if arrival.rows is None),
         passed_over=tuple(passed_over.standing(name)),
@@ -117,7 +125,41 @@ def status(name: str, stories: int = STORIES) -> Status:
 
 def _finding(name: str, kind: Kind, champion: str) -> Finding | None:
     found = history.findings(name, kind, champion, 1)
-    return Finding(found[0].verdict.status, found[0].verdict.reason) if found else None
+    return Finding(found[0].verdict.status, found[0].verdict.reason, found[0].window) if found else None
+
+
+def _unrest(
+    name: str,
+    champion: registry.Version,
+    findings: dict[Kind, Finding | None],
+    waiting: list[Alert],
+    decided: list[Told],
+) -> tuple[str, ...]:
+    """What keeps the loop from being at rest besides open alerts: checks that have not been made, and findings that stand."""
+    try:
+        window = Window.newest(name, champion).id
+    except StoreError as error:
+        return (str(error),)
+    told = [_unchecked(name, kind) for kind, found in findings.items() if found is None or found.window != window]
+    standing = [kind for kind, found in findings.items() if found and found.verdict == "alert"]
+    if told or waiting or not standing:
+        return tuple(told)
+    last = f"Tried last: {decided[0].outcome}, {decided[0].reason}" if decided else "Nothing was tried yet"
+    signals = [checks.newest(name, kind)[1] for kind in standing]
+    return (
+        *(f"{kind}: {found.reason}" for kind, found in findings.items() if found and kind in standing),
+        *(signal.reason.partition(". The finding: ")[0] for signal in signals if not signal.fires),
+        last,
+        f"A person can look at data and features, start `shotclock retrain {name}`, or go back: `shotclock rollback {name}`",
+    )
+
+
+def _unchecked(name: str, kind: Kind) -> str:
+    what = "drift" if kind == "drift" else "quality"
+    return (
+        f"the newest window was not checked for {what}: that failed or never ran; see {name}.monitoring, or start "
+        f"`shotclock check {name}`"
+    )
 
 
 def _stories(name: str) -> tuple[Story, ...]:

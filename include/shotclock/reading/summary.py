@@ -88,9 +88,20 @@ def _standing(status: Status) -> str:
 def _serving(status: Status) -> str:
     if status.champion is None:
         return status.nobody
-    alerts = ", ".join(alert.kind for alert in status.open_alerts) or "none: the loop is at rest"
+    none = "none" if status.unrest else "none: the loop is at rest"
+    alerts = ", ".join(alert.kind for alert in status.open_alerts) or none
     before = f", previous: v{status.previous}" if status.previous else ""
-    return f"champion: models:/{status.project}/{status.champion}{before}\nopen alerts: {alerts}"
+    return f"champion: models:/{status.project}/{status.champion}{before}\nopen alerts: {alerts}{_unrest(status)}"
+
+
+def _unrest(status: Status) -> str:
+    """What is wrong, what was tried, what a person can do; of a loop at rest, what people should know all the same."""
+    if status.unrest:
+        return "".join(["\nnot at rest", *(f"\n  {line}" for line in status.unrest)])
+    warned = [
+        f"\n  {kind}: {found.reason}" for kind, found in status.findings.items() if found and found.verdict == "warning"
+    ]
+    return "".join(["\nto be watched", *warned]) if warned and not status.open_alerts else ""
 
 
 def _addresses(status: Status) -> str:

@@ -11,6 +11,7 @@ from shotclock.errors import ContractError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import Batch, Cut, Source, ValidBatch, ValidRows
+from shotclock.judging.stillness import stands_still_like
 from shotclock.models import scoring
 from shotclock.rows import contract, types
 from shotclock.sources import find, named
@@ -190,7 +191,7 @@ def _validated(run: Run, batch: Batch) -> list[ValidBatch]:
     if batch.named:
         contract.refuse_empty(rows, str(path))
     if rows >= rules.drift.min_rows:  # in fewer, a value may well stand still by chance
-        contract.refuse_stuck(_stuck(rules, path), rows, str(path))
+        contract.refuse_stuck(_stuck(rules, path, rows), rows, str(path))
     summary = f"`{path}`: {rows:,} rows; every column is there, with its type"
     valid = ValidBatch(**{**vars(batch), "rows": rows, "summary": summary})
     if rows <= rules.scoring.partition_rows:
@@ -223,12 +224,17 @@ def _key(batch: ValidBatch, columns: Columns, version: str, parts: int) -> str:
     return hashlib.sha256("\n".join(made_of).encode()).hexdigest()[:8]
 
 
-def _stuck(project: Project, path: storage.Address) -> dict[str, float]:
-    """The amounts that stand still in this file and not in the champion's reference, each with its one value."""
+def _stuck(project: Project, path: storage.Address, rows: int) -> dict[str, float]:
+    """The amounts that stand still in this file and in no stretch of the champion's reference, each with its one value."""
     amounts = [name for name, feature in project.columns.features.items() if not feature.is_category]
     still = storage.standing_still(path, amounts)
     champion = registry.champion(project.name) if still else None
     if champion is None:
         return {}
-    known = storage.standing_still(history.reference(project.name, champion), list(still))
-    return {name: value for name, value in still.items() if name not in known}
+    reference = history.reference(project.name, champion)
+    known = storage.standing_still(reference, list(still))
+    moving = [name for name in still if name not in known]
+    if not moving:
+        return {}
+    before = storage.read_table(reference, moving)
+    return {name: still[name] for name in moving if not stands_still_like(before[name].to_numpy(), rows)}

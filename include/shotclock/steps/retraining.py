@@ -1,15 +1,14 @@
 """The steps that only a retraining has: why it runs, the recent rows, their split, the candidates on them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-
-from croniter import croniter
+from datetime import UTC, datetime
 
 from shotclock.config import RECALIBRATED, RetrainingRules, project
 from shotclock.files import storage
 from shotclock.handoff import Candidate, Cause, LearntFrom, OpenAlert, Plan, RecentData, RecentRows, Skipped
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Alert, Decision
+from shotclock.judging.schedule import answered_point
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits, types
 from shotclock.store import history, records, registry
@@ -68,34 +67,21 @@ def _stop(
         last = f" by the decision of {moment(decided[0].at)}: {decided[0].reason}" if decided else ""
         return f"every alert is answered already{last}"
     if by == "scheduled" and not alerts:  # an open alert is one whose event was lost: it is answered now
-        return _too_early(rules, decided) or _nothing_new(name, champion)
+        return _answered(rules, decided) or _nothing_new(name, champion)
     return ""
 
 
-def _too_early(rules: RetrainingRules, decided: Sequence[Decision]) -> str:
-    if not decided:
+def _answered(rules: RetrainingRules, decided: Sequence[Decision]) -> str:
+    point = answered_point(rules.schedule, decided[0].at, datetime.now(UTC)) if decided else None
+    if point is None:
         return ""
-    age, period = datetime.now(UTC) - decided[0].at, _period(rules)
-    young = f"the last decision is {_days(age)} old, younger than the schedule's period of {_days(period)}"
-    return young if age < period else ""
+    return f"the schedule's point of {moment(point)} is answered: the last decision is of {moment(decided[0].at)}"
 
 
 def _nothing_new(name: str, champion: registry.Version) -> str:
     newest = history.findings(name, "degradation", champion.number, 1)
     new = newest[0].verdict.figures.get("rows_new", 0) if newest else 0
     return "" if new else "no labelled row has come since the last decision"
-
-
-def _period(rules: RetrainingRules) -> timedelta:
-    """The time between the schedule's next two points."""
-    points = croniter(rules.schedule, datetime.now(UTC))
-    first: datetime = points.get_next(datetime)
-    second: datetime = points.get_next(datetime)
-    return second - first
-
-
-def _days(span: timedelta) -> str:
-    return f"{span.total_seconds() / 86400:.1f} days"
 
 
 def _why(by: str, reason: str | None, alerts: Sequence[Alert]) -> str:

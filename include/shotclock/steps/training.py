@@ -326,6 +326,7 @@ def _ruled(
         gain=gain.value if gain else None,
         gain_low=gain.low if gain else None,
         gain_high=gain.high if gain else None,
+        power=ruling.power,
         more_rows=ruling.more_rows,
         outcome=ruling.outcome,
         reason=ruling.because,

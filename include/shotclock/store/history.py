@@ -63,6 +63,14 @@ def broken_feed(project: str, champion: str, window: str) -> str:
     return newest[0].record.broken if newest else ""
 
 
+def broken_batches(project: str, most: int = 1000) -> frozenset[str]:
+    """The names of the batches whose feed looked broken when they were last checked for drift: no model learns from them."""
+    last: dict[str, bool] = {}
+    for stored in queries.newest(project, records.Drift, most=most):
+        last = dict.fromkeys(stored.record.batches, bool(stored.record.broken)) | last
+    return frozenset(name for name, broken in last.items() if broken)
+
+
 def referring(project: str, version: registry.Version | None = None) -> Stored[records.Decision] | None:
     """The newest decision that left a reference, or the one that `version` came out of; None if there is none."""
     where = {"reference": True} | ({"after": version.number} if version else {})

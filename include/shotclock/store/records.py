@@ -140,6 +140,7 @@ class Gate(Record):
         champion: None where the opponent was the base rate.
         rules: the gate's settings but for `min_gain`.
         gain: the challenger's over its opponent, in nats per row, with its interval from `gain_low` to `gain_high`.
+        power: how probably so many rows prove the smallest gain that the project declares; `more_rows`: and with four in five.
     """
 
     kind = "gate"
@@ -154,6 +155,7 @@ class Gate(Record):
     gain: Annotated[float | None, Metric("gate_gain")] = None
     gain_low: Annotated[float | None, Metric("gate_gain_low")] = None
     gain_high: Annotated[float | None, Metric("gate_gain_high")] = None
+    power: Annotated[float | None, Metric("gate_power")] = None
     more_rows: Annotated[int | None, Metric("gate_more_rows")] = None
     outcome: Annotated[Ruled, Tag()]
     reason: Annotated[str, Tag()]

@@ -149,7 +149,7 @@ def _gate(gated: "Gated | None") -> list[tuple[str, str]]:
     if ruling.gain:
         losses = f"{ruling.challenger_log_loss:.4f}, the {ruling.against}'s {ruling.champion_log_loss:.4f}"
         lines += [("gain", f"{ruling.gain} {glossary.NATS}"), ("log loss", losses)]
-    return lines + ([("more rows that would decide", f"{ruling.more_rows:,}")] if ruling.more_rows else [])
+    return lines + ([(glossary.MORE_ROWS, f"{ruling.more_rows:,}")] if ruling.more_rows else [])
 
 
 def _figures(figures: Mapping[str, object]) -> list[tuple[str, str]]:

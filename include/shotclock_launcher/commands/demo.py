@@ -16,7 +16,7 @@ def demo(layout: Layout, project: str, patience: float = PATIENCE) -> bool:
     Raises:
         LaunchError: Airflow did not start, the project has no training DAG, or nothing moved for `patience` seconds.
     """
-    with running(layout) as stack:
+    with running(layout, only=project) as stack:
         outcome, ready = chain(stack, project, patience)
     if outcome.good:
         _print_summary(project)

@@ -38,7 +38,7 @@ def demo_history(project: str, batches: int | None = None, patience: float = PAT
     lay_out(ours.projects / f"{project}.yaml", name, home)
     os.environ.update(environment)  # for what is asked here, in this process
     files = _cut(name, home, by, batches)[:batches]
-    with running(layout) as stack:
+    with running(layout, only=name) as stack:
         outcome, _ = chain(stack, name, patience)
         good = outcome.good and all(_hand_in(stack, name, file, place, patience) for place, file in enumerate(files))
     _print_end(name, home, len(files), good)

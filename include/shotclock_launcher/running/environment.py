@@ -17,7 +17,12 @@ _DROPPED = {"AIRFLOW_HOME", "AIRFLOW_CONFIG", "PYTHONDONTWRITEBYTECODE", "PYTHON
 
 
 def airflow_environment(
-    layout: Layout, keys: credentials.Keys, base: Mapping[str, str] | None = None, *, pause: float = CHAIN_PAUSE
+    layout: Layout,
+    keys: credentials.Keys,
+    base: Mapping[str, str] | None = None,
+    *,
+    only: str | None = None,
+    pause: float = CHAIN_PAUSE,
 ) -> dict[str, str]:
     """What every Airflow process of this stack gets, on top of `base` (by default the launcher's own environment).
 
@@ -27,12 +32,14 @@ def airflow_environment(
     Connections and variables (`AIRFLOW_CONN_…`, `AIRFLOW_VAR_…`) are kept.
 
     Args:
+        only: the one project that gets DAGs; without it, all.
         pause: seconds that an idle scheduler sleeps before it looks again.
     """
     env = _cleaned(os.environ if base is None else base)
     env.update(common(layout.config))
     env.update(_process(env, layout))
     env.update(_shotclock(layout))
+    env["SHOTCLOCK_ONLY"] = only or ""
     env["AIRFLOW_HOME"] = str(layout.airflow)
     for section, options in _airflow(layout, keys, pause).items():
         env.update({f"AIRFLOW__{section}__{name}".upper(): str(value) for name, value in options.items()})

@@ -102,11 +102,18 @@ class Stack:
 
 @contextmanager
 def running(
-    layout: Layout, *, mlflow: bool = False, serving: bool = False, dashboard: bool = False, pause: float = CHAIN_PAUSE
+    layout: Layout,
+    *,
+    only: str | None = None,
+    mlflow: bool = False,
+    serving: bool = False,
+    dashboard: bool = False,
+    pause: float = CHAIN_PAUSE,
 ) -> Iterator[Stack]:
     """Start a stack, and end all of it on the way out; a guardian does so if this process cannot.
 
     Args:
+        only: the one project that gets DAGs: no schedule of another one starts anything.
         mlflow, serving, dashboard: whether MLflow's pages, the endpoint and the dashboard are wanted.
         pause: seconds that an idle scheduler sleeps before it looks again.
 
@@ -119,7 +126,7 @@ def running(
     with lock.only_one(layout.lock, name) as before:
         _end_leftovers(before)
         _check_ports(layout, mlflow=mlflow, serving=serving, dashboard=dashboard)
-        env = airflow_environment(layout, credentials.keys(layout.airflow), pause=pause)
+        env = airflow_environment(layout, credentials.keys(layout.airflow), only=only, pause=pause)
         stack = Stack(layout, name, credentials.login(layout.airflow), env)
         pages = _pages(layout, stack.login, mlflow=mlflow, serving=serving, dashboard=dashboard)
         guardian = Guardian(name, layout.logs / "guardian.log")

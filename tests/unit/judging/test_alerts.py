@@ -57,6 +57,11 @@ def test_an_alert_about_rows_of_a_broken_feed_starts_nothing_and_is_said_loudly(
     assert found.reason.startswith("BROKEN FEED: size, count stood still") and "5 of 6 columns" in found.reason
 
 
+def test_a_broken_feed_never_hides_falling_quality():
+    found = guard(finding(kind="degradation"), [], new_rows=0, now=NOW, rules=RULES, broken="size, count")
+    assert found == Signal(True, "5 of 6 columns drifted")
+
+
 def test_a_first_training_answers_nothing():
     assert signal(decisions=[decided("promote", flow="training", window="")]).fires
 
@@ -107,10 +112,19 @@ def test_a_keep_about_an_earlier_champion_does_not_silence_the_new_one():
 
 
 def test_three_fruitless_retrainings_stop_alerts_loudly():
-    found = signal(decisions=[decided(days_ago=days) for days in (100, 200, 300)], new_rows=10**6)
+    found = signal(decisions=[decided(days_ago=days) for days in (100, 200, 300)], new_rows=4999)
     assert (found.fires, found.stopped) == (False, True)
     assert found.reason.startswith("STOPPED: the last 3 retrainings changed nothing")
-    assert "schedule and manual" in found.reason and "5 of 6 columns drifted" in found.reason
+    assert "until 5,000 new labelled rows have come (4,999 so far; schedule and manual" in found.reason
+    assert "5 of 6 columns drifted" in found.reason
+
+
+@pytest.mark.parametrize(("every", "least", "new_rows", "fires"), [(5000, 1000, 5000, True), (500, 1000, 600, False)])
+def test_after_fruitless_retrainings_silence_is_counted_in_new_labelled_rows(every, least, new_rows, fires):
+    rules = RULES.model_copy(update={"every_new_records": every, "min_new_labels": least})
+    kept = [decided(days_ago=days) for days in (1, 2, 3)]
+    assert signal(decisions=kept, new_rows=new_rows, rules=rules).fires is fires
+    assert not signal(decisions=[decided(days_ago=days) for days in (800, 900, 999)], new_rows=0, rules=rules).fires
 
 
 def test_a_retraining_that_had_too_little_data_is_not_fruitless():

@@ -150,6 +150,18 @@ def test_a_broken_feed_is_not_taken_for_drift(changed, said):
     assert not any(column.drifted for column in result.columns)
 
 
+@pytest.mark.parametrize(
+    ("rested", "status"), [(2000, "judged"), (1999, "insufficient data"), (0, "insufficient data")]
+)
+def test_a_column_that_rests_in_the_reference_over_as_many_rows_too_is_not_broken(rested, status):
+    """It snows in winter: nothing is broken in July because nothing falls."""
+    reference = window(rows=6000)
+    reference.loc[1000 : 1000 + rested - 1, "a"] = 0.0
+    result = check(window(seed=1, a=0.0), reference, COLUMNS, RULES)
+    assert result.broken == ([] if status == "judged" else ["a"])
+    assert (result.columns[0].score is not None) == (status == "judged")
+
+
 def test_a_broken_reference_is_insufficient_too():
     assert check(window(), window(a=np.nan), COLUMNS, RULES).verdict.status == "insufficient data"
     changed = check(window(), window(a=1.0), COLUMNS, RULES)

@@ -149,7 +149,7 @@ def test_too_little_data_says_how_many_more_rows_would_decide():
 
     assert body.startswith(
         "no rows\n\ngate: not enough data\nchallenger: decision_tree.recent\nholdout rows: 0\n"
-        "more rows that would decide: 1,500\n\n"
+        "more rows that would show the smallest gain to be found: 1,500\n\n"
     )
 
 

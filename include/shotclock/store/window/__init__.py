@@ -138,18 +138,21 @@ def recent_rows(name: str) -> Recent:
     """The newest labelled rows, back to the project's `recent_rows`: newest batches first, of a large one its newest rows.
 
     Memory goes with `recent_rows` and not with a batch.
+    A batch whose feed looked broken gives none: nobody should learn from it.
 
     Raises:
         StoreError: nothing was scored yet.
     """
     project, parts, rows = project_of(name), list[pa.Table](), 0
     wanted, known = project.retraining.recent_rows, types.learnt(project)
-    once = Once(project.columns.id)
+    once, broken = Once(project.columns.id), history.broken_batches(name)
     for batch in scored_batches(name):
         if rows >= wanted:
             break
         once.fresh(batch)
         found = _newest_labelled(project, batch, wanted - rows, known, once)
+        if not broken.isdisjoint(names_of([batch])):
+            found = found.slice(0, 0)
         parts.append(found)
         rows += found.num_rows
     if not parts:

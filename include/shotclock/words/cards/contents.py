@@ -19,7 +19,7 @@ from shotclock.judging.figure import Figure
 from shotclock.store import registry
 from shotclock.store.records import Decision
 from shotclock.store.run import Run, folder_of
-from shotclock.words import summaries
+from shotclock.words import glossary, summaries
 from shotclock.words.cards import pages, plots
 
 MODEL_CARD = "model_card.html"
@@ -78,7 +78,7 @@ def decision_page(run: Run, selection: Selection, gated: Gated, data: AnyData, t
         ("champion after", f"v{told.after}" if told.after else "none"),
     ]
     if gated.ruling.more_rows:
-        verdict.append(("about so many more rows would decide", f"{gated.ruling.more_rows:,}"))
+        verdict.append((glossary.MORE_ROWS, f"{gated.ruling.more_rows:,}"))
     places = [
         ("data", data.mlflow_run_id),
         ("training", selection.training_run_id),

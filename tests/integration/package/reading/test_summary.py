@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from shotclock.reading.status import status
 from shotclock.reading.summary import summarise
-from shotclock.store import records, tracking
+from shotclock.store import history, queries, records, tracking
 from shotclock.store.run import Run
 
 
@@ -39,6 +39,44 @@ def test_open_alerts_are_named(at):
     assert all(
         kind in told.split("open alerts: ")[1].splitlines()[0] for kind in ("drift", "degradation", "new_records")
     )
+
+
+def test_a_loop_whose_newest_window_was_not_checked_is_not_at_rest(at):
+    at("rested")
+    for kind in (records.Drift, records.Performance):
+        for found in queries.newest("shots", kind):
+            tracking.close_run(found.id, "FAILED")
+    told = summarise(status("shots"))
+    assert "at rest: the" not in told and "the loop is at rest" not in told
+    assert "the newest window was not checked for drift: that failed or never ran; see shots.monitoring" in told
+    assert "the newest window was not checked for quality" in told
+
+
+def test_a_champion_that_serves_and_was_never_checked_is_not_at_rest(at):
+    at("trained")
+    told = summarise(status("shots"))
+    assert "the loop is at rest" not in told
+    assert "not at rest\n  models:/shots/1 has scored nothing yet" in told
+
+
+def test_a_champion_worse_than_the_base_rate_is_never_at_rest_without_a_word(at):
+    at("alerted")
+    for alert in history.alerts("shots"):
+        tracking.close_run(alert.id, "FAILED")  # its event and its record are lost
+    told = summarise(status("shots")).split("open alerts: ")[1]
+    assert told.startswith("none\nnot at rest\n")
+    for said in (
+        "degradation: log-loss skill -0.0263",
+        "Tried last: promote",
+        "shotclock retrain shots",
+        "shotclock rollback",
+    ):
+        assert said in told, said
+
+
+def test_what_is_only_a_warning_is_told_of_a_loop_at_rest(at):
+    at("rested")
+    assert "the loop is at rest\nto be watched\n  degradation: log-loss skill -0.0" in summarise(status("shots"))
 
 
 def test_a_project_without_a_past_says_so(at):

@@ -10,6 +10,7 @@ from shotclock.judging.alerts import KINDS
 from shotclock.reading import findings
 from shotclock.steps import monitoring
 from shotclock.store.run import Run
+from shotclock.store.window import recent_rows
 
 M1 = Run("shots", "monitoring", "m1")
 
@@ -146,6 +147,19 @@ def test_a_column_that_stands_still_over_small_batches_is_a_broken_feed_and_no_d
     assert fired() == []
     signal = findings.newest("shots", "new_records")[1]
     assert signal.stopped and signal.reason.startswith("BROKEN FEED: shot_distance stood still")
+
+
+def test_no_retraining_learns_from_the_rows_of_a_broken_feed_and_its_next_good_batch_counts_again(at, prod, put):
+    at("trained")
+    for start in (0, 900):
+        rows = prod.assign(shot_distance=24).iloc[start : start + 900]
+        flows.score("shots", f"s{start}", path=put(rows, f"{start}.parquet"))
+    checked(put(prod.assign(shot_distance=24).iloc[1800:2700], "1800.parquet"))
+    assert recent_rows("shots").rows.num_rows < 900  # the oldest batch stands in no window that was checked
+    good = prod.iloc[2700:4700]
+    checked(put(good, "good.parquet"), 2)
+    assert set(good[good.shot_made_flag.notna()].shot_id) <= set(recent_rows("shots").rows["shot_id"].to_pylist())
+    assert recent_rows("shots").rows.num_rows < len(good) + 900
 
 
 def test_a_window_that_reaches_back_says_which_batches_it_holds(at, prod, put, stored_runs):

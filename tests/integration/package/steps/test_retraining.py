@@ -2,14 +2,12 @@
 
 import re
 from dataclasses import replace
-from datetime import timedelta
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from shotclock import flows
-from shotclock.config import RetrainingRules
 from shotclock.handoff import Cause, Plan
 from shotclock.judging.alerts import KINDS
 from shotclock.steps import retraining
@@ -72,14 +70,16 @@ def test_a_person_may_always_start_one_and_the_reason_is_kept(at):
     assert queries.newest("shots", records.Retraining)[0].record.why == "the hoop was moved"
 
 
-def test_the_schedule_waits_until_the_last_decision_is_a_period_old(at):
+def test_a_point_of_the_schedule_is_answered_by_a_decision_that_came_after_it(at):
     at("rested")
-    assert "days old, younger than the schedule's period of" in decided("scheduled").skip
+    assert re.match(
+        r"the schedule's point of 20\d\d-.* is answered: the last decision is of 20", decided("scheduled").skip
+    )
 
 
 def test_the_schedule_waits_for_labels(at, monkeypatch):
     at("rested")
-    monkeypatch.setattr(retraining, "_period", lambda rules: timedelta(0))
+    monkeypatch.setattr(retraining, "answered_point", lambda *_: None)
     assert decided("scheduled").skip.startswith("no labelled row has come since the last decision")
 
 
@@ -87,7 +87,7 @@ def test_the_schedule_goes_on_when_labels_have_come(at, monkeypatch):
     at("alerted")
     for alert in history.alerts("shots"):
         tracking.close_run(alert.id, "FAILED")
-    monkeypatch.setattr(retraining, "_period", lambda rules: timedelta(0))
+    monkeypatch.setattr(retraining, "answered_point", lambda *_: None)
     plan = decided("scheduled")
     assert not plan.skip and plan.cause.alerts == ()
 
@@ -103,11 +103,6 @@ def test_a_champion_whose_decision_is_not_on_record_is_no_obstacle_to_the_schedu
     at("trained")
     tracking.close_run(history.decisions("shots")[0].id, "FAILED")
     assert decided("scheduled").skip.startswith("no labelled row has come")
-
-
-@pytest.mark.parametrize(("cron", "low", "high"), [("0 0 1 * *", 28, 31), ("0 0 1 */3 *", 89, 92), ("0 6 * * *", 1, 1)])
-def test_the_schedules_period_is_that_of_its_cron(cron, low, high):
-    assert timedelta(days=low) <= retraining._period(RetrainingRules(schedule=cron)) <= timedelta(days=high)
 
 
 # The rows

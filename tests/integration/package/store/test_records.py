@@ -56,6 +56,7 @@ ON_DISK = {
             "gate_gain": 0.018155525955461962,
             "gate_gain_low": 0.01207370861790952,
             "gate_gain_high": 0.024078619322970406,
+            "gate_power": 0.5,
             "gate_more_rows": 12.0,
         },
         tags={
@@ -217,6 +218,7 @@ EXAMPLES = {
         gain=0.018155525955461962,
         gain_low=0.01207370861790952,
         gain_high=0.024078619322970406,
+        power=0.5,
         more_rows=12,
         outcome="promote",
         reason="gain over the constant predictor 0.0182",

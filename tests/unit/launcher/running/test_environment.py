@@ -46,6 +46,13 @@ def test_a_scheduler_looks_more_often_for_one_chain_than_where_it_is_kept(tmp_pa
     assert 0 < float(chain[pause]) < float(kept[pause]) < 1
 
 
+def test_a_stack_for_one_project_says_so_and_one_for_all_does_not_keep_it_from_before(tmp_path: Path) -> None:
+    layout = Layout.of({"SHOTCLOCK_HOME": str(tmp_path)})
+    for only, said in (("shots", "shots"), (None, "")):
+        env = airflow_environment(layout, KEYS, {"SHOTCLOCK_ONLY": "other"}, only=only)
+        assert env["SHOTCLOCK_ONLY"] == said
+
+
 def test_not_everyone_is_admin(tmp_path: Path) -> None:
     env = environment(tmp_path)
     assert env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
