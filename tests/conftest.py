@@ -413,11 +413,13 @@ class _Mailman(socketserver.StreamRequestHandler):
 
 
 class Webhook(ThreadingHTTPServer):
-    """A Slack webhook on this machine that keeps what it is sent. When it refuses, it repeats the whole request."""
+    """A webhook, Slack's or another, that keeps what it is sent. When it refuses, it repeats the whole request."""
 
     def __init__(self) -> None:
         self.paths: list[str] = []
         self.texts: list[str] = []
+        self.bodies: list[dict[str, str]] = []
+        self.keys: list[str | None] = []
         self.status = 200
         super().__init__(("127.0.0.1", 0), _Poster)
 
@@ -426,12 +428,20 @@ class Webhook(ThreadingHTTPServer):
         host = f"http://127.0.0.1:{self.server_address[1]}"
         return json.dumps({"conn_type": "slackwebhook", "host": host, "password": "T0/B0/hook-secret"})
 
+    @property
+    def address(self) -> str:
+        """The connection of one who takes any JSON: its path holds a secret, too."""
+        host = f"http://127.0.0.1:{self.server_address[1]}/path-secret"
+        return json.dumps({"conn_type": "http", "host": host, "password": "hook-secret"})
+
 
 class _Poster(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.paths.append(self.path)
-        self.server.texts.append(json.loads(body)["text"])
+        self.server.bodies.append(body)
+        self.server.keys.append(self.headers.get("Authorization"))
+        self.server.texts += [body["text"]] if "text" in body else []
         self.send_response(self.server.status)
         self.end_headers()
         self.wfile.write(b"ok" if self.server.status == 200 else self.path.encode())

@@ -1,4 +1,4 @@
-"""How a message is sent: to the log always, by Slack and by mail where the project names an Airflow connection for it."""
+"""How a message is sent: to the log always; by Slack, mail and webhook where the project names an Airflow connection for it."""
 
 import html
 import logging
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from http.client import HTTPException
 
+import httpx
 from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
 
 from shotclock import config
@@ -16,14 +17,24 @@ log = logging.getLogger("shotclock.notify")
 
 PATIENCE = 5  # seconds for an answer: Airflow ends a task's process 20 seconds after the task has ended
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_FORESEEN = (AirflowException, AirflowRuntimeError, HTTPException, ImportError, OSError, RuntimeError, ValueError)
+_FORESEEN = (
+    AirflowException,
+    AirflowRuntimeError,
+    HTTPException,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    ImportError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def deliver(project: str, message: Message) -> None:
     """Log the message, then send it by every channel of the project.
 
-    A channel that fails is logged as an error, with its connection's name. It keeps neither the task nor the other channel
-    from going on; what nobody has foreseen is raised only after both had their turn.
+    A channel that fails is logged as an error, with its connection's name. It keeps neither the task nor another channel
+    from going on; what nobody has foreseen is raised only after all had their turn.
     """
     log.log(_LEVELS[message.level], "%s\n%s", message.subject, message.body)
     rules = config.project(project).notify
@@ -32,6 +43,8 @@ def deliver(project: str, message: Message) -> None:
             channels.callback(_attempt, "mail", rules.smtp, lambda to: _mail(to, rules.mail_to, message))
         if rules.slack is not None:
             channels.callback(_attempt, "slack", rules.slack, lambda to: _slack(to, message))
+        if rules.webhook is not None:
+            channels.callback(_attempt, "webhook", rules.webhook, lambda to: _webhook(to, project, message))
 
 
 def _attempt(channel: str, connection: str, send: Callable[[str], None]) -> None:
@@ -47,6 +60,18 @@ def _slack(connection: str, message: Message) -> None:
 
     text = f"*{_escaped(message.subject)}*\n{_escaped(message.body)}"
     SlackWebhookHook(slack_webhook_conn_id=connection, timeout=PATIENCE).send(text=text)
+
+
+def _webhook(connection: str, project: str, message: Message) -> None:
+    """POST the message as JSON to the connection's host; its password, where it has one, goes along as a bearer token."""
+    from airflow.sdk import Connection
+
+    to = Connection.get(connection)
+    headers = {"Authorization": f"Bearer {to.password}"} if to.password else {}
+    told = {"project": project, "level": message.level, "subject": message.subject, "body": message.body}
+    answer = httpx.post(to.host or "", json=told, headers=headers, timeout=PATIENCE)
+    if not answer.is_success:  # httpx's own error would name the whole address, which may hold a secret
+        raise RuntimeError(f"the server answered {answer.status_code} {answer.reason_phrase}")
 
 
 def _mail(connection: str, to: tuple[str, ...], message: Message) -> None:

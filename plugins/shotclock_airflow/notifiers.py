@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from shotclock.words import messages
 from shotclock_airflow import channels, internals
+from shotclock_airflow.paths import alert_path
 
 T = TypeVar("T")
 ERROR = "error"
@@ -73,7 +74,8 @@ class Alert(_Notifier):
 
         told = internals.told(context)
         if isinstance(told, Sensed) and told.fires:
-            return messages.alert(self.project, told, _where(context))
+            page = f"{_base()}{alert_path(self.project, told.alert)}"
+            return messages.alert(self.project, told, _where(context), page)
         if isinstance(told, Sensed) and told.news:
             return messages.stopped(self.project, told, _where(context))
         return None
@@ -114,11 +116,14 @@ class Failure(_Notifier):
 
 
 def _where(context: Any) -> messages.Where:
+    dag, run = context["dag"].dag_id, context["run_id"]
+    return messages.Where(dag, run, f"{_base()}/dags/{dag}/runs/{quote(run, safe='')}")
+
+
+def _base() -> str:
     from airflow.sdk.configuration import conf
 
-    dag, run = context["dag"].dag_id, context["run_id"]
-    base = conf.get("api", "base_url", fallback="").rstrip("/")
-    return messages.Where(dag, run, f"{base}/dags/{dag}/runs/{quote(run, safe='')}")
+    return str(conf.get("api", "base_url", fallback="")).rstrip("/")
 
 
 def _left_by(context: Any, task: str, kind: type[T]) -> T | None:

@@ -8,7 +8,8 @@ from typing import Any
 from airflow.plugins_manager import AirflowPlugin
 
 from shotclock_airflow import callbacks, pools
-from shotclock_ui.links import PREFIX, DriftReportLink, MlflowRunLink
+from shotclock_airflow.paths import PREFIX
+from shotclock_ui.links import DriftReportLink, MlflowRunLink
 
 _RUN = f"{PREFIX}/summary/{{DAG_ID}}/{{RUN_ID}}"
 

@@ -99,6 +99,20 @@ def project(project: Readable, session: Asked) -> HTMLResponse:
     return _page(health_pages.project(health.details(project, live.activity), live))
 
 
+@router.get("/{project}/alerts/{run_id}")
+def alert(project: Readable, run_id: str, session: Asked) -> HTMLResponse:
+    """One alert: what it means, how sure that is, what is being done, what can be done. Notifications lead here."""
+    from shotclock.reading import alert as reading
+    from shotclock_ui import health_pages
+
+    live = activity.of(session, [project])[project]
+    try:
+        told = reading.alert(project, run_id, live.activity)
+    except StoreError as error:
+        raise HTTPException(404, str(error)) from error
+    return _page(health_pages.alert(told, live))
+
+
 @router.get("/{project}/report/{run_id}")
 def report(project: Readable, run_id: str) -> HTMLResponse:
     """The drift report of one window, as MLflow holds it."""

@@ -11,11 +11,19 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from shotclock.reading.alert import AlertDetails
 from shotclock.reading.health import Details, Overview, Summary
 from shotclock.words import glossary, moments, signs
 from shotclock_ui import charts
 from shotclock_ui.activity import Live
-from shotclock_ui.links import api_address, dag_run_address, health_address, mlflow_address, window_report_address
+from shotclock_ui.links import (
+    alert_address,
+    api_address,
+    dag_run_address,
+    health_address,
+    mlflow_address,
+    window_report_address,
+)
 
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "health.css").read_text(encoding="utf-8")
@@ -46,20 +54,38 @@ def overview(everything: Overview, live: dict[str, Live]) -> str:
 
 def project(details: Details, live: Live) -> str:
     """The page of one project."""
-    competitions = details.competitions
-    undecided = next((one for one in competitions if one.run_id == live.run_id and one.decision is None), None)
+    gates = [one.gate for one in details.competitions if one.gate]
+    title = details.summary.title
+    return _render("project.html", title=title, scale=charts.gains(gates), **_about(details, live))
+
+
+def alert(told: AlertDetails, live: Live) -> str:
+    """The page of one alert."""
+    details = told.details
+    title = f"{glossary.capital(glossary.spoken(told.alert.kind))} alert, {details.summary.title}"
     return _render(
-        "project.html",
-        title=details.summary.title,
-        details=details,
-        row=details.summary,
-        live=live,
-        api=api_address(),
-        undecided=undecided,
-        scale=charts.gains([one.gate for one in competitions if one.gate]),
-        earlier=_earlier(details),
-        refresh=_pace(bool(live.run_id)),
+        "alert.html",
+        title=title,
+        told=told,
+        alert=told.alert,
+        advice=told.advice,
+        acts=glossary.ACTS,
+        **_about(details, live),
     )
+
+
+def _about(details: Details, live: Live) -> dict[str, object]:
+    """What the pages about one project share: how it stands, and what its buttons need."""
+    competitions = details.competitions
+    return {
+        "details": details,
+        "row": details.summary,
+        "live": live,
+        "api": api_address(),
+        "undecided": next((one for one in competitions if one.run_id == live.run_id and one.decision is None), None),
+        "earlier": _earlier(details),
+        "refresh": _pace(bool(live.run_id)),
+    }
 
 
 def _pace(busy: bool) -> int:
@@ -93,6 +119,7 @@ _templates.globals |= {
     "column_name": _column_name,
     "column_state": signs.column,
     "health_address": health_address,
+    "alert_address": alert_address,
     "dag_run_address": dag_run_address,
     "mlflow_address": mlflow_address,
     "report_address": window_report_address,

@@ -9,11 +9,11 @@ from airflow.configuration import conf
 from airflow.sdk import BaseOperatorLink
 
 from shotclock_airflow import internals
+from shotclock_airflow.paths import PREFIX, alert_path
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
 
-PREFIX = "shotclock"
 _MLFLOW_UI = "http://127.0.0.1:5000"
 
 
@@ -25,6 +25,11 @@ def report_address(dag_id: str, run_id: str, task_id: str, map_index: int) -> st
 def health_address(*place: str) -> str:
     """The path of the Model health page; of a project's page, when it is named."""
     return _address(PREFIX, "health", *place)
+
+
+def alert_address(project: str, mlflow_run_id: str) -> str:
+    """The path of an alert's own page."""
+    return f"{_address()}{alert_path(project, mlflow_run_id)}"
 
 
 def window_report_address(project: str, mlflow_run_id: str) -> str:

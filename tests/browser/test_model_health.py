@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
 from shotclock.judging.alerts import Decision
-from shotclock.store import history
+from shotclock.store import history, records
+from shotclock.store.run import Run
+from shotclock.store.tracking import tracked
 
 Browse = Callable[..., Page]
 
@@ -64,7 +66,7 @@ def test_nobody_is_shown_anything_without_a_login(chromium, airflow: SimpleNames
     context = chromium.new_context(base_url=airflow.address)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
-    for place in ("", f"/{PROJECT}", f"/{PROJECT}/report/{'0' * 32}"):
+    for place in ("", f"/{PROJECT}", f"/{PROJECT}/report/{'0' * 32}", f"/{PROJECT}/alerts/{'0' * 32}"):
         answer = page.goto(f"/shotclock/health{place}")
         assert answer is not None
         assert answer.status == 401
@@ -177,15 +179,39 @@ def _is_the_report(page: Page) -> None:
     assert page.evaluate("origin") == "null"  # in a sandbox: no cookie, no request in the user's name
 
 
+@pytest.fixture(scope="module")
+def alert_page(airflow: SimpleNamespace) -> str:
+    """The address that a notification of an alert ends with."""
+    figures = {"log_loss_skill": -0.02, "log_loss_skill_low": -0.031, "log_loss_skill_high": -0.012, "rows": 5412.0}
+    told = records.Alert(trigger="degradation", reason="the skill fell", window="w", champion="1", figures=figures)
+    with tracked(Run(PROJECT, "monitoring", "night"), "alert/degradation", records.Alert) as run:
+        run.write(told)
+    return f"/shotclock/health/{PROJECT}/alerts/{run.id}"
+
+
+def test_an_alert_s_message_leads_to_what_it_means_and_from_there_to_what_can_be_done(
+    browse: Browse, alert_page: str
+) -> None:
+    page = browse()
+    page.goto(alert_page)  # one step to understand
+    expect(page.locator(".meaning")).to_have_text("The model is worse than guessing the base rate, by 1.2% to 3.1%.")
+    expect(page.locator(".recommended")).to_contain_text("Recommended:")
+    page.get_by_role("button", name="Retrain now").click()  # two to act
+    expect(page.get_by_role("dialog").get_by_label("Reason")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Shots").click()
+    expect(page.get_by_role("link", name="the skill fell")).to_have_attribute("href", alert_page)
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_pages_follow_airflows_theme_and_fit_wide_and_narrow_windows(
-    browse: Browse, width: int, theme: str
+    browse: Browse, alert_page: str, width: int, theme: str
 ) -> None:
     page = browse(width=width)
     page.goto("/shotclock/health")
     page.evaluate("theme => localStorage.setItem('theme', theme)", theme)
-    for place in ("/shotclock/health", f"/shotclock/health/{PROJECT}"):
+    for place in ("/shotclock/health", f"/shotclock/health/{PROJECT}", alert_page):
         page.goto(place)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == theme

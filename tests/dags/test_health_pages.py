@@ -8,9 +8,11 @@ import pytest
 
 from shotclock.config import Feature
 from shotclock.judging import fitness
+from shotclock.judging.advice import advise
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Check, Fitness, WindowHealth
+from shotclock.reading.alert import AlertDetails
 from shotclock.reading.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
 
 EVIL = "<script>alert(1)</script>\"' onload=alert(2) {{ 7 * 7 }}"
@@ -99,6 +101,14 @@ def both(pages, kobe):
     asked = live(activity="approval", dag_id=EVIL, run_id=EVIL, paused=True)
     yield pages.overview(Overview((row,), (EVIL,), NOW), {"shots": live()})
     yield pages.project(details(kobe), asked)
+    yield pages.alert(alerted(kobe), asked)
+
+
+def alerted(kobe, said=EVIL, **options):
+    found = details(kobe, said, **options)
+    told = found.alerts[0]
+    advice = advise(told, window=found.windows[-1], answer=None, champion="1", confidence=0.95)
+    return AlertDetails(told, found, found.windows[-1], decided(said), advice)
 
 
 def test_no_value_of_a_page_can_run(pages, kobe):
@@ -181,6 +191,33 @@ def test_approve_and_reject_stand_there_only_while_a_person_is_asked(pages, kobe
     busy = pages.project(details(kobe, "plain"), live(activity="retraining", dag_id="d", run_id="r"))
     assert 'data-opens="approve"' not in busy
     assert 'data-opens="retrain"' in busy
+
+
+def test_an_alert_s_page_begins_with_what_it_means_and_leads_to_what_can_be_done(pages, kobe):
+    text = pages.alert(alerted(kobe, "plain"), live())
+    said = (
+        "Drift alert",
+        "no longer like those",
+        "Fit for use now?",
+        "doing plain",
+        "Recommended: <strong>wait</strong>",
+    )
+    places = [text.index(part) for part in said]
+    assert places == sorted(places)
+    assert all(f'data-opens="{name}"' in text for name in ("retrain", "rollback"))
+    assert '<span class="value">0.010</span> <span class="quiet small">[-0.010, 0.030]</span>' in text
+    assert "Drifted most: plain (0.300" in text
+    assert "/health/shots/report/" in text
+
+
+def test_an_alert_whose_window_is_out_of_sight_says_so(pages, kobe):
+    assert "older than those that are kept in sight" in pages.alert(
+        replace(alerted(kobe, "plain"), window=None), live()
+    )
+
+
+def test_each_alert_of_a_project_leads_to_its_own_page(pages, kobe):
+    assert 'href="/shotclock/health/shots/alerts/a1"' in pages.project(details(kobe, "plain"), live())
 
 
 def test_a_paused_retraining_is_said(pages, kobe):

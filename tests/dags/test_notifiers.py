@@ -1,5 +1,6 @@
 """Who is told, by which channel, of what happens in a run; and that telling never gets in the way."""
 
+import json
 import logging
 import os
 import socket
@@ -75,6 +76,46 @@ def test_everyone_who_is_named_gets_a_mail(send, notify, told, mailbox, webhook)
     assert page.get_content().strip() == '<pre style="white-space: pre-wrap">skill &amp; figures\nrun: 1</pre>'
     assert webhook.texts == []
     assert told() == [("WARNING", "shots: <alert>")]
+
+
+def test_a_webhook_gets_the_message_as_json_with_its_password_as_a_token(send, notify, told, webhook):
+    notify("webhook: hook", hook=webhook.address)
+    send()
+    said = {"level": "warning", "subject": "shots: <alert>", "body": "skill & figures\nrun: 1"}
+    assert webhook.bodies == [{"project": "kobe_shots", **said}]
+    assert webhook.keys == ["Bearer hook-secret"]
+    assert told() == [("WARNING", "shots: <alert>")]
+
+
+REFUSED = "RuntimeError: the server answered "
+
+
+@pytest.mark.parametrize(
+    ("host", "error"),
+    [
+        ("", "UnsupportedProtocol:"),
+        ("gopher://127.0.0.1/path-secret", "UnsupportedProtocol:"),
+        ("http://127.0.0.1:1/path-secret", "ConnectError:"),
+        ("http://[::/path-secret", "InvalidURL:"),
+        (403, f"{REFUSED}403 Forbidden"),
+        (302, f"{REFUSED}302 Found"),
+        (500, f"{REFUSED}500 Internal Server Error"),
+    ],
+)
+def test_a_webhook_that_does_not_take_it_is_logged_without_secrets(notify, webhook, caplog, host, error):
+    from shotclock.words.messages import Message
+    from shotclock_airflow import channels
+
+    connection = json.loads(webhook.address)
+    if isinstance(host, int):
+        webhook.status = host
+    else:
+        connection["host"] = host
+    notify("webhook: hook", hook=json.dumps(connection))
+    channels.deliver("kobe_shots", Message("shots", "figures", "warning"))
+    (failed,) = (record.getMessage() for record in caplog.records if record.levelno == logging.ERROR)
+    assert failed.startswith(f"not sent by webhook, connection 'hook': {error}")
+    assert "-secret" not in caplog.text
 
 
 BOTH = "slack: team, smtp: post, mail_to: [a@example.org]"
@@ -167,12 +208,17 @@ def test_servers_that_never_answer_are_given_up_on_long_before_airflow_ends_the_
     assert mail.startswith("not sent by mail, connection 'post': AirflowException: Unable to connect to smtp server")
 
 
-def test_each_alert_is_told_by_the_sensor_that_fires(at, run, told):
+def test_each_alert_is_told_by_the_sensor_that_fires_and_leads_to_its_page(at, run, told, caplog):
+    from shotclock.store import history
+
     at("alerted")
     assert run("monitoring").state == "success"
     assert sorted(told()) == [
         ("WARNING", f"shots: {kind} alert, champion v1") for kind in ("degradation", "drift", "new records")
     ]
+    pages = {alert.id for alert in history.alerts("shots")}
+    assert {page for page in pages if f"/shotclock/health/shots/alerts/{page}\n" in caplog.text} == pages
+    assert len(pages) == 3
 
 
 def test_sensors_that_do_not_fire_are_silent(at, run, told):

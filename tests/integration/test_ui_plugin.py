@@ -123,6 +123,7 @@ class Server:
     def get(self, path: str, user: str | None = "viewer", **options) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.tokens[user]}"} if user else {}
         path = path.replace("RUN", quote(self.run, safe="")).replace("CHECK", self.checks["drift"])
+        path = path.replace("ALERT", self.checks["alert"])
         return httpx.get(f"{self.address}{path}", headers=headers, timeout=30, **options)
 
     def page(self, kind: str, *place: object) -> httpx.Response:
@@ -208,7 +209,7 @@ def _lay_out(home: Path) -> None:
 
 
 def _check(home: Path) -> dict[str, str]:
-    """Two checks of the project in its MLflow store; the drift check has left a report."""
+    """Two checks of the project in its MLflow store, of which the drift check has left a report, and an alert."""
     report, made = home / "drift_report.html", {}
     report.write_text("<h1>the report in MLflow</h1>")
     with pytest.MonkeyPatch.context() as patch:
@@ -224,6 +225,10 @@ def _check(home: Path) -> dict[str, str]:
                 run.write(check)
                 run.artifact(report)
             made[check.kind] = run.id
+        alert = records.Alert(trigger="drift", reason=EVIL, window="w", champion="1", figures={"drift_share": 0.5})
+        with tracking.tracked(Run("sample", "monitoring", "m1"), "alert/drift", records.Alert) as run:
+            run.write(alert)
+        made["alert"] = run.id
     return made
 
 
@@ -270,6 +275,7 @@ PAGES = [
     "/shotclock/health",
     "/shotclock/health/sample",
     "/shotclock/health/sample/report/CHECK",
+    "/shotclock/health/sample/alerts/ALERT",
 ]
 
 
@@ -426,7 +432,7 @@ def test_the_drift_report_link_of_the_task_opens_the_report(server: Server) -> N
 
 
 def test_the_model_health_pages_show_what_the_store_holds_and_text_stays_text(server: Server) -> None:
-    for page in (server.health(), server.health("sample")):
+    for page in (server.health(), server.health("sample"), server.health("sample", "alerts", server.checks["alert"])):
         assert "&lt;script&gt;alert(1)" in page.text
         assert EVIL not in page.text
         assert "'unsafe-inline'" not in page.headers["content-security-policy"]
@@ -452,6 +458,10 @@ def test_a_windows_report_is_served_from_mlflow_in_a_sandbox(server: Server) -> 
         ("sample", "report", "..%2f..%2fsecret.html"),
         ("sample", "report", "performance"),
         ("no_such_project", "report", "drift"),
+        ("sample", "alerts", "0" * 32),
+        ("sample", "alerts", "drift"),
+        ("sample", "alerts", "..%2f..%2fsecret.html"),
+        ("no_such_project", "alerts", "alert"),
     ],
 )
 def test_what_is_no_project_and_no_report_is_not_found(server: Server, place: tuple[str, ...]) -> None:

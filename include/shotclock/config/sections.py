@@ -285,6 +285,7 @@ class NotifyRules(Section):
     """Who is told besides the log: ids of Airflow connections. Nothing here is needed to run."""
 
     slack: str | None = ConnectionId
+    webhook: str | None = ConnectionId
     smtp: str | None = ConnectionId
     mail_to: tuple[MailAddress, ...] = ()
 

@@ -174,14 +174,16 @@ def fruitless_in_a_row(decisions: Sequence[Decision]) -> int:
 
 def unanswered(alerts: Sequence[Alert], decisions: Sequence[Decision], champion: str) -> list[Alert]:
     """The alerts about the champion in service that no decision has answered: by id, or later on the same window."""
-    answered = {alert for done in decisions for alert in done.answers}
-    return [
-        alert
-        for alert in alerts
-        if alert.champion == champion
-        and alert.id not in answered
-        and not any(_used_its_window(done, alert) for done in decisions)
-    ]
+    return [alert for alert in alerts if alert.champion == champion and answer(alert, decisions) is None]
+
+
+def answer(alert: Alert, decisions: Sequence[Decision]) -> Decision | None:
+    """The newest decision that answered the alert, or None while it is open.
+
+    Args:
+        decisions: newest first.
+    """
+    return next((done for done in decisions if alert.id in done.answers or _used_its_window(done, alert)), None)
 
 
 def _used_its_window(done: Decision, alert: Alert) -> bool:

@@ -47,6 +47,16 @@ HELP = {
     "there are any) meets the champion at the gate.",
 }
 
+ACTS = {  # what a person can do about an alert
+    "wait": "Do nothing: what runs by itself answers the alert, or has done so.",
+    "approve": "Look at the challenger's figures, then say yes or no: nothing changes before that.",
+    "retrain": "Start a retraining now. The model in service stays unless a challenger is proven better.",
+    "roll back": "Put an earlier version back into service, when the newest one has done worse since it came. The newest rows "
+    "are scored again.",
+    "mend the feed": "Look for what changed where the rows come from: a column that stands still, another unit, a new code. "
+    "Then score the corrected rows.",
+}
+
 
 def spoken(name: str) -> str:
     """A name of the code or the store as people say it: `new_records` as new records."""

@@ -51,11 +51,17 @@ class Failed:
     doc: str = ""
 
 
-def alert(project: str, told: "Sensed", where: Where) -> Message:
-    """A sensor that fires."""
+def alert(project: str, told: "Sensed", where: Where, page: str = "") -> Message:
+    """A sensor that fires.
+
+    Args:
+        page: the address of the alert's own page.
+    """
     kind = glossary.spoken(told.trigger)
     lines = [("alert", kind), *_judged(told), *_figures(told.figures)]
-    return Message(f"{project}: {kind} alert, champion v{told.champion}", _body(told.reason, lines, where), "warning")
+    closing = f"What it means and what you can do: {page}" if page else ""
+    body = _body(told.reason, lines, where, closing)
+    return Message(f"{project}: {kind} alert, champion v{told.champion}", body, "warning")
 
 
 def stopped(project: str, told: "Sensed", where: Where) -> Message:

@@ -75,6 +75,11 @@ def test_an_alert_says_what_is_wrong_with_which_champion_on_which_window():
     )
 
 
+def test_an_alert_leads_to_its_own_page_before_anything_else_that_it_leads_to():
+    body = messages.alert("shots", told(), HERE, "http://host/shotclock/health/shots/alerts/1").body
+    assert "What it means and what you can do: http://host/shotclock/health/shots/alerts/1\n\nrun: " in body
+
+
 def test_an_alert_of_new_records_is_called_so_in_words():
     assert messages.alert("shots", told(trigger="new_records"), HERE).subject == "shots: new records alert, champion v1"
 
