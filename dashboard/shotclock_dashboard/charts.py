@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any, get_args
 
 import plotly.graph_objects as go
@@ -202,7 +203,8 @@ def distribution(shape: Distribution) -> go.Figure:
     """Bars for the window, a stepped line for its reference: shares of each side's values."""
     made = _frame(height=210, legend=True)
     hover = "%{customdata}<br>%{fullData.name}: %{y:.2%}<extra></extra>"
-    common: dict[str, Any] = {"x": shape.middles, "customdata": shape.labels, "hovertemplate": hover}
+    named = [escape(label) for label in shape.labels]
+    common: dict[str, Any] = {"x": shape.middles, "customdata": named, "hovertemplate": hover}
     made.add_trace(go.Bar(y=shape.current, name="window", marker={"color": BLUE, "opacity": 0.65}, **common))
     line = {"shape": "hvh", "color": ORANGE, "width": 2.5}
     made.add_trace(
@@ -211,8 +213,9 @@ def distribution(shape: Distribution) -> go.Figure:
     made.update_layout(bargap=0.08)
     made.update_yaxes(tickformat=".0%", rangemode="tozero")
     made.update_xaxes(nticks=7, showgrid=False)
-    if len(shape.labels) <= _MOST_TICKS:
-        made.update_xaxes(tickvals=shape.middles, ticktext=shape.labels)
+    if len(shape.labels) <= _MOST_TICKS or shape.mean_current is shape.mean_reference is None:
+        short = [label if len(label) <= _LONGEST else f"{label[:_LONGEST]}…" for label in shape.labels]
+        made.update_xaxes(tickvals=shape.middles, ticktext=[escape(label) for label in short])
     return made
 
 

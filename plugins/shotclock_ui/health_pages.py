@@ -98,7 +98,7 @@ def _render(template: str, **values: object) -> str:
 
 
 def _column_name(row: Summary, name: str) -> str:
-    return {"probability": "predictions", row.rules.columns.target: "labels"}.get(name, name)
+    return {row.rules.columns.probability: "predictions", row.rules.columns.target: "labels"}.get(name, name)
 
 
 def _earlier(details: Details) -> list[str]:

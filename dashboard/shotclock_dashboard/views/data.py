@@ -8,7 +8,6 @@ import streamlit as st
 from shotclock.errors import StoreError
 from shotclock.judging.distributions import Distribution
 from shotclock.judging.fitness import WindowHealth
-from shotclock.reading.distributions import PREDICTION
 from shotclock.reading.health import Details, Summary
 from shotclock.words import moments, signs
 from shotclock_dashboard import charts, missing, standing, store, words
@@ -35,8 +34,8 @@ def show(name: str) -> None:
 def _features(details: Details, columns: Mapping[str, Distribution]) -> None:
     summary = details.summary
     st.subheader("Current window against the reference", anchor=False, help=words.HELP["reference"])
-    st.caption(_about(summary, columns[PREDICTION]))
-    shown = [*summary.rules.columns.features, PREDICTION]
+    st.caption(_about(summary, columns[summary.rules.columns.probability]))
+    shown = [*summary.rules.columns.features, summary.rules.columns.probability]
     for start in range(0, len(shown), _ABREAST):
         for place, column in zip(st.columns(_ABREAST), shown[start : start + _ABREAST], strict=False):
             with place.container(border=True, height="stretch"):
@@ -56,7 +55,7 @@ def _about(summary: Summary, shape: Distribution) -> str:
 
 def _column(details: Details, column: str, shape: Distribution) -> None:
     """One column: what was found, both shapes, and its score in the windows so far."""
-    title = "predicted probability" if column == PREDICTION else column
+    title = "predicted probability" if column == details.summary.rules.columns.probability else column
     st.markdown(f"**{words.plain(title)}**", help=words.HELP["drift"])
     threshold = details.summary.thresholds[column]
     st.markdown(_verdict(details.summary.newest, column, threshold))
@@ -80,7 +79,11 @@ def _verdict(window: WindowHealth | None, column: str, threshold: float) -> str:
 
 def _means(shape: Distribution) -> str:
     now, then = ("–" if value is None else f"{value:.5g}" for value in (shape.mean_current, shape.mean_reference))
-    return f"mean {now} now, {then} in the reference"
+    is_text = shape.mean_current is None and shape.mean_reference is None
+    told = [] if is_text else [f"mean {now} now, {then} in the reference"]
+    if shape.missing_current or shape.missing_reference:
+        told.append(f"missing {shape.missing_current:.1%} now, {shape.missing_reference:.1%} in the reference")
+    return "; ".join(told)
 
 
 def _labels(details: Details, columns: Mapping[str, Distribution]) -> None:

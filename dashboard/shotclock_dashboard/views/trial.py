@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from shotclock.config import project
+from shotclock.config import Value, project
 from shotclock.errors import StoreError
 from shotclock.reading.demonstration import Input, Served
 from shotclock_dashboard import missing, standing, store, words
@@ -42,25 +42,41 @@ def show(name: str) -> None:
     trial.draw_below(roles)
 
 
-def _form(name: str, asked: list[Input]) -> dict[str, float]:
+def _form(name: str, asked: list[Input]) -> dict[str, Value]:
     """A widget for each input, made for its type and its range."""
-    return {one.name: _widget(f"{name}/{one.name}", one) for one in asked}
+    return {one.name: _asked(f"{name}/{one.name}", one) for one in asked}
 
 
-def _widget(key: str, one: Input) -> float:
+def _asked(key: str, one: Input) -> Value:
     label = words.plain(one.name.replace("_", " "))
+    if one.may_be_missing and not st.toggle(f"{label}: known", value=one.start is not None, key=f"{key}/known"):
+        return None
+    return _widget(key, label, one)
+
+
+def _widget(key: str, label: str, one: Input) -> Value:
+    if one.is_text:  # of another level than those seen, too: the model knows what to make of it
+        index = one.choices.index(one.start) if one.start in one.choices else None
+        return st.selectbox(label, one.choices, index, accept_new_options=True, key=key) or ""
+    if one.start is None:
+        return float(st.number_input(label, key=key))
+    return _number(key, label, one, float(one.start))
+
+
+def _number(key: str, label: str, one: Input, start: float) -> float:
     if set(one.choices) == {0.0, 1.0}:
-        return float(st.toggle(label, value=bool(one.start), key=key))
+        return float(st.toggle(label, value=bool(start), key=key))
     if one.choices:
-        return float(st.selectbox(label, one.choices, index=one.choices.index(one.start), key=key))
+        choices = [float(choice) for choice in one.choices if not isinstance(choice, str | None)]
+        return float(st.selectbox(label, choices, index=choices.index(start), key=key))
     if one.whole:
-        low, high, start = int(one.low), int(one.high), int(one.start)
+        low, high, begin = int(one.low), int(one.high), int(start)
         ask = st.slider if 0 < high - low <= _WIDEST_SLIDER else st.number_input
-        return float(ask(label, low, high, start, key=key))
-    return float(st.number_input(label, one.low, one.high, one.start, format="%.6g", key=key))
+        return float(ask(label, low, high, begin, key=key))
+    return float(st.number_input(label, one.low, one.high, start, format="%.6g", key=key))
 
 
-def _answers(served: Mapping[str, Served], values: Mapping[str, float]) -> None:
+def _answers(served: Mapping[str, Served], values: Mapping[str, Value]) -> None:
     """What both versions predict, to six decimals, and what an endpoint is to be sent for the same."""
     with st.container(border=True):
         for role, version in served.items():

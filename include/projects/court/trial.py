@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from shotclock.config.extension import Version
+from shotclock.config.extension import Value, Version
 from shotclock.errors import StoreError
 from shotclock.reading import demonstration, history
 from shotclock_dashboard import charts, missing
@@ -42,7 +42,7 @@ class OnCourt:
         x, y = (float(st.session_state[key]) for key in self._fields)
         return x, y
 
-    def draw(self, champion: Version, others: Mapping[str, float]) -> None:
+    def draw(self, champion: Version, others: Mapping[str, Value]) -> None:
         key = f"{self.name}/court"
         st.plotly_chart(
             drawing.spots(self._everywhere(champion, others), self._spot),
@@ -56,7 +56,7 @@ class OnCourt:
             f"The colour is what v{champion.number} predicts at each spot for these inputs. ⊕ is the chosen spot."
         )
 
-    def _everywhere(self, champion: Version, others: Mapping[str, float]) -> list[float]:
+    def _everywhere(self, champion: Version, others: Mapping[str, Value]) -> list[float]:
         spots = [(float(x), float(y)) for y in drawing.SPOTS_Y for x in drawing.SPOTS_X]
         found = features_at(self.court, *zip(*spots, strict=True))
         rows = (dict(zip(found, map(float, values), strict=True)) for values in zip(*found.values(), strict=True))

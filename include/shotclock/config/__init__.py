@@ -4,6 +4,7 @@ It imports nothing heavy, because every DAG file imports it.
 """
 
 from shotclock.config.environment import Settings, settings
+from shotclock.config.extension import Value
 from shotclock.config.loading import load_project, project, project_names, projects, usable_projects
 from shotclock.config.reading import load_yaml
 from shotclock.config.sections import (
@@ -38,6 +39,6 @@ from shotclock.config.sections import (
 __all__ = [
     "ALGORITHMS", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Data",
     "DegradationRules", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules", "PackageTable", "Project",
-    "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training",
+    "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training", "Value",
     "load_project", "load_yaml", "project", "project_names", "projects", "settings", "usable_projects",
 ]  # fmt: skip

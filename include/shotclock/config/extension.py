@@ -17,6 +17,8 @@ from typing import Protocol, TypeVar
 from shotclock.errors import ConfigError
 
 Base = TypeVar("Base")
+Value = float | str | None
+"""What an input of a model takes: a number, the text of a category, or nothing where a value may be missing."""
 Period = Callable[[int, int], str]
 """What the stretch of time is called that a month is part of, of year and month. Names sort as time does."""
 
@@ -47,7 +49,7 @@ class Version(Protocol):
     def number(self) -> str:
         """As it is registered."""
 
-    def probability(self, rows: Sequence[Mapping[str, float]]) -> list[float]:
+    def probability(self, rows: Sequence[Mapping[str, Value]]) -> list[float]:
         """P(target = 1) of each row, which holds all of the version's inputs."""
 
 
@@ -61,7 +63,7 @@ class Trial(Protocol):
     def ask(self) -> dict[str, float]:
         """Beside the picture, above the form: what the visitor has chosen, for each of `features`."""
 
-    def draw(self, champion: Version, others: Mapping[str, float]) -> None:
+    def draw(self, champion: Version, others: Mapping[str, Value]) -> None:
         """The picture on the left, for the values of the other inputs; a click on it may change what `ask` gives."""
 
     def draw_below(self, roles: Mapping[str, str]) -> None:

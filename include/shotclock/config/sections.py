@@ -5,10 +5,19 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from math import ceil
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from croniter import croniter
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from shotclock.config.extension import Period, Trial, month
 from shotclock.errors import ConfigError
@@ -17,6 +26,7 @@ from shotclock.files.addresses import at
 Algorithm = Literal["decision_tree", "logistic_regression", "gradient_boosting"]
 Backend = Literal["pycaret", "scikit-learn"]
 DriftMethod = Literal["wasserstein", "jensenshannon"]
+FeatureType = Literal["number", "integer", "boolean", "category"]
 Mode = Literal["on", "dry_run", "approval"]
 Role = Literal["training", "production"]
 
@@ -56,14 +66,50 @@ class Section(BaseModel):
 
 
 class Feature(Section):
-    """One model input: its type, the values that it may take, and how its drift is measured."""
+    """One model input: its type, the values that it may take, whether they may be missing, and how its drift is measured.
 
-    type: Literal["number", "integer"]
+    A `boolean` is 0 or 1 wherever rows are kept, a `category` is text: codes become text when a file is taken in.
+    """
+
+    type: FeatureType
+    missing: Literal["refused", "allowed"] = "refused"
     min: float | None = None
     max: float | None = None
-    allowed: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
+    allowed: Annotated[tuple[int | str, ...], Field(min_length=1)] | None = None
     drift: DriftMethod = "wasserstein"
     drift_threshold: float = Field(0.1, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_its_type_is(cls, given: Any) -> Any:
+        """Names have no distance between them; and an allowed code of a category is the text that stands for it."""
+        if not isinstance(given, dict) or given.get("type") not in ("boolean", "category"):
+            return given
+        codes = given.get("allowed")
+        if given["type"] == "category" and isinstance(codes, list | tuple):
+            given = {**given, "allowed": [code if isinstance(code, bool) else str(code) for code in codes]}
+        return {"drift": "jensenshannon", **given}
+
+    @model_validator(mode="after")
+    def _rules_are_of_its_type(self) -> Self:
+        ends = [f"{name} {end:g}" for name, end in (("min", self.min), ("max", self.max)) if end is not None]
+        if self.is_named and ends:
+            raise ValueError(f"found {' and '.join(ends)} of a {self.type}, allowed: of a number or an integer")
+        if self.is_named and self.drift != "jensenshannon":
+            raise ValueError(f"found drift {self.drift} of a {self.type}, allowed: jensenshannon")
+        if self.type == "boolean" and self.allowed is not None:
+            raise ValueError("found allowed of a boolean, allowed: of an integer or a category")
+        return self
+
+    @field_validator("allowed")
+    @classmethod
+    def _allowed_are_of_its_type(cls, given: tuple[int | str, ...] | None, info: ValidationInfo) -> Any:
+        kind = info.data.get("type")
+        wrong = [code for code in given or () if isinstance(code, str) != (kind == "category")]
+        if wrong:
+            meant = "text; put it in quotes" if kind == "category" else "whole numbers"
+            raise ValueError(f"found {wrong[0]!r} among the values of {kind}, allowed: {meant}")
+        return given
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> Self:
@@ -72,9 +118,22 @@ class Feature(Section):
         return self
 
     @property
+    def is_named(self) -> bool:
+        """Whether its type alone says that its values are names."""
+        return self.type in ("boolean", "category")
+
+    @property
     def is_category(self) -> bool:
         """Whether its values are names rather than amounts: one of them may fill a whole window."""
-        return self.drift == "jensenshannon" and self.allowed is not None
+        return self.is_named or (self.drift == "jensenshannon" and self.allowed is not None)
+
+    @property
+    def is_text(self) -> bool:
+        return self.type == "category"
+
+    @property
+    def may_be_missing(self) -> bool:
+        return self.missing == "allowed"
 
 
 class Columns(Section):
@@ -99,6 +158,17 @@ class Columns(Section):
     @property
     def all(self) -> list[str]:
         return [self.id, self.time, *self.features, self.target]
+
+    def output(self, name: str) -> str:
+        """What a column that Shotclock adds to the rows is called: `name`, or `_name` where the project has one so called."""
+        while name in self.all:
+            name = f"_{name}"
+        return name
+
+    @property
+    def probability(self) -> str:
+        """The name of the column of predicted probabilities."""
+        return self.output("probability")
 
 
 class PackageTable(Section):
@@ -338,6 +408,10 @@ class Project(Section):
         if strangers:
             found = ", ".join(f"slices.{name}.column '{column}'" for name, column in strangers.items())
             raise ValueError(f"found {found}, allowed: one of the features {', '.join(self.columns.features)}")
+        named = {name: cut for name, cut in self.slices.items() if self.columns.features[cut.column].is_text}
+        banded = [f"slices.{name}.edges of the category '{cut.column}'" for name, cut in named.items() if cut.edges]
+        if banded:
+            raise ValueError(f"found {', '.join(banded)}, allowed: of a number or an integer")
         return self
 
     def trial(self) -> Trial | None:

@@ -1,9 +1,12 @@
 """How a column's values spread over a window and over its reference, as shares of a few bins: small enough to be drawn."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 BINS = 24
@@ -11,6 +14,7 @@ _MOST_VALUES = 24  # distinct whole numbers that get a bar each
 _TAIL = 0.005  # of the values on either side, that must not stretch the axis: they count in the outermost bins
 
 Floats = NDArray[np.float64]
+Values: TypeAlias = "Sequence[float] | Floats | pd.Series[Any]"
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class Distribution:
         middles: where each bin stands on the axis.
         current, reference: the bins' shares of each side's values.
         rows_current, rows_reference: values that each side has; missing ones do not count.
-        mean_current, mean_reference: None where a side has no value.
+        mean_current, mean_reference: None where a side has no value, or values that are text.
+        missing_current, missing_reference: shares of each side's rows that have no value.
     """
 
     labels: tuple[str, ...]
@@ -33,9 +38,11 @@ class Distribution:
     rows_reference: int
     mean_current: float | None
     mean_reference: float | None
+    missing_current: float = 0.0
+    missing_reference: float = 0.0
 
 
-def compare(current: ArrayLike, reference: ArrayLike) -> Distribution:
+def compare(current: Values, reference: Values) -> Distribution:
     """Put both sides' values into the same bins: one for each value where they are few whole numbers, else equal spans.
 
     Args:
@@ -54,7 +61,33 @@ def compare(current: ArrayLike, reference: ArrayLike) -> Distribution:
         places = [np.clip(np.searchsorted(edges, side, side="right") - 1, 0, last) for side in (now, then)]
     shares = [_shares(place, len(middles)) for place in places]
     means = [float(side.mean()) if len(side) else None for side in (now, then)]
-    return Distribution(labels, tuple(middles.tolist()), shares[0], shares[1], len(now), len(then), means[0], means[1])
+    lacking = [_lacking(len(side), len(given)) for side, given in ((now, current), (then, reference))]
+    return Distribution(
+        labels, tuple(middles.tolist()), shares[0], shares[1], len(now), len(then), means[0], means[1], *lacking
+    )
+
+
+def compare_levels(current: "pd.Series[Any]", reference: "pd.Series[Any]") -> Distribution:
+    """A category's levels, the most frequent ones of both sides together, in the order of their names; then all others.
+
+    Args:
+        current, reference: texts, or None where one is missing.
+    """
+    now, then = current.dropna(), reference.dropna()
+    counts = pd.concat([now, then]).value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    few = len(counts) <= _MOST_VALUES
+    shown = sorted(map(str, counts.index if few else counts.index[: _MOST_VALUES - 1]))
+    number = {level: place for place, level in enumerate(shown)}
+    labels = tuple(shown) if few else (*shown, f"{len(counts) - len(shown):,} others")
+    places = [side.map(number).fillna(len(shown)).to_numpy(dtype=np.int64) for side in (now, then)]
+    shares = [_shares(place, len(labels)) for place in places]
+    lacking = [_lacking(len(side), len(given)) for side, given in ((now, current), (then, reference))]
+    middles = tuple(map(float, range(len(labels))))
+    return Distribution(labels, middles, shares[0], shares[1], len(now), len(then), None, None, *lacking)
+
+
+def _lacking(known: int, rows: int) -> float:
+    return (rows - known) / max(1, rows)
 
 
 def _known(values: ArrayLike) -> Floats:

@@ -6,6 +6,8 @@ came, and not on what they hold.
 
 `wasserstein` is the first Wasserstein distance divided by the reference's standard deviation; `jensenshannon` is the
 Jensen-Shannon distance (natural logarithm, square root taken). Both are distances: at or above the threshold is drift.
+Of a category the reference's most frequent levels are compared, all others as one: among many levels chance alone moves
+their shares by more than any threshold. A missing value is a level.
 """
 
 import logging
@@ -31,6 +33,8 @@ PREDICTION = Feature(type="number", drift="wasserstein", drift_threshold=0.1)
 LABEL = Feature(type="integer", allowed=(0, 1), drift="jensenshannon", drift_threshold=0.1)
 
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
+_MOST_LEVELS, _RARE = 10, 0.02  # of a category that are told apart, and the share below which none is
+_OTHERS, _MISSING = "(all others)", "(missing)"
 _BROKEN = "is the feed broken?"
 _HEADINGS = ("Column", "Kind", "Method", "Score", "Threshold", "Result")
 _OFFLINE = (  # what the page may load: nothing but itself
@@ -146,13 +150,14 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
         current_rows: rows of the window, when the caller has drawn `current` from it already; the same for reference.
 
     Raises:
-        ContractError: a column is missing, or holds something other than numbers.
+        ContractError: a column is missing, or holds something other than numbers and is no category.
     """
     measured = dict(columns)
     measured |= {prediction: PREDICTION} if prediction else {}
     measured |= {target: LABEL} if target else {}
-    now, now_rows = _sample(current, "current", list(measured), rules, current_rows)
-    then, then_rows = _sample(reference, "reference", list(measured), rules, reference_rows)
+    now, now_rows = _sample(current, "current", measured, rules, current_rows)
+    then, then_rows = _sample(reference, "reference", measured, rules, reference_rows)
+    _few_levels(now, then, measured)
     floor = min(rules.min_rows, rules.max_rows)
     if min(now_rows.used, then_rows.used) < floor:
         return _too_small(now_rows, then_rows, floor)
@@ -169,9 +174,9 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
 
 
 def _sample(
-    frame: DataFrame, side: str, columns: list[str], rules: DriftRules, there: int | None
+    frame: DataFrame, side: str, columns: Mapping[str, Feature], rules: DriftRules, there: int | None
 ) -> tuple[DataFrame, Rows]:
-    """The columns as float64, of at most `max_rows` rows."""
+    """The columns as float64, categories as text, of at most `max_rows` rows."""
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise ContractError(
@@ -179,9 +184,27 @@ def _sample(
             "drift compares the same columns on both sides"
         )
     rows = draw(len(frame), rules.max_rows, rules.seed)
-    part = frame[columns] if len(rows) == len(frame) else frame[columns].iloc[rows]
-    numbers = DataFrame({name: _numbers(part[name], name, side) for name in columns})
-    return numbers, Rows(len(numbers), max(there or 0, len(frame)))
+    wanted = frame[list(columns)]
+    part = wanted if len(rows) == len(frame) else wanted.iloc[rows]
+    values = {
+        name: _levels(part[name]) if feature.is_text else _numbers(part[name], name, side)
+        for name, feature in columns.items()
+    }
+    return DataFrame(values), Rows(len(part), max(there or 0, len(frame)))
+
+
+def _levels(values: "pd.Series[Any]") -> NDArray[Any]:
+    return values.astype(object).where(values.notna(), _MISSING).to_numpy(dtype=object)
+
+
+def _few_levels(now: DataFrame, then: DataFrame, columns: Mapping[str, Feature]) -> None:
+    """In both windows, let all but the reference's most frequent levels of a category be one."""
+    for name in (name for name, feature in columns.items() if feature.is_text):
+        counts = then[name].value_counts().sort_index().sort_values(ascending=False, kind="stable")
+        most = counts.head(_MOST_LEVELS)
+        frequent = set(most.index[most.to_numpy() >= _RARE * len(then)])
+        for side in (now, then):
+            side[name] = side[name].where(side[name].isin(frequent), _OTHERS)
 
 
 def _numbers(values: "pd.Series[Any]", name: str, side: str) -> NDArray[np.float64]:

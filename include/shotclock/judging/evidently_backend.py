@@ -38,8 +38,11 @@ def measure(now: DataFrame, then: DataFrame, judged: Mapping[str, Feature]) -> t
 
 def _named(frame: DataFrame, categories: list[str]) -> DataFrame:
     """Categories as text, so that 1 and 1.0 are one category and the report shows it as 1."""
-    text = {name: frame[name].map("{:g}".format, na_action="ignore").astype(object) for name in categories}
-    return frame.assign(**text)
+    numbers = [name for name in categories if frame[name].dtype != object]
+    named = frame.copy(deep=False)
+    for name in numbers:
+        named[name] = frame[name].map("{:g}".format, na_action="ignore").astype(object)
+    return named
 
 
 def _inert(report: str) -> str:

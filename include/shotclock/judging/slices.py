@@ -65,24 +65,30 @@ def by_slice(
 
 
 def default_slices(features: Mapping[str, Feature], rows: pd.DataFrame) -> dict[str, Slice]:
-    """By the values of each integer feature that has few of them in these rows."""
-    few = [name for name, feature in features.items() if feature.type == "integer"]
+    """By the values of each feature, other than of numbers, that has few of them in these rows."""
+    few = [name for name, feature in features.items() if feature.type != "number"]
     return {name: Slice(column=name) for name in few if 1 < rows[name].nunique() <= _BY_DEFAULT}
 
 
 def _cut(values: "pd.Series[Any]", cut: Slice) -> Iterator[tuple[str, Mask]]:
-    found = values.to_numpy(dtype=np.float64)
+    missing = values.isna().to_numpy()
     if cut.edges:
-        place = np.searchsorted(cut.edges, found, side="right")
+        place = np.searchsorted(cut.edges, values.to_numpy(dtype=np.float64), side="right")
         for band, label in enumerate(_bands(cut.edges)):
-            yield label, place == band
-        return
+            yield label, (place == band) & ~missing
+    else:
+        yield from _by_value(values, missing)
+    if missing.any():
+        yield "missing", missing
+
+
+def _by_value(values: "pd.Series[Any]", missing: Mask) -> Iterator[tuple[str, Mask]]:
     counts = values.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
-    shown = counts.index if len(counts) <= _MOST else counts.index[: _MOST - 1]
+    shown = list(counts.index if len(counts) <= _MOST else counts.index[: _MOST - 1])
     for value in sorted(shown):
-        yield f"{value:g}", found == value
+        yield value if isinstance(value, str) else f"{value:g}", (values == value).to_numpy(dtype=bool)
     if len(shown) < len(counts):
-        yield f"{len(counts) - len(shown)} other values", ~np.isin(found, shown)
+        yield f"{len(counts) - len(shown)} other values", ~values.isin(shown).to_numpy() & ~missing
 
 
 def _bands(edges: tuple[float, ...]) -> list[str]:

@@ -34,6 +34,8 @@ ID_ROWS = 1 << 20  # only the ids: they are looked through for repeats first
 READ_AHEAD = 2  # batches
 MOST_WORKERS = 8  # one writer cannot take more
 VALUES_AT_ONCE = 1 << 16  # that the writer encodes; its default of 1024 costs a third more
+OUTPUTS = ("probability", "prediction", "model_version")
+"""The columns that scoring adds; with a line before it where the project has one of that name: see `Columns.output`."""
 REPEATED = "row"
 _REPEATING = pa.dictionary(pa.int32(), pa.string())
 Batches = Generator[pa.RecordBatch, None, None]
@@ -107,7 +109,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
 
     def attempt(batches: Batches, repeated: repeats.Positions) -> Scored:
         with ExitStack() as files:
-            output = _Output(files, target, quarantine, version, threshold)
+            output = _Output(files, target, quarantine, columns, version, threshold)
             _stream(predict, typed, batches, repeated, 0, output, tell)
             done = output.summary()
             aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
@@ -137,7 +139,7 @@ class _Typed:
 def _nothing(typed: _Typed, target: Address, quarantine: Address) -> Scored:
     """What becomes of a file without rows, such as that of an empty day: a result without rows."""
     storage.withdraw(quarantine)
-    outputs = zip(contract.OUTPUTS, (pa.float64(), pa.int8(), pa.string()), strict=True)
+    outputs = zip(map(typed.columns.output, OUTPUTS), (pa.float64(), pa.int8(), pa.string()), strict=True)
     fields = [*typed.types, *(pa.field(name, kind) for name, kind in outputs)]
     plain = [pa.field(field.name, pa.string()) if field.type == _REPEATING else field for field in fields]
     storage.write_table(pa.schema(plain).empty_table(), target)
@@ -223,7 +225,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
             "clear the run from its first task on"
         )
     with ExitStack() as files:
-        output = _Output(files, target, quarantine, version, threshold)
+        output = _Output(files, target, quarantine, columns, version, threshold)
         batches = _batches(source, columns, batch_rows, partition.groups)
         _stream(predict, _Typed(columns, schema, str(source)), batches, repeated, partition.start, output, tell)
         done = output.summary()
@@ -362,10 +364,21 @@ class _Output:
     if it is refused.
     """
 
-    def __init__(self, files: ExitStack, target: Address, quarantine: Address, version: str, threshold: float) -> None:
+    def __init__(
+        self,
+        files: ExitStack,
+        target: Address,
+        quarantine: Address,
+        columns: Columns,
+        version: str,
+        threshold: float,
+    ) -> None:
         self._files = {"good": files, "bad": files.enter_context(ExitStack())}
         self._paths = {"good": target, "bad": quarantine}
         self._writers: dict[str, pq.ParquetWriter] = {}
+        texts = [name for name, feature in columns.features.items() if feature.is_text]
+        self._repeating = [*texts, columns.output(contract.REASON)]
+        self._added = [columns.output(name) for name in OUTPUTS]
         self._version = version
         self._threshold = threshold
         self._rows: Counter[str] = Counter()
@@ -375,9 +388,11 @@ class _Output:
 
     def write(self, batch: _Batch) -> None:
         prediction = (batch.probability >= self._threshold).astype(np.int8)
-        good = batch.examined.good.append_column("probability", pa.array(batch.probability))
-        good = good.append_column("prediction", pa.array(prediction))
-        self._append("good", good.append_column("model_version", _constant(self._version, len(prediction))))
+        added = pa.array(batch.probability), pa.array(prediction), _constant(self._version, len(prediction))
+        good = batch.examined.good
+        for name, values in zip(self._added, added, strict=True):
+            good = good.append_column(name, values)
+        self._append("good", good)
         self._append("bad", batch.examined.bad)
         self._reasons.update(batch.examined.reasons)
         self._sums.append(float(batch.probability.sum()))
@@ -408,7 +423,7 @@ class _Output:
             return
         if kind not in self._writers:
             partial = self._files[kind].enter_context(storage.replacing(self._paths[kind]))
-            self._writers[kind] = self._files[kind].enter_context(_writer(partial, rows.schema))
+            self._writers[kind] = self._files[kind].enter_context(_writer(partial, rows.schema, self._repeating))
         self._writers[kind].write_batch(rows)
         self._rows[kind] += rows.num_rows
 
@@ -417,13 +432,13 @@ def _constant(text: str, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int8)), pa.array([text]))
 
 
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """A writer for speed: texts as dictionaries, whole numbers as differences, floats as they are.
+def _writer(path: Path, schema: pa.Schema, repeating: Sequence[str]) -> pq.ParquetWriter:
+    """A writer for speed: texts that repeat as dictionaries, whole numbers as differences, floats as they are.
 
     Arrow's own schema is left out, so that the texts that travel as dictionaries are read back as plain texts.
     """
-    texts = [f.name for f in schema if pa.types.is_dictionary(f.type) or f.name == contract.REASON]
-    whole = [f.name for f in schema if any(is_kind(f.type) for is_kind in _WHOLE)]
+    texts = [f.name for f in schema if pa.types.is_dictionary(f.type) or f.name in repeating]
+    whole = [f.name for f in schema if any(is_kind(f.type) for is_kind in _WHOLE) and f.name not in repeating]
     return pq.ParquetWriter(
         path,
         schema.remove_metadata(),

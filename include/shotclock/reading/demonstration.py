@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
-from shotclock.config import Feature, project
+from shotclock.config import Feature, Value, project
 from shotclock.files import storage
+from shotclock.rows import values
 from shotclock.store import registry
 from shotclock.store.history import TRAINING_IDS
 from shotclock.store.window import Window, reference_rows
@@ -19,16 +20,25 @@ Floats = NDArray[np.float64]
 ROLES = (registry.CHAMPION, registry.PREVIOUS)
 
 
+_MOST_CHOICES = 200  # levels of a category that a form offers, the most frequent ones
+
+
 @dataclass(frozen=True)
 class Input:
-    """One input of a form: its type, the values that it may take, and the one to begin with."""
+    """One input of a form: its type, the values that it may take, and the one to begin with.
+
+    `low`, `high` and `whole` are of a number. `choices` are all there are; of text, where the project file names none, those
+    that were seen most often. `start` is None where nothing was seen.
+    """
 
     name: str
     whole: bool
     low: float
     high: float
-    start: float
-    choices: tuple[float, ...] = ()
+    start: Value
+    choices: tuple[Value, ...] = ()
+    is_text: bool = False
+    may_be_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,13 +46,18 @@ class Served:
     """A registered version, loaded: what an endpoint that serves it answers."""
 
     number: str
-    inputs: tuple[str, ...]
+    asked: tuple[values.Input, ...]
     """The columns of its signature, in their order."""
     model: Any
 
-    def probability(self, rows: Sequence[Mapping[str, float]]) -> list[float]:
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.asked)
+
+    def probability(self, rows: Sequence[Mapping[str, Value]]) -> list[float]:
         """P(target = 1) of each row."""
-        frame = DataFrame(list(rows), columns=list(self.inputs), dtype=float)
+        kinds = {column.name: object if column.is_text else float for column in self.asked}
+        frame = DataFrame(list(rows), columns=list(self.inputs), dtype=object).astype(kinds)
         found: list[float] = self.model.predict_proba(frame)[:, 1].tolist()
         return found
 
@@ -70,18 +85,36 @@ def inputs(name: str, served: Served) -> list[Input]:
         StoreError: no decision left a reference for the version.
     """
     known, reference = project(name).columns.features, reference_rows(name, registry.version(name, served.number))
-    return [_input(column, known.get(column), reference[column].to_numpy(dtype=float)) for column in served.inputs]
+    return [
+        _category(column, known.get(column.name), reference[column.name])
+        if column.is_text
+        else _number(column, known.get(column.name), reference[column.name].to_numpy(dtype=float))
+        for column in served.asked
+    ]
 
 
-def _input(name: str, feature: Feature | None, seen: Floats) -> Input:
-    whole = feature.type == "integer" if feature else bool(np.array_equal(seen, np.trunc(seen)))
+def _category(column: values.Input, feature: Feature | None, seen: "Series[Any]") -> Input:
+    counts = seen.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    frequent = tuple(map(str, counts.index[:_MOST_CHOICES]))
+    choices = tuple(map(str, feature.allowed)) if feature and feature.allowed else tuple(sorted(frequent))
+    start = next((level for level in frequent if level in choices), choices[0] if choices else None)
+    return Input(column.name, False, 0, 0, start, choices, is_text=True, may_be_missing=column.may_be_missing)
+
+
+def _number(column: values.Input, feature: Feature | None, reference: Floats) -> Input:
+    seen = reference[~np.isnan(reference)] if np.isnan(reference).any() else reference
+    if not len(seen):
+        return Input(column.name, False, 0.0, 1.0, None, may_be_missing=True)
+    whole = feature.type != "number" if feature else bool(np.array_equal(seen, np.trunc(seen)))
     low = seen.min() if feature is None or feature.min is None else feature.min
     high = seen.max() if feature is None or feature.max is None else feature.max
     choices = tuple(map(float, feature.allowed)) if feature and feature.allowed else ()
+    choices = (0.0, 1.0) if feature and feature.type == "boolean" else choices
     start = float(np.clip(np.median(seen), low, high))
     if choices:
         start = min(choices, key=lambda choice: abs(choice - start))
-    return Input(name, whole, float(low), float(high), float(round(start)) if whole else start, choices)
+    begin = float(round(start)) if whole else start
+    return Input(column.name, whole, float(low), float(high), begin, choices, may_be_missing=column.may_be_missing)
 
 
 @dataclass(frozen=True)
@@ -105,4 +138,4 @@ def unseen(name: str, number: str) -> Unseen:
     rows, ids = Window.newest(name, version).rows()[0].to_pandas(), columns.id
     trained_on = storage.read_table(version.artifact(TRAINING_IDS), [ids])[ids].to_numpy()
     rows = rows[~np.isin(rows[ids], trained_on)]
-    return Unseen(rows, *(rows[column].to_numpy(dtype=float) for column in ("probability", columns.target)))
+    return Unseen(rows, *(rows[column].to_numpy(dtype=float) for column in (columns.probability, columns.target)))

@@ -7,8 +7,6 @@ from shotclock.judging.distributions import Distribution
 from shotclock.store import registry
 from shotclock.store.window import Window, reference_rows
 
-PREDICTION = "probability"
-
 
 @dataclass(frozen=True)
 class Compared:
@@ -33,9 +31,15 @@ def compare(name: str, number: str) -> Compared:
     version = registry.version(name, number)
     window, reference = Window.newest(name, version), reference_rows(name, version)
     columns, rows = window.project.columns, window.rows()[0].to_pandas()
-    shown = [*columns.features, PREDICTION, columns.target]
+    texts = {name for name, feature in columns.features.items() if feature.is_text}
+    shown = (*columns.features, columns.probability, columns.target)
     return Compared(
-        {column: distributions.compare(rows[column], reference[column]) for column in shown},
+        {
+            column: (distributions.compare_levels if column in texts else distributions.compare)(
+                rows[column], reference[column]
+            )
+            for column in shown
+        },
         window.id,
         tuple(batch.batch for batch in window.batches),
     )

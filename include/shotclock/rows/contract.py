@@ -18,21 +18,21 @@ import pyarrow.compute as pc
 
 from shotclock.config import Columns, Feature
 from shotclock.errors import ContractError
+from shotclock.rows import values as kept
 
 Rows: TypeAlias = pa.Table | pa.RecordBatch
 Column: TypeAlias = pa.ChunkedArray | pa.Array
 Mask = npt.NDArray[np.bool_]
 
-REASON = "reason"
-OUTPUTS = ("probability", "prediction", "model_version")  # the columns that scoring adds
+REASON = "reason"  # the column of rows that were set aside, unless the project has one of that name
 
 
 @dataclass(frozen=True)
 class Examination:
-    """Rows told apart: `good` keep the contract; `bad` carry their first broken rule in the column `reason`.
+    """Rows told apart: `good` keep the contract; `bad` carry their first broken rule in the column `reason` (`Columns.output`).
 
-    Both are of the kind that was examined (table or record batch) and keep its order. `reasons` counts the bad rows by
-    reason, most frequent first.
+    Both are of the kind that was examined (table or record batch) and keep its order. The good ones hold their features as
+    `values.typed` makes them, the bad ones what the file held. `reasons` counts the bad rows by reason, most frequent first.
     """
 
     good: Rows
@@ -43,22 +43,17 @@ class Examination:
 def check_schema(schema: pa.Schema, columns: Columns, source: str, *, needs_target: bool) -> None:
     """Refuse a file whose columns are not what the project names. Columns that it does not name are of no concern.
 
-    A `number` may be stored as integer or float. An `integer`, and the 0/1 target, may be stored as float: whether its
-    values are whole is a matter of rows, and so is whether a time written as text is a date.
+    A `number` may be stored as integer or float. An `integer`, a `boolean`, codes of a `category`, and the 0/1 target, may
+    be stored as float: whether the values are whole is a matter of rows, and so is whether a time written as text is a date.
 
     Raises:
         ContractError: a column is missing, stands twice or has a type that cannot be used; the message lists every such
             column, with names in the file that are near to a missing one.
     """
-    wanted = {columns.id: "id", columns.time: "time"} | {name: rule.type for name, rule in columns.features.items()}
+    wanted = {columns.id: "id", columns.time: "time"} | {name: _kind(rule) for name, rule in columns.features.items()}
     if needs_target or columns.target in schema.names:
         wanted[columns.target] = "target"
     problems = [problem for name, kind in wanted.items() if (problem := _column_problem(schema, name, kind))]
-    problems += [
-        f"column '{name}': Shotclock writes a column of this name itself; rename yours, in the file and the project"
-        for name in wanted
-        if name in (REASON, *OUTPUTS)
-    ]
     if problems:
         raise ContractError("\n".join(f"{source}: {problem}" for problem in problems))
 
@@ -134,9 +129,9 @@ def examine(rows: Rows, columns: Columns, *, needs_features: bool = True, repeat
     """Tell the rows that keep the contract from those that do not.
 
     The rules, in the order in which the first broken one is named: the id is there and is the first of its kind; the
-    time is there and is a date; each feature is there, finite, whole where it must be, within its range, among its
-    allowed values; the target, where the column is there, is 0, 1 or null. A null target is no breach: the row is
-    unlabelled.
+    time is there and is a date; each feature is there, unless it may be missing, finite, whole where it must be, within
+    its range, among its allowed values; the target, where the column is there, is 0, 1 or null. A null target is no
+    breach: the row is unlabelled.
 
     Args:
         rows: a table or batch whose columns `check_schema` let pass.
@@ -149,12 +144,19 @@ def examine(rows: Rows, columns: Columns, *, needs_features: bool = True, repeat
     for reason, broken in _breaches(rows, columns, needs_features, repeated):
         code[broken & (code < 0)] = len(names)
         names.append(reason)
+    reason = columns.output(REASON)
     if not names:
-        return Examination(rows, rows.slice(0, 0).append_column(REASON, pa.array([], pa.string())), {})
+        none = rows.slice(0, 0).append_column(reason, pa.array([], pa.string()))
+        return Examination(_typed(rows, columns, needs_features), none, {})
     bad = code >= 0
     reasons = pa.array(names).take(pa.array(code[bad]))
     good, broken_rows = rows.filter(pa.array(~bad)), rows.filter(pa.array(bad))
-    return Examination(good, broken_rows.append_column(REASON, reasons), worst_first(Counter(reasons.to_pylist())))
+    told = broken_rows.append_column(reason, reasons)
+    return Examination(_typed(good, columns, needs_features), told, worst_first(Counter(reasons.to_pylist())))
+
+
+def _typed(rows: Rows, columns: Columns, needs_features: bool) -> Rows:
+    return kept.typed(rows, columns) if needs_features else rows
 
 
 def feature_rules(
@@ -201,6 +203,10 @@ def plain(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 # Columns and types
 
 
+def _kind(rule: Feature) -> str:
+    return rule.type + _OR_NOTHING if rule.may_be_missing else rule.type
+
+
 def _column_problem(schema: pa.Schema, name: str, kind: str, likely: Sequence[str] = ()) -> str | None:
     found = schema.get_all_field_indices(name)
     if not found:
@@ -209,9 +215,9 @@ def _column_problem(schema: pa.Schema, name: str, kind: str, likely: Sequence[st
         return f"column '{name}' is missing{hint}. Rename the file's column, or correct the name in the project file"
     if len(found) > 1:
         return f"column '{name}' stands {len(found)} times, expected once; remove what is not meant"
-    expected, fits = _KINDS[kind]
+    expected, fits = _KINDS[kind.removesuffix(_OR_NOTHING)]
     kind_of = schema.field(found[0]).type
-    if not fits(kind_of):
+    if not fits(kind_of) and not (pa.types.is_null(kind_of) and kind.endswith(_OR_NOTHING)):
         return (
             f"column '{name}': found type {kind_of}, expected {expected}. Convert the column, or fetch the right file"
         )
@@ -236,15 +242,26 @@ def _is_time(kind: pa.DataType) -> bool:
     return bool(pa.types.is_date(kind) or pa.types.is_timestamp(kind)) or is_text(kind)
 
 
+def _is_truth(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_boolean(kind)) or _is_number(kind)
+
+
+def _is_name(kind: pa.DataType) -> bool:
+    return is_text(kind) or _is_truth(kind)
+
+
 def _is_target(kind: pa.DataType) -> bool:
     return _is_number(kind) or bool(pa.types.is_null(kind))  # a column without one label has the type null
 
 
+_OR_NOTHING = ", or nothing"  # a column without one value has the type null
 _KINDS: dict[str, tuple[str, Any]] = {
     "id": ("integer or text", _is_id),
     "time": ("date, timestamp or text such as 2016-04-13", _is_time),
     "number": ("a number (integer or float)", _is_number),
     "integer": ("an integer (or a float with whole values)", _is_number),
+    "boolean": ("true and false, or 0 and 1 as integer or float", _is_truth),
+    "category": ("text, or codes as integers (or floats with whole values)", _is_name),
     "target": ("0 and 1 as integer or float, null where unlabelled", _is_target),
 }
 
@@ -312,12 +329,19 @@ def _is_iso(text: str | None) -> bool:
 
 
 def _feature_rules(column: pa.ChunkedArray | pa.Array, feature: Feature) -> Iterator[Breach]:
-    if column.null_count:
+    if pa.types.is_null(column.type):
+        return
+    if feature.is_named:
+        yield from _name_rules(column, feature)
+        return
+    if column.null_count and not feature.may_be_missing:
         yield "null", _nulls(column)
     values = _values(column)
-    if _within(values, feature):
+    missing = np.isnan(values) if feature.may_be_missing else np.zeros(0, dtype=np.bool_)
+    if _within(values[~missing] if missing.any() else values, feature):
         return
-    yield "not a number", np.isnan(values)
+    if not feature.may_be_missing:
+        yield "not a number", np.isnan(values)
     yield "infinite", np.isinf(values)
     if feature.type == "integer":
         yield "not whole", _not_whole(values)
@@ -326,7 +350,26 @@ def _feature_rules(column: pa.ChunkedArray | pa.Array, feature: Feature) -> Iter
     if feature.max is not None:
         yield f"above {feature.max:g}", values > feature.max
     if feature.allowed is not None:
-        yield f"not among {', '.join(map(str, feature.allowed))}", ~np.isin(values, feature.allowed)
+        strange = ~np.isin(values, feature.allowed)
+        strange[np.isnan(values)] = False
+        yield f"not among {', '.join(map(str, feature.allowed))}", strange
+
+
+def _name_rules(column: pa.ChunkedArray | pa.Array, feature: Feature) -> Iterator[Breach]:
+    """Of a boolean or a category."""
+    known = kept.without_nan(column)
+    if known.null_count and not feature.may_be_missing:
+        yield "null", _nulls(known)
+    if feature.type == "boolean":
+        values = _values(known.cast(pa.int8()) if pa.types.is_boolean(known.type) else known, null=0)
+        yield "not 0 or 1", ~((values == 0) | (values == 1))
+        return
+    texts = kept.as_text(known)
+    if pa.types.is_floating(known.type):
+        yield "not whole", _nulls(texts) & ~_nulls(known)
+    if feature.allowed is not None:
+        strange = pc.invert(pc.is_in(texts, pa.array(feature.allowed, pa.string())))
+        yield f"not among the {len(feature.allowed)} allowed values", _mask(pc.and_(strange, texts.is_valid()))
 
 
 def _within(values: npt.NDArray[Any], feature: Feature) -> bool:
@@ -340,8 +383,9 @@ def _within(values: npt.NDArray[Any], feature: Feature) -> bool:
     in_range = np.isfinite(low) and np.isfinite(high)
     in_range &= (feature.min is None or low >= feature.min) and (feature.max is None or high <= feature.max)
     if in_range and feature.allowed is not None:
-        gapless = set(range(min(feature.allowed), max(feature.allowed) + 1)) == set(feature.allowed)
-        in_range &= gapless and low >= min(feature.allowed) and high <= max(feature.allowed)
+        codes = [code for code in feature.allowed if isinstance(code, int)]
+        gapless = set(range(min(codes), max(codes) + 1)) == set(codes)
+        in_range &= gapless and low >= min(codes) and high <= max(codes)
     needs_whole = feature.type == "integer" or feature.allowed is not None
     return bool(in_range) and not (needs_whole and _not_whole(values).any())
 
@@ -361,7 +405,11 @@ def _not_whole(values: npt.NDArray[Any]) -> Mask:
 
 
 def _nulls(column: pa.ChunkedArray | pa.Array) -> Mask:
-    return np.asarray(column.is_null().to_numpy(**_copying(column)))
+    return _mask(column.is_null())
+
+
+def _mask(marked: pa.ChunkedArray | pa.Array) -> Mask:
+    return np.asarray(marked.to_numpy(**_copying(marked)))
 
 
 def _values(column: pa.ChunkedArray | pa.Array, null: int | None = None) -> npt.NDArray[Any]:

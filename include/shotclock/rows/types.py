@@ -14,7 +14,7 @@ from shotclock.config import Columns
 from shotclock.errors import ContractError
 from shotclock.rows.contract import Column, Rows, is_text
 
-FEATURES = {"number": pa.float64(), "integer": pa.int64()}
+FEATURES = {"number": pa.float64(), "integer": pa.int64(), "boolean": pa.int8(), "category": pa.string()}
 TARGET = pa.int64()
 _KNOWN_AS = {"id": "the project's ids", "time": "the project's times"}
 

@@ -1,4 +1,4 @@
-"""MLflow's scoring protocol: a request's body in, a matrix of the model's features out, and the answer as JSON.
+"""MLflow's scoring protocol: a request's body in, the model's features out, and the answer as JSON.
 
 It takes what MLflow's own scoring server takes, and converts it the same way. It goes from JSON to the matrix without a
 DataFrame in between, which is most of the time of a small request, and its refusals name the column and the row.
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shotclock.errors import ContractError, ShotclockError
+from shotclock.rows.values import MOST_CODE, Input
 from shotclock.serving import limits, tables
 from shotclock.serving.tables import CSV, PARQUET
 
@@ -21,6 +22,7 @@ JSON = "application/json"
 FORMATS = ("dataframe_split", "dataframe_records", "inputs", "instances")
 _SPLIT_KEYS = {"columns", "data", "index"}
 _PART = 5000  # rows that are written at a time: no other thread gets its turn meanwhile
+_NO_ROWS = "no rows: send at least one"
 _LARGEST = float(np.finfo(np.float32).max)  # a tree keeps its numbers so
 
 
@@ -54,10 +56,30 @@ def matrix(body: bytes, kind: str, features: Sequence[str]) -> Floats:
         ContractError: the body cannot be read; a column is missing or there twice; a value is missing, infinite, too
             large or no number; or there are no rows. The message names the column and the row (0 is the first).
     """
+    return _converted(_rows(body, kind, features), features)
+
+
+def table(body: bytes, kind: str, inputs: Sequence[Input]) -> dict[str, NDArray[Any]]:
+    """The rows of a request by column: numbers as floats, NaN where one is missing, and text, None where it is missing.
+
+    A number is taken for the text of a category's code, 7 as well as 7.0 for '7'.
+
+    Raises:
+        TooLargeError, ContractError: as `matrix`.
+    """
+    names = [column.name for column in inputs]
+    rows = _rows(body, kind, names, [column.name for column in inputs if column.is_text])
+    if not rows:
+        raise ContractError(_NO_ROWS)
+    values = zip(inputs, zip(*rows, strict=True), strict=True)
+    return {column.name: (_texts if column.is_text else _numbers)(given, column) for column, given in values}
+
+
+def _rows(body: bytes, kind: str, features: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Sequence[Any]]:
+    """The rows of a request, each a list of values in the order of `features`, as they were sent."""
     if kind == JSON:
         return _from_json(body, features)
-    found = tables.columns(body, kind, features, lambda names: _require(names, features))
-    return _of_columns(found, features)
+    return _of_columns(tables.columns(body, kind, features, lambda names: _require(names, features), texts), features)
 
 
 def answer(probabilities: Floats, version: str, flags: Sequence[Mapping[str, object]] = ()) -> bytes:
@@ -73,7 +95,7 @@ def answer(probabilities: Floats, version: str, flags: Sequence[Mapping[str, obj
     return f'{{"predictions": [{predictions}], "model_version": {json.dumps(version)}{flagged}}}'.encode()
 
 
-def _from_json(body: bytes, features: Sequence[str]) -> Floats:
+def _from_json(body: bytes, features: Sequence[str]) -> Sequence[Sequence[Any]]:
     try:
         request = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -93,7 +115,7 @@ def _from_json(body: bytes, features: Sequence[str]) -> Floats:
     return _from_records(rows, name, features)
 
 
-def _from_split(given: Any, features: Sequence[str]) -> Floats:
+def _from_split(given: Any, features: Sequence[str]) -> Sequence[Sequence[Any]]:
     if not isinstance(given, dict) or "data" not in given or set(given) - _SPLIT_KEYS:
         found = f"the keys {_listed(given)}" if isinstance(given, dict) else _kind(given)
         raise ContractError(f"dataframe_split: found {found}, expected an object of columns, data and perhaps index")
@@ -109,10 +131,10 @@ def _from_split(given: Any, features: Sequence[str]) -> Floats:
     places = [columns.index(name) for name in features]
     if places != list(range(len(columns))):
         rows = [[row[place] for place in places] for row in rows]
-    return _converted(rows, features)
+    return rows
 
 
-def _from_records(rows: Any, name: str, features: Sequence[str]) -> Floats:
+def _from_records(rows: Any, name: str, features: Sequence[str]) -> Sequence[Sequence[Any]]:
     if not isinstance(rows, list):
         raise ContractError(f"{name}: found {_kind(rows)}, expected a list of records")
     limits.check_size(len(rows), len(features))
@@ -123,15 +145,15 @@ def _from_records(rows: Any, name: str, features: Sequence[str]) -> Floats:
             )
         if not row.keys() >= set(features):
             _require(list(row), features, f" in row {number}")
-    return _converted([[row[name] for name in features] for row in rows], features)
+    return [[row[name] for name in features] for row in rows]
 
 
-def _of_columns(columns: Mapping[str, Any], features: Sequence[str]) -> Floats:
+def _of_columns(columns: Mapping[str, Any], features: Sequence[str]) -> Sequence[Sequence[Any]]:
     _require(list(columns), features)
     lengths = {name: len(columns[name]) for name in features}
     if len(set(lengths.values())) > 1:
         raise ContractError(f"the columns have different lengths: {lengths}")
-    return _converted(list(zip(*(columns[name] for name in features), strict=True)), features)
+    return list(zip(*(columns[name] for name in features), strict=True))
 
 
 def _require(columns: Sequence[Any], features: Sequence[str], where: str = "") -> None:
@@ -148,7 +170,7 @@ def _require(columns: Sequence[Any], features: Sequence[str], where: str = "") -
 def _converted(rows: Sequence[Sequence[Any]], features: Sequence[str]) -> Floats:
     """As pandas converts: a bool and a text that is a number are numbers."""
     if not rows:
-        raise ContractError("no rows: send at least one")
+        raise ContractError(_NO_ROWS)
     try:
         found = np.asarray(rows, dtype=np.float64, order="F")
     except (ValueError, TypeError, OverflowError):
@@ -158,14 +180,49 @@ def _converted(rows: Sequence[Sequence[Any]], features: Sequence[str]) -> Floats
     return found
 
 
+def _numbers(values: Sequence[Any], column: Input) -> Floats:
+    known = [None if column.may_be_missing and _is_missing(value) else value for value in values]
+    for number, value in enumerate(known):
+        if not _is_number(value) and not (value is None and column.may_be_missing):
+            raise _no_number(column.name, number, value)
+    return np.asarray(known, dtype=np.float64)  # None becomes NaN
+
+
+def _texts(values: Sequence[Any], column: Input) -> NDArray[Any]:
+    found = [_text(value) for value in values]
+    for number, (value, text) in enumerate(zip(values, found, strict=True)):
+        if text is None and not (column.may_be_missing and _is_missing(value)):
+            raise ContractError(
+                f"column '{column.name}': row {number} is {_shown(value)}, expected text or a whole number"
+            )
+    return np.array(found, dtype=object)
+
+
+def _text(value: Any) -> str | None:
+    """The text of a category, as `rows.values` keeps it; None where it is none."""
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if value == np.trunc(value) and abs(float(value)) <= MOST_CODE else None
+    return str(value) if isinstance(value, str | int | np.integer) else None
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float | np.floating) and bool(np.isnan(value)))
+
+
 def _worst(rows: Sequence[Sequence[Any]], features: Sequence[str]) -> ContractError:
     """The first value that cannot be used, by column and row."""
     for name, values in zip(features, zip(*rows, strict=True), strict=True):
         for number, value in enumerate(values):
             if not _is_number(value):
-                wanted = f"a number up to {_LARGEST:.2g}" if _is_number(value, np.inf) else "a number"
-                return ContractError(f"column '{name}': row {number} is {_shown(value)}, expected {wanted}")
+                return _no_number(name, number, value)
     return ContractError("the rows cannot be made a table of numbers")
+
+
+def _no_number(name: str, number: int, value: Any) -> ContractError:
+    wanted = f"a number up to {_LARGEST:.2g}" if _is_number(value, np.inf) else "a number"
+    return ContractError(f"column '{name}': row {number} is {_shown(value)}, expected {wanted}")
 
 
 def _is_number(value: Any, most: float = _LARGEST) -> bool:

@@ -56,7 +56,8 @@ class Rules:
         Raises:
             BrokenError: there are some, and the project has them refused.
         """
-        columns = {name: rows[:, place] for place, name in enumerate(names) if name in self.features}
+        by_name = {name: rows[:, place] for place, name in enumerate(names)} if isinstance(rows, np.ndarray) else rows
+        columns = {name: by_name[name] for name in names if name in self.features}
         arrays = {name: pa.array(values, from_pandas=True) for name, values in columns.items()}
         rules = {name: self.features[name] for name in columns}
         broken: dict[tuple[int, str], Flag] = {}

@@ -6,8 +6,9 @@ A thread of its own asks the store. Requests never wait for it: they take the ve
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from shotclock.config import project_names
 from shotclock.errors import ConfigError, StoreError
 from shotclock.models.predictor import without_names
+from shotclock.rows.values import Input
 from shotclock.serving import protocol
 from shotclock.serving.rules import NO_RULES, Rules, rules_of
 from shotclock.store import database, registry
@@ -38,6 +40,7 @@ class Loaded:
 
     Attributes:
         features: the columns that it needs, in the order in which it was trained.
+        read: makes of a request's body what `predict` takes.
         example: a row that it was tried on, one value for each feature.
         since: when it began to answer, in seconds since 1970.
         rules: what its project's contract says of the rows.
@@ -45,8 +48,9 @@ class Loaded:
 
     version: registry.Version
     features: tuple[str, ...]
-    predict: Callable[[Floats], Floats]
-    example: tuple[float, ...]
+    read: Callable[[bytes, str], Any]
+    predict: Callable[[Any], Floats]
+    example: tuple[float | str | None, ...]
     since: float = field(default_factory=time.time)
     rules: Rules = NO_RULES
 
@@ -56,7 +60,7 @@ class Loaded:
         Raises:
             ContractError: see `protocol.matrix` and `Rules.flags`.
         """
-        rows = protocol.matrix(body, kind, self.features)
+        rows = self.read(body, kind)
         flags = self.rules.flags(rows, self.features)
         return protocol.answer(self.predict(rows), self.version.number, [asdict(flag) for flag in flags])
 
@@ -78,18 +82,34 @@ def load(version: registry.Version) -> Loaded:
     """
     model = version.load()
     features = tuple(str(name) for name in getattr(model, "feature_names_in_", ()))
+    asked = {column.name: column for column in version.inputs()}
+    inputs = [asked.get(name, Input(name)) for name in features]
+    read: Callable[[bytes, str], Any] = partial(_matrix, features) if _all_plain(inputs) else partial(_frame, inputs)
     predict = _predictor(model, features)
-    example = protocol.matrix(version.example(), protocol.JSON, features)
+    example = read(version.example(), protocol.JSON)
     found = predict(example)
     if found.shape != (len(example), 2) or not np.allclose(found.sum(axis=1), 1) or not (found >= 0).all():
         raise StoreError(f"{version.uri}: gives no probabilities of two labels for its own input example")
-    return Loaded(version, features, predict, tuple(example[0].tolist()))
+    first = pd.DataFrame(example).iloc[0]
+    return Loaded(version, features, read, predict, tuple(first.where(first.notna(), None).tolist()))
 
 
-def _predictor(model: Any, features: tuple[str, ...]) -> Callable[[Floats], Floats]:
+def _all_plain(inputs: Sequence[Input]) -> bool:
+    return all(column.is_plain for column in inputs)
+
+
+def _matrix(features: tuple[str, ...], body: bytes, kind: str) -> Floats:
+    return protocol.matrix(body, kind, features)
+
+
+def _frame(inputs: Sequence[Input], body: bytes, kind: str) -> pd.DataFrame:
+    return pd.DataFrame(protocol.table(body, kind, inputs))
+
+
+def _predictor(model: Any, features: tuple[str, ...]) -> Callable[[Any], Floats]:
     nameless = without_names(model)
     if nameless is not None:
-        return lambda rows: np.asarray(nameless.predict_proba(rows))
+        return lambda rows: np.asarray(nameless.predict_proba(np.asarray(rows)))
     return lambda rows: np.asarray(model.predict_proba(pd.DataFrame(rows, columns=list(features))))
 
 

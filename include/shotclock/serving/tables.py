@@ -1,7 +1,7 @@
 """A table file in a request, CSV or parquet, as columns: counted first, and read only then."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import pandas as pd
@@ -21,11 +21,16 @@ _BATCH = 10_000  # rows that are read at a time
 
 
 def columns(
-    body: bytes, kind: str, features: Sequence[str], require: Callable[[Sequence[Any]], None]
+    body: bytes,
+    kind: str,
+    features: Sequence[str],
+    require: Callable[[Sequence[Any]], None],
+    texts: Collection[str] = (),
 ) -> dict[Any, Any]:
     """The columns of a file by name; those of `features` at least.
 
     Args:
+        texts: the columns of a CSV file whose values stay as they are written: a code 007 is no 7.
         require: told the names that there are; raises where one of the features is missing.
 
     Raises:
@@ -33,19 +38,19 @@ def columns(
         ContractError: it cannot be read, or a feature is neither numbers nor texts.
     """
     try:
-        return _csv(body) if kind == CSV else _parquet(body, features, require)
+        return _csv(body, texts) if kind == CSV else _parquet(body, features, require)
     except ContractError:
         raise
     except _UNREADABLE as error:
         raise ContractError(f"the body is not valid {kind}: {error}") from error
 
 
-def _csv(body: bytes) -> dict[Any, Any]:
+def _csv(body: bytes, texts: Collection[str]) -> dict[Any, Any]:
     if b"\0" in body:  # where pandas would end the value
         raise ContractError(f"the body is not valid {CSV}: found a zero byte, expected text")
     lines = body.splitlines()
     limits.check_size(len(lines) - 1, max((line.count(b",") + 1 for line in lines), default=0))
-    return dict(pd.read_csv(io.StringIO(body.decode())).items())
+    return dict(pd.read_csv(io.StringIO(body.decode()), dtype=dict.fromkeys(texts, str)).items())
 
 
 def _parquet(body: bytes, features: Sequence[str], require: Callable[[Sequence[Any]], None]) -> dict[str, list[Any]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from shotclock.config import Columns
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.handoff import Checked
@@ -60,14 +61,14 @@ def drift_check(run: Run, version: int | None = None) -> Checked:
 
 def _drift(window: Window) -> drift.Drift:
     columns = window.project.columns
-    needed = [*columns.features, "probability", columns.target]
+    needed = [*columns.features, columns.probability, columns.target]
     rows, count = window.rows()
     return drift.check(
         rows.select(needed).to_pandas(),  # texts would be a third of the memory
         reference_rows(window.project.name, window.version),
         columns.features,
         window.project.drift,
-        prediction="probability",
+        prediction=columns.probability,
         target=columns.target,
         current_rows=count,
     )
@@ -83,8 +84,8 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
     judged = unseen.judge(window, frame, rows, trained_on)
     before = unseen.measured(project, reference[~np.isin(reference[ids], trained_on)])
     verdict = performance.judge_performance(judged.performance, before, project.degradation)
-    estimate = performance.estimate(frame["probability"].to_numpy())
-    error = _estimate_error(judged.rows, project.columns.target)
+    estimate = performance.estimate(frame[project.columns.probability].to_numpy())
+    error = _estimate_error(judged.rows, project.columns)
     new = _new_labelled(window, [trained_on, reference[ids].to_numpy(), _decided_on(run.project, ids)])
     lent, aside = names_of(judged.lent), window.late_labels().passed_over
     passed_over.note(run, "labels", aside)
@@ -136,12 +137,13 @@ def _about(window: Window) -> _About:
     }
 
 
-def _estimate_error(labelled: pd.DataFrame, target: str) -> float | None:
+def _estimate_error(labelled: pd.DataFrame, columns: Columns) -> float | None:
     """How far the estimate without labels was off, on the rows whose labels have come: above 0 it was too pessimistic."""
-    estimated = performance.estimate(labelled["probability"].to_numpy()).log_loss
+    probability = labelled[columns.probability].to_numpy()
+    estimated = performance.estimate(probability).log_loss
     if estimated is None:
         return None
-    real = performance.losses(labelled[target].to_numpy(dtype=float), labelled["probability"].to_numpy()).mean()
+    real = performance.losses(labelled[columns.target].to_numpy(dtype=float), probability).mean()
     return estimated - float(real)
 
 

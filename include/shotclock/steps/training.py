@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from shotclock.config import RECALIBRATED, Project, project, settings
+from shotclock.config import RECALIBRATED, Columns, Project, project, settings
 from shotclock.errors import ContractError, HandoffError
 from shotclock.files import storage
 from shotclock.files.storage import Address
@@ -42,11 +42,12 @@ from shotclock.judging import gate as gates
 from shotclock.judging import performance
 from shotclock.judging.alerts import Decision
 from shotclock.models import candidates as models
-from shotclock.models.candidates.algorithms import chosen
+from shotclock.models.candidates.algorithms import Inputs, chosen
 from shotclock.models.candidates.pycaret_backend import PyCaret
 from shotclock.models.candidates.recalibration import recalibrate
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
 from shotclock.rows import contract, labelling, splits
+from shotclock.rows.values import Input
 from shotclock.store import history, records, registry, tracking
 from shotclock.store import verify as verification
 from shotclock.store.artifacts import artifact
@@ -60,6 +61,7 @@ from shotclock.words import summaries
 from shotclock.words.cards import contents, curves
 
 log = logging.getLogger(__name__)
+_CHAMPIONS = "champion_probability"  # the column beside the challenger's
 
 
 def filter_rows(run: Run, source: ValidRows) -> FilteredRows:
@@ -136,7 +138,8 @@ def compare(run: Run, candidates: list[Candidate], data: AnyData, seed: int | No
             if item.rows not in parts:
                 parts[item.rows] = _rows(run, data, item.rows)
             entries.append(models.Entry(item.name, _plan(run, item.algorithm, seed), parts[item.rows]))
-        found = models.compare(entries, _backend(project(run.project)))
+        compared = models.compare(entries, _backend(project(run.project)))
+        found = [models.widened(entry, search) for entry, search in zip(entries, compared, strict=True)]
     searches = {entry.name: search for entry, search in zip(entries, found, strict=True)}
     return [_compared(item, seed, searches.get(item.name)) for item in candidates]
 
@@ -153,13 +156,15 @@ def _backend(rules: Project) -> models.Searching:
 
 
 def _plan(run: Run, algorithm: str, seed: int) -> models.Plan:
-    rules = project(run.project).training
-    return models.Plan(algorithm, folds=rules.folds, iterations=rules.iterations, seed=seed)
+    found = project(run.project)
+    rules, inputs = found.training, Inputs.of(found.columns.features)
+    return models.Plan(algorithm, folds=rules.folds, iterations=rules.iterations, seed=seed, inputs=inputs)
 
 
 def _rows(run: Run, data: AnyData, part: LearntFrom) -> models.Rows:
     rules, rows = project(run.project), _frame(data.of(part))
-    return models.rows_of(rows[list(rules.columns.features)], rows[rules.columns.target], rules.training.folds)
+    features, target = rows[list(rules.columns.features)], rows[rules.columns.target]
+    return models.rows_of(features, target, rules.training.folds, Inputs.of(rules.columns.features))
 
 
 @contextmanager
@@ -284,7 +289,7 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
     ruling = gates.judge(old, scored[selection.winner], labels, rules.gate)
     measured = {name: _measure(p, labels, selection.candidates[name], run) for name, p in scored.items()}
     scores = folder_of(run) / "gate_scores.parquet"
-    storage.write_table(_scores(holdout, old, scored[selection.winner]), scores)
+    storage.write_table(_scores(rules.columns, holdout, old, scored[selection.winner]), scores)
     number = champion.number if champion else None
     with tracked(run, "gate", records.Gate) as record:
         record.write(_ruled(ruling, number, selection, regime, rules))
@@ -308,7 +313,8 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
 
 def _store(run: Run, selection: Selection, features: pd.DataFrame) -> StoredModel:
     model = _read_pickle(storage.at(selection.model), selection.candidates[selection.winner].model_sha256)
-    return registry.store(run, selection.mlflow_run_id, model, features.head(5))
+    inputs = Input.of(project(run.project).columns.features)
+    return registry.store(run, selection.mlflow_run_id, model, features.head(5), inputs)
 
 
 def _ruled(
@@ -358,9 +364,12 @@ def _judged_on(run: Run, champion: registry.Version | None, data: AnyData) -> tu
     return storage.at(data.test), "training"
 
 
-def _scores(holdout: pd.DataFrame, old: NDArray[Any] | None, new: NDArray[Any]) -> pa.Table:
+def _scores(columns: Columns, holdout: pd.DataFrame, old: NDArray[Any] | None, new: NDArray[Any]) -> pa.Table:
     """The gate's rows with the champion's and the challenger's probabilities."""
-    named = holdout.assign(probability=new, **({} if old is None else {"champion_probability": old}))
+    named = holdout.copy(deep=False)
+    named[columns.probability] = new
+    if old is not None:
+        named[columns.output(_CHAMPIONS)] = old
     return pa.Table.from_pandas(named, preserve_index=False)
 
 
@@ -408,7 +417,8 @@ def verify(run: Run, decision: Gated, apart: bool = False) -> Verified:
     model, rows = decision.stored, storage.at(decision.scores)
     if model is None:
         return Verified(summary="Nothing to verify: the champion stays.")
-    difference = verification.verify_apart(model, rows) if apart else verification.verify(model, rows)
+    how = verification.verify_apart if apart else verification.verify
+    difference = how(model, rows, project(run.project).columns.probability)
     gate = Tracked(decision.mlflow_run_id, experiment_id(run.project))
     gate.write(records.Verification(verified_difference=difference, verified_sha256=model.sha256))
     return Verified(
@@ -549,9 +559,9 @@ def _reference(run: Run, gated: Gated, data: AnyData, version: registry.Version 
     if isinstance(data, RecentData):
         rows = _frame(data.recent)
         model = (version or registry.require_champion(run.project)).load()
-        rows = rows.assign(probability=_probability(model, rows[list(rules.columns.features)]))
+        rows[rules.columns.probability] = _probability(model, rows[list(rules.columns.features)])
     elif version is not None:
-        rows = _frame(gated.scores).drop(columns="champion_probability", errors="ignore")
+        rows = _frame(gated.scores).drop(columns=rules.columns.output(_CHAMPIONS), errors="ignore")
     else:
         return None
     storage.write_table(pa.Table.from_pandas(rows, preserve_index=False), path)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from shotclock.store import spelling
 from shotclock.store.client import TAG
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ def written(record: object) -> Values:
             if isinstance(mark, Params):
                 params |= {name: str(each) for name, each in value.items()}
             elif isinstance(mark, Metrics):
-                metrics |= {f"{mark.prefix}{name}": float(each) for name, each in value.items()}
+                metrics |= {spelling.written(f"{mark.prefix}{name}"): float(each) for name, each in value.items()}
             elif isinstance(mark, Param) and (value is not None or mark.none):
                 params[mark.name or field.name] = mark.none if value is None else str(value)
             elif value is not None and isinstance(mark, Metric):
@@ -147,7 +148,7 @@ def _kept(name: str, mark: Mark, values: Values, claimed: frozenset[str]) -> Any
         return {key: value for key, value in values.params.items() if key not in claimed}
     if isinstance(mark, Metrics):
         return {
-            key.removeprefix(mark.prefix): value
+            spelling.read(key).removeprefix(mark.prefix): value
             for key, value in values.metrics.items()
             if key.startswith(mark.prefix) and key not in claimed
         }

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +16,13 @@ from mlflow.entities import LoggedModel
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.store.entities.paged_list import PagedList
+from mlflow.types import ColSpec, DataType, Schema
 
 from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
+from shotclock.rows.values import Input
 from shotclock.store import internals
 from shotclock.store.artifacts import artifact
 from shotclock.store.client import MOST_EXPERIMENTS, NOT_THERE, TAG, connect, experiment_id
@@ -31,6 +33,7 @@ from shotclock.store.tracking import close_run
 
 if TYPE_CHECKING:  # what takes seconds to import is imported where a model is read or stored
     import pandas as pd
+    from mlflow.models import ModelSignature
     from sklearn.pipeline import Pipeline
 
     from shotclock.handoff import StoredModel
@@ -40,10 +43,13 @@ CHAMPION = "champion"
 PREVIOUS = "previous"
 MODEL_FILE = "modelo_final.pickle"
 TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is made of
+    "functools.partial",  # boosting with categories checks its numbers by one, of the function below
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils.validation.check_array",
 )
 _MODEL = "model.skops"
 _DIGEST = TAG + "stored_sha256"  # of a stored model, as of a version
@@ -98,11 +104,13 @@ class Version:
             raise StoreError(f"{self.uri}: stored without an input example to try it on; register it with one")
         return found
 
-    def inputs(self) -> tuple[str, ...]:
+    def inputs(self) -> tuple[Input, ...]:
         """The columns that its signature asks for, in their order."""
         mlflow.set_tracking_uri(settings().tracking_uri)
-        signature = mlflow.models.get_model_info(self.uri).signature
-        return tuple(map(str, signature.inputs.input_names()))
+        asked = mlflow.models.get_model_info(self.uri).signature.inputs
+        return tuple(
+            Input(str(column.name), column.type == DataType.string, not column.required) for column in asked.inputs
+        )
 
     def artifact(self, name: str) -> Address:
         """The address of a file that was stored with this version's training run."""
@@ -264,19 +272,21 @@ def versions(project: str) -> list[Version]:
     return sorted(map(_version, found), key=lambda version: int(version.number), reverse=True)
 
 
-def store(run: Run, run_id: str, model: "Pipeline", example: "pd.DataFrame") -> "StoredModel":
+def store(run: Run, run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequence[Input]) -> "StoredModel":
     """Store `model` under the MLflow run that trained it, as a version of nothing; a second call finds the first one's.
 
     Its digest is kept beside it at once, so whoever changes the files later is found out.
 
     Args:
         run_id: the MLflow run that trained the model.
-        example: a few rows of features (rows x features), from which the signature is made. Whole numbers are declared
-            as doubles, so that a consumer's 3.0 is as good as 3.
+        example: a few rows of features (rows x features).
+        inputs: what the signature is to ask for. Whole numbers, and booleans, are declared as doubles, so that a consumer's
+            3.0 is as good as 3.
     """
     from shotclock.handoff import StoredModel
 
-    found = _stored(run, run_id) or _store(run_id, model, example.astype(float))
+    example = example.astype({column.name: object if column.is_text else float for column in inputs})
+    found = _stored(run, run_id) or _store(run_id, model, example, inputs)
     sha256 = found.tags.get(_DIGEST)
     if sha256 is None:
         with _copy(found.model_uri) as folder:
@@ -332,21 +342,30 @@ def _stored(run: Run, run_id: str) -> LoggedModel | None:
     return whole
 
 
-def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame") -> LoggedModel:
+def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequence[Input]) -> LoggedModel:
     import mlflow.sklearn
-    from mlflow.models import infer_signature
 
     with mlflow.start_run(run_id=run_id):
         info = mlflow.sklearn.log_model(
             model,
             name="model",
-            signature=infer_signature(example, model.predict_proba(example)),
+            signature=_signature(inputs, model.predict_proba(example)),
             input_example=example,
             pip_requirements=_requirements(),
             pyfunc_predict_fn="predict_proba",
             skops_trusted_types=list(TRUSTED),
         )
     return connect().get_logged_model(info.model_id)
+
+
+def _signature(inputs: Sequence[Input], probabilities: object) -> "ModelSignature":
+    from mlflow.models import ModelSignature, infer_signature
+
+    asked = [
+        ColSpec(DataType.string if column.is_text else DataType.double, column.name, required=not column.may_be_missing)
+        for column in inputs
+    ]
+    return ModelSignature(Schema(asked), infer_signature(model_output=probabilities).outputs)
 
 
 def _requirements() -> list[str]:

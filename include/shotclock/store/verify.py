@@ -1,7 +1,8 @@
 """A stored model is read back before it may serve, and must score as the gate measured.
 
 `python -m shotclock.store.verify` is a fresh process that does so, for flows whose steps are called one after the other in
-the process that has trained. It reads one line of JSON, `model` and `rows`, and answers with the difference that it found.
+the process that has trained. It reads one line of JSON, the arguments of `verify`, and answers with the difference that it
+found.
 """
 
 import json
@@ -22,13 +23,13 @@ BARRED = ("pycaret", "evidently")
 _TOLERANCE = 1e-12
 
 
-def verify(model: StoredModel, rows: Address) -> float:
+def verify(model: StoredModel, rows: Address, recorded: str = "probability") -> float:
     """The largest absolute difference between a stored model's probabilities and the recorded ones.
 
     Nothing is loaded before its digest was found to be right, and nothing that is `BARRED` can be imported meanwhile.
 
     Args:
-        rows: parquet file of features and the column `probability` as the gate measured it.
+        rows: parquet file of features and probabilities, as the gate measured them; the latter in the column `recorded`.
 
     Raises:
         StoreError: the model cannot be loaded, its files were changed, or a probability differs by more than 1e-12.
@@ -37,7 +38,7 @@ def verify(model: StoredModel, rows: Address) -> float:
     with _without(BARRED):
         found = load_model(model.uri, model.sha256)
         probability = found.predict_proba(table[list(found.feature_names_in_)])[:, 1]
-    difference = float(abs(probability - table["probability"]).max(skipna=False))
+    difference = float(abs(probability - table[recorded]).max(skipna=False))
     if not difference <= _TOLERANCE:
         raise StoreError(
             f"{model.uri}: read back, its probabilities differ by up to {difference:.3g} from those that the gate "
@@ -46,13 +47,14 @@ def verify(model: StoredModel, rows: Address) -> float:
     return difference
 
 
-def verify_apart(model: StoredModel, rows: Address) -> float:
+def verify_apart(model: StoredModel, rows: Address, recorded: str = "probability") -> float:
     """What `verify` finds in a fresh process, which takes it some seconds to start.
 
     Raises:
         StoreError: see `verify`; or the process failed, and why.
     """
-    command, asked = [sys.executable, "-m", "shotclock.store.verify"], {"model": asdict(model), "rows": str(rows)}
+    command = [sys.executable, "-m", "shotclock.store.verify"]
+    asked = {"model": asdict(model), "rows": str(rows), "recorded": recorded}
     done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StoreError(f"not verified in a fresh process, so not promoted: {done.stderr.strip()[-2000:]}")
@@ -75,7 +77,7 @@ def _without(barred: tuple[str, ...]) -> Iterator[None]:
 def main() -> None:
     asked = json.loads(sys.stdin.readline())
     try:
-        difference = verify(StoredModel(**asked["model"]), storage.at(asked["rows"]))
+        difference = verify(StoredModel(**asked["model"]), storage.at(asked["rows"]), asked["recorded"])
     except ShotclockError as error:
         sys.exit(str(error))
     sys.stdout.write(f"{difference!r}\n")

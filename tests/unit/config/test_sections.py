@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shotclock.config import load_project
+from shotclock.config import Feature, load_project
 
 
 def test_a_project_cannot_be_changed_after_it_is_read(kobe) -> None:
@@ -186,3 +186,33 @@ def test_allowed_values_that_allow_nothing_or_are_no_integers_are_refused(
     refusal: Callable[..., str], value: str
 ) -> None:
     assert "line 15: field 'columns.features.lift.allowed" in refusal("allowed: [0, 1]", f"allowed: {value}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (
+            "{type: text}",
+            "field 'columns.features.rooms.type': found 'text', allowed: 'number', 'integer', 'boolean' or",
+        ),
+        ("{type: category, min: 1}", "found min 1 of a category, allowed: of a number or an integer"),
+        ("{type: boolean, max: 1}", "found max 1 of a boolean, allowed: of a number or an integer"),
+        ("{type: category, drift: wasserstein}", "found drift wasserstein of a category, allowed: jensenshannon"),
+        ("{type: boolean, allowed: [0, 1]}", "found allowed of a boolean, allowed: of an integer or a category"),
+        (
+            "{type: category, allowed: [yes, no]}",
+            "found 1 among the values of category, allowed: text; put it in quotes",
+        ),
+        ("{type: integer, allowed: ['1']}", "found '1' among the values of integer, allowed: whole numbers"),
+        ("{type: number, missing: maybe}", "found 'maybe', allowed: 'refused' or 'allowed'"),
+    ],
+)
+def test_a_features_rules_must_be_of_its_type(refusal: Callable[..., str], rule: str, message: str) -> None:
+    assert message in refusal("{type: integer, min: 1, max: 9}", rule)
+
+
+def test_names_are_compared_by_how_often_each_comes_and_codes_are_text() -> None:
+    kind = Feature.model_validate({"type": "category", "allowed": [7, "a"]})
+    assert (kind.drift, kind.allowed, kind.is_category, kind.missing) == ("jensenshannon", ("7", "a"), True, "refused")
+    assert Feature(type="boolean").is_category
+    assert not Feature(type="integer").is_category

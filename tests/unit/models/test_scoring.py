@@ -24,7 +24,7 @@ from sklearn.tree import DecisionTreeClassifier
 from shotclock.errors import ContractError, SourceError, StoreError
 from shotclock.files import storage
 from shotclock.models import scoring
-from shotclock.rows.contract import OUTPUTS
+from shotclock.models.scoring import OUTPUTS
 
 ALGORITHMS = {
     "logistic regression": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
@@ -419,6 +419,7 @@ KILLED = """
 import os, pickle, signal, sys
 from pathlib import Path
 from shotclock.models import scoring
+from shotclock.models.scoring import OUTPUTS
 from shotclock.config import load_project
 
 project, model, source, target, quarantine = map(Path, sys.argv[1:])

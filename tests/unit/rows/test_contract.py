@@ -121,10 +121,14 @@ def test_a_column_that_stands_twice_is_refused():
     assert "column 'size' stands 2 times" in refusal(SCHEMA.append(pa.field("size", pa.float64())))
 
 
-def test_a_project_column_named_as_an_output_column_is_refused():
-    columns = COLUMNS.model_copy(update={"time": "probability"})
-    schema = SCHEMA.append(pa.field("probability", pa.string()))
-    assert "column 'probability': Shotclock writes" in refusal(schema, columns)
+def test_a_column_that_is_called_as_one_of_shotclocks_own_keeps_its_name_and_that_one_gives_way():
+    columns = COLUMNS.model_copy(update={"features": {**COLUMNS.features, "reason": Feature(type="number", max=1)}})
+    rows = table({}, {}).append_column("reason", pa.array([0.5, 2.0]))
+    found = contract.examine(rows, columns)
+    assert found.bad["reason"].to_pylist() == [2.0]
+    assert found.bad["_reason"].to_pylist() == ["reason: above 1"]
+    assert columns.probability == "probability"
+    assert columns.model_copy(update={"id": "probability", "time": "_probability"}).probability == "__probability"
 
 
 # Rows

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 from pandas import DataFrame, Series
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import infer_dtype, is_numeric_dtype
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from shotclock.config import ALGORITHMS, Backend
 from shotclock.errors import ConfigError, ContractError
-from shotclock.models.candidates.algorithms import Entry, Folds, Plan, Rows, Search, Searching, Settings
+from shotclock.models.candidates.algorithms import Entry, Folds, Inputs, Plan, Rows, Search, Searching, Settings
+from shotclock.models.candidates.leaves import smoothed
+from shotclock.models.candidates.widening import widened
 
 __all__ = [
     "Entry",
@@ -27,6 +29,7 @@ __all__ = [
     "fit",
     "rows_of",
     "select",
+    "widened",
 ]
 
 _LARGEST_SEED = 2**32 - 1  # numpy's
@@ -86,12 +89,12 @@ def compare(entries: Sequence[Entry], backend: Searching) -> list[Search]:
 
 
 def fit(entry: Entry, found: Search) -> Trained:
-    """Fit the settings that were found on all rows.
+    """Fit the settings that were found on all rows. No leaf of a tree is certain: see `leaves`.
 
     Identical inputs give the identical model, to the byte when pickled, whatever the number of processors.
     """
     with threadpool_limits(limits=1):  # gradient boosting stores the number of threads in the model
-        model = entry.plan.pipeline(found.settings).fit(entry.rows.features, entry.rows.labels)
+        model = smoothed(entry.plan.pipeline(found.settings).fit(entry.rows.features, entry.rows.labels))
     tried = [{**one.settings, "log_loss": one.log_loss, "fold_log_losses": list(one.log_losses)} for one in found.tried]
     return Trained(
         entry.plan.algorithm, found.backend, model, found.settings, found.folds, _summary(found.folds), tried
@@ -159,33 +162,55 @@ def _refused(setting: str, found: object, expected: str) -> ConfigError:
     return ConfigError(f"training.{setting}: found {found!r}, expected {expected}; change it in the project file")
 
 
-def _check_features(features: DataFrame) -> None:
+def _check_features(features: DataFrame, inputs: Inputs) -> None:
     if features.shape[1] == 0:
         raise ContractError("features: found no column, expected at least one; name them under columns.features")
-    for name, column in features.items():
-        if not is_numeric_dtype(column.dtype):
-            raise ContractError(f"column '{name}': found type {column.dtype}, expected numbers; convert or drop it")
-        values = column.to_numpy(dtype=float, na_value=np.nan)
-        bad = int((~(np.abs(values) <= _LARGEST_VALUE)).sum())
-        if bad:
-            raise ContractError(
-                f"column '{name}': {bad} of {len(column)} values are null, infinite or beyond {_LARGEST_VALUE:.1e}, "
-                "expected finite numbers; drop these rows or repair them before training"
-            )
+    for place, (name, column) in enumerate(features.items()):
+        if place in inputs.categories:
+            _check_category(str(name), column, may_be_missing=place in inputs.missing)
+        else:
+            _check_number(str(name), column, may_be_missing=place in inputs.missing)
 
 
-def rows_of(features: DataFrame, target: "Series[Any]", folds: int) -> Rows:
+def _check_category(name: str, column: "Series[Any]", *, may_be_missing: bool) -> None:
+    kind = infer_dtype(column, skipna=True)
+    if kind not in ("string", "empty"):
+        raise ContractError(f"column '{name}': found {kind} values, expected text; see 'type' in the project file")
+    missing = int(column.isna().sum())
+    if missing and not may_be_missing:
+        raise ContractError(
+            f"column '{name}': {missing} of {len(column)} values are null, expected text; drop these rows, or say "
+            "'missing: allowed' in the project file"
+        )
+
+
+def _check_number(name: str, column: "Series[Any]", *, may_be_missing: bool) -> None:
+    if not is_numeric_dtype(column.dtype):
+        raise ContractError(f"column '{name}': found type {column.dtype}, expected numbers; convert or drop it")
+    values = column.to_numpy(dtype=float, na_value=np.nan)
+    if may_be_missing:
+        values = values[~np.isnan(values)]
+    bad = int((~(np.abs(values) <= _LARGEST_VALUE)).sum())
+    if bad:
+        raise ContractError(
+            f"column '{name}': {bad} of {len(column)} values are null, infinite or beyond {_LARGEST_VALUE:.1e}, "
+            "expected finite numbers; drop these rows or repair them before training"
+        )
+
+
+def rows_of(features: DataFrame, target: "Series[Any]", folds: int, inputs: Inputs | None = None) -> Rows:
     """Rows that can be learnt from.
 
     Args:
-        features: finite numbers, shape (rows, features).
+        features: shape (rows, features): finite numbers, and what else `inputs` allows, as `rows.values` keeps it.
         target: 0 or 1, shape (rows,), in the order of `features`.
+        inputs: which features are text, and which may lack values; by default none.
 
     Raises:
-        ContractError: a feature that is null, infinite or not a number, a label other than 0 and 1, or fewer rows of a
-            class than folds.
+        ContractError: a feature that is null, infinite or not a number where it must be one, a label other than 0 and 1,
+            or fewer rows of a class than folds.
     """
-    _check_features(features)
+    _check_features(features, inputs or Inputs())
     if len(target) != len(features):
         raise ContractError(
             f"column '{target.name}': found {len(target)} labels for {len(features)} rows; pass one label a row"

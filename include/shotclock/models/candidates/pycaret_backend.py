@@ -178,7 +178,9 @@ def _request(entries: Sequence[Entry], folder: Path) -> dict[str, Any]:
 
 def _written(entry: Entry, folder: Path, number: int) -> dict[str, Any]:
     files = {name: f"{number}.{name}.parquet" for name in ("rows", "labels")}
-    entry.rows.features.reset_index(drop=True).to_parquet(folder / files["rows"])
+    features = entry.rows.features.reset_index(drop=True)
+    named = [f"feature_{place}" for place in range(features.shape[1])]  # pipelines know columns by their places
+    features.set_axis(named, axis=1).to_parquet(folder / files["rows"])
     held_out = entry.plan.held_out(entry.rows.labels)
     pd.DataFrame({"label": entry.rows.labels, "held_out": held_out}).to_parquet(folder / files["labels"])
     return {**files, "seed": entry.plan.seed}

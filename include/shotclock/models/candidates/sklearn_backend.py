@@ -22,7 +22,7 @@ class ScikitLearn:
 
 def _search(entry: Entry) -> Search:
     held_out = entry.plan.held_out(entry.rows.labels)
-    metrics = [_cross_validate(entry, settings, held_out) for settings in entry.plan.settings]
+    metrics = [cross_validated(entry, settings, held_out) for settings in entry.plan.settings]
     tried = tuple(
         Tried(settings, tuple(fold["log_loss"] for fold in folds))
         for settings, folds in zip(entry.plan.settings, metrics, strict=True)
@@ -31,7 +31,8 @@ def _search(entry: Entry) -> Search:
     return Search("scikit-learn", tried, best, metrics[best])
 
 
-def _cross_validate(entry: Entry, settings: Settings, held_out: NDArray[np.int64]) -> Folds:
+def cross_validated(entry: Entry, settings: Settings, held_out: NDArray[np.int64]) -> Folds:
+    """The metrics of these settings, fold by fold; `held_out` as `Plan.held_out` gives it."""
     model, splitter = entry.plan.pipeline(settings), PredefinedSplit(held_out)
     features, labels = entry.rows.features, entry.rows.labels
     scores = cross_validate(model, features, labels, cv=splitter, scoring=_SCORERS, error_score="raise")

@@ -1,5 +1,6 @@
 """A guess as the text of a project file, with the reasons as comments."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
@@ -64,7 +65,7 @@ def text(columns: Columns, why: Mapping[str, str], left_out: Mapping[str, str], 
         "",
         "training:",
         "  backend: scikit-learn     # or pycaret",
-        "  candidates: [decision_tree, logistic_regression]     # and gradient_boosting",
+        "  candidates: [decision_tree, logistic_regression, gradient_boosting]",
         *_sizes(facts),
     ]
     return "\n".join(parts) + "\n"
@@ -81,12 +82,18 @@ def _scalar(value: str) -> str:
 
 def _rules(rule: Feature) -> str:
     parts = [f"type: {rule.type}"]
+    if rule.may_be_missing:
+        parts.append("missing: allowed")
     if rule.allowed is not None:
-        parts.append(f"allowed: [{', '.join(map(str, rule.allowed))}]")
+        parts.append(f"allowed: [{', '.join(_listed(code) for code in rule.allowed)}]")
     parts += [f"{name}: {value:.12g}" for name in ("min", "max") if (value := getattr(rule, name)) is not None]
-    if rule.drift != "wasserstein":
+    if rule.drift != Feature(type=rule.type).drift:
         parts.append(f"drift: {rule.drift}")
     return f"{{{', '.join(parts)}}}"
+
+
+def _listed(code: int | str) -> str:
+    return json.dumps(code, ensure_ascii=False) if isinstance(code, str) else str(code)
 
 
 def _beside(lines: list[tuple[str, str]]) -> list[str]:

@@ -12,7 +12,6 @@ import pyarrow as pa
 from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError
 from shotclock.projects.init import convert, features, roles
-from shotclock.rows import contract
 
 Mask = npt.NDArray[np.bool_]
 
@@ -115,8 +114,6 @@ def _by_name(name: str, wishes: Wishes) -> str:
     """Why a column of this name is no feature; empty where the name does not matter."""
     if name in wishes.exclude:
         return "excluded by --exclude"
-    if name in (contract.REASON, *contract.OUTPUTS):
-        return "Shotclock writes a column of this name itself: rename yours"
     return "the row numbers of pandas" if name.startswith("__index_level_") else ""
 
 

@@ -55,11 +55,12 @@ def newest_of(rows: pa.Table, columns: Columns, most: int) -> pa.Table:
     """The newest rows, `most` at the most, newest first where there are more."""
     if rows.num_rows <= most:
         return rows
-    return rows.take(pc.sort_indices(rows, [(columns.time, "descending"), (columns.id, "descending")])[:most])
+    keys = pa.table([rows[columns.time], rows[columns.id]], ["time", "id"])  # names such as `.id` would be paths
+    return rows.take(pc.sort_indices(keys, [("time", "descending"), ("id", "descending")])[:most])
 
 
 def _rows(columns: Columns, batch: Application) -> Iterator[pa.RecordBatch]:
-    wanted = [columns.id, columns.time, *columns.features, "probability"]
+    wanted = [columns.id, columns.time, *columns.features, columns.probability]
     return dataset.read_batches(storage.at(batch.predictions), wanted, _BATCH_ROWS)
 
 
@@ -67,7 +68,7 @@ def _labelled(project: Project, batch: Application, rows: pa.Table | None, known
     """Scored rows with the project's types and their labels; None: there are no rows."""
     columns = project.columns
     if rows is None:
-        empty = known.remove(known.get_field_index(columns.target)).append(pa.field("probability", pa.float64()))
+        empty = known.remove(known.get_field_index(columns.target)).append(pa.field(columns.probability, pa.float64()))
         rows = empty.empty_table()
     typed = types.cast(rows, known, batch.predictions)
     return labelling.with_labels(typed, _known(project, batch, typed[columns.id], known), columns.id, columns.target)
@@ -122,7 +123,7 @@ class _Seen:
             label = _latest(ids, rows[columns.target].cast(pa.float64()), came)
             fresh = pc.and_(self._here(ids), pc.invert(pc.is_in(ids, self._ids.cast(ids.type))))
             judged = pc.and_(label.is_valid(), fresh)
-            total += Tally.of(label.filter(judged), rows["probability"].filter(judged))
+            total += Tally.of(label.filter(judged), rows[columns.probability].filter(judged))
             held += [] if last else [rows.select([columns.id])]
         self.add(iter(held))
         return total
@@ -134,7 +135,7 @@ class _Seen:
 def _with_own_labels(columns: Columns, batch: Application) -> Iterator[pa.RecordBatch]:
     """Id, probability and target of the scored rows, the target as their own file has it."""
     path, own = storage.at(batch.predictions), _own_labels(columns, batch)
-    wanted = [columns.id, "probability", *([columns.target] if own == path else [])]
+    wanted = [columns.id, columns.probability, *([columns.target] if own == path else [])]
     predictions = dataset.read_batches(path, wanted, _BATCH_ROWS)
     if own == path:
         return predictions

@@ -50,7 +50,7 @@ def measured(project: Project, rows: pd.DataFrame) -> Performance:
     rules = project.degradation
     return measure(
         rows[project.columns.target].to_numpy(dtype=float),
-        rows["probability"].to_numpy(),
+        rows[project.columns.probability].to_numpy(),
         confidence=rules.confidence,
         resamples=rules.resamples,
         seed=rules.seed,

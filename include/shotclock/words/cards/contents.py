@@ -16,6 +16,7 @@ from shotclock.files.storage import Address
 from shotclock.handoff import AnyData, Gated, RecentData, Selection
 from shotclock.judging import slices
 from shotclock.judging.figure import Figure
+from shotclock.models.candidates.algorithms import at_edge
 from shotclock.store import registry
 from shotclock.store.records import Decision
 from shotclock.store.run import Run, folder_of
@@ -31,7 +32,7 @@ from shotclock.files import storage
 from shotclock.store import artifacts, registry
 rows = storage.read_table(artifacts.artifact('{gate}', 'gate_scores.parquet')).to_pandas()
 model = registry.version('{project}', '{version}').load()
-print(abs(model.predict_proba(rows[list(model.feature_names_in_)])[:, 1] - rows['probability']).max())\""""
+print(abs(model.predict_proba(rows[list(model.feature_names_in_)])[:, 1] - rows[{probability!r}]).max())\""""
 
 
 def model_card(
@@ -64,7 +65,7 @@ def model_card(
         "bins": plots.bins(*_scored(rules, rows)) if len(rows) else [],
         "reference": _reference(rules, reference),
         "again": _again(run, rules, selection, gated, data, version),
-        "limits": _limits(rules, gated, cut),
+        "limits": [*_edges(selection), *_limits(rules, gated, cut)],
     }
     return _write(pages.model_card(told), folder_of(run) / MODEL_CARD)
 
@@ -136,7 +137,7 @@ def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict
 
 
 def _scored(project: Project, rows: pd.DataFrame) -> tuple[Any, Any]:
-    return rows[project.columns.target].to_numpy(np.float64), rows["probability"].to_numpy(np.float64)
+    return rows[project.columns.target].to_numpy(np.float64), rows[project.columns.probability].to_numpy(np.float64)
 
 
 def _slices(project: Project, rows: pd.DataFrame) -> dict[str, list[slices.SliceFigures]]:
@@ -220,7 +221,12 @@ def _again(
     return {
         "how": how,
         "command": command,
-        "check": _CHECK.format(gate=gated.mlflow_run_id, project=run.project, version=version.number),
+        "check": _CHECK.format(
+            gate=gated.mlflow_run_id,
+            project=run.project,
+            version=version.number,
+            probability=project.columns.probability,
+        ),
         "facts": [
             ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
             ("versions", _versions()),
@@ -234,6 +240,16 @@ def _again(
 def _versions() -> str:
     python = ".".join(map(str, sys.version_info[:3]))
     return ", ".join([f"Python {python}", *(f"{name} {installed(name)}" for name in _PACKAGES)])
+
+
+def _edges(selection: Selection) -> list[str]:
+    edges = at_edge(selection.winner.partition(".")[0], selection.params)
+    told = ", ".join(f"{name} {selection.params[name]}" for name in edges)
+    return (
+        [f"The search ended at the edge of all that it ever tries: {told}. A better setting may lie beyond."]
+        if edges
+        else []
+    )
 
 
 def _limits(project: Project, gated: Gated, cut: Mapping[str, list[slices.SliceFigures]]) -> list[str]:

@@ -18,6 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from yaml import safe_dump, safe_load
 
 from shotclock.errors import StoreError
+from shotclock.rows.values import Input
 from shotclock.store import records, registry, tracking
 from shotclock.store.run import Run
 
@@ -50,7 +51,9 @@ def canary(tmp_path, monkeypatch):
 def files(store):
     """The folder of the champion's files in the store, and `publish`, which makes the digest that of what is there now."""
     run = tracking.open_run(RUN, "train/first", records.Candidate, name="first")
-    version = registry.register(RUN, run.id, registry.store(RUN, run.id, sound(), ROWS), records.Origin())
+    version = registry.register(
+        RUN, run.id, registry.store(RUN, run.id, sound(), ROWS, [Input(name) for name in ROWS]), records.Origin()
+    )
     registry.promote(version, expected=None)
     source = MlflowClient().get_model_version("shots", version.number).source
     folder = Path(_folder(source))

@@ -20,12 +20,14 @@ from sklearn.preprocessing import StandardScaler
 from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
 from shotclock.models.candidates.algorithms import SPACES, Plan
+from shotclock.rows.values import Input
 from shotclock.store import records, registry, tracking
 from shotclock.store.client import experiment_id
 from shotclock.store.run import Run
 
 RUN = Run("shots", "training", "t9")
 ROWS = pd.DataFrame({"near": [0.0, 1, 2, 3], "late": [1, 0, 1, 0]})
+INPUTS = [Input("near"), Input("late")]
 
 
 def model():
@@ -35,7 +37,7 @@ def model():
 def registered(name="first"):
     """A version, as a candidate's run of its own registers it."""
     run = tracking.open_run(RUN, f"train/{name}", records.Candidate, name=name)
-    stored = registry.store(RUN, run.id, model(), ROWS)
+    stored = registry.store(RUN, run.id, model(), ROWS, INPUTS)
     return registry.register(RUN, run.id, stored, records.Origin(algorithm="logistic_regression"))
 
 
