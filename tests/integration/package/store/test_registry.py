@@ -68,7 +68,7 @@ def test_a_model_of_every_algorithm_is_stored_and_read_back(store, algorithm):
     rows = pd.concat([ROWS] * 30, ignore_index=True)
     fitted = Plan(algorithm, folds=2, iterations=1, seed=1).pipeline({}).fit(rows, (rows["near"] > 1).astype(int))
     run = tracking.open_run(RUN, f"train/{algorithm}", records.Candidate, name=algorithm)
-    stored = registry.store(RUN, run.id, fitted, rows)
+    stored = registry.store(RUN, run.id, fitted, rows, [Input(name) for name in rows])
     read = registry.load_model(stored.uri, stored.sha256)
     np.testing.assert_array_equal(read.predict_proba(rows), fitted.predict_proba(rows))
 
