@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from shotclock_dashboard import standing
+from shotclock_dashboard import login, standing
 
 _HERE = Path(__file__).parent
 
@@ -12,6 +12,8 @@ _HERE = Path(__file__).parent
 def main() -> None:
     st.set_page_config(page_title="Shotclock", page_icon=str(_HERE / "icon.svg"), layout="wide")
     st.html(_HERE / "page.css")
+    if not login.passed():
+        return
     pages = [
         st.Page("shotclock_dashboard/views/quality.py", title="Quality", icon=":material/monitoring:", default=True),
         st.Page("shotclock_dashboard/views/data.py", title="Data", icon=":material/bar_chart:"),

@@ -16,6 +16,7 @@ from shotclock import config, flows
 from shotclock.reading import demonstration
 from shotclock.store import database, verify
 from shotclock_launcher.layout import Layout
+from shotclock_launcher.running.credentials import Login
 from shotclock_launcher.running.services import dashboard_service
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ def store(
             patch.delenv(name, raising=False)
         patch.setenv("SHOTCLOCK_HOME", str(folder))
         patch.setenv("SHOTCLOCK_PROJECTS", "projects")
+        patch.setenv("SHOTCLOCK_DASHBOARD_ALONE", "1")
         patch.setenv("SHOTCLOCK_DASHBOARD_PORT", str(free_tcp_port_factory()))
         config.project.cache_clear()
         database.prepare_store()
@@ -62,7 +64,9 @@ def dashboard(store: Layout) -> Iterator[Layout]:
     store.make_folders()
     log = store.logs / "dashboard.log"
     with log.open("wb") as written:
-        server = subprocess.Popen(dashboard_service(store).command, stdout=written, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            dashboard_service(store, Login("", "")).command, stdout=written, stderr=subprocess.STDOUT
+        )
         try:
             _wait_for(server, f"{store.dashboard_address}/_stcore/health", log)
             yield store

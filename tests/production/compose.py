@@ -95,7 +95,7 @@ def _service(name: str, content: dict[str, Any], chosen: Mapping[str, Any], root
     return Service(
         name=name,
         image=content["image"],
-        ours="build" in content,
+        ours=content["image"] in {service["image"] for service in chosen.values() if "build" in service},
         command=shlex.split(command) if isinstance(command, str) else command,
         environment={key: str(value) for key, value in environment.items()},
         volumes=[_volume(volume, root) for volume in content.get("volumes", [])],

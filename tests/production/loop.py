@@ -49,9 +49,8 @@ class Loop:
         self.api = self.login("admin", settings["AIRFLOW_ADMIN_PASSWORD"])
         inside = engine.services["worker"].environment
         for name in (
-            "MLFLOW_TRACKING_URI",
             "SHOTCLOCK_ARTIFACTS",
-            *(name for name in inside if name.startswith("AWS_")),
+            *(name for name in inside if name.startswith(("AWS_", "MLFLOW_TRACKING_"))),
         ):
             patch.setenv(name, inside[name])
         projects = next(

@@ -58,8 +58,12 @@ def test_no_service_has_a_secret_that_is_not_its_business(settings):
     }
     assert seen["postgres"] == {"POSTGRES_PASSWORD"}
     assert seen["redis"] == {"REDIS_PASSWORD"}
-    assert seen["mlflow"] == {"MLFLOW_DB_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY"}
-    assert seen["endpoint"] == seen["dashboard"] == {"S3_ACCESS_KEY", "S3_SECRET_KEY"}
+    reading = {"S3_ACCESS_KEY", "S3_SECRET_KEY", "MLFLOW_READER_PASSWORD"}
+    assert seen["mlflow"] == reading | {"MLFLOW_DB_PASSWORD", "MLFLOW_WORKER_PASSWORD"}
+    assert seen["endpoint"] == reading
+    assert seen["dashboard"] == reading | {"DASHBOARD_PASSWORD"}
+    assert {name for name, found in seen.items() if "MLFLOW_WORKER_PASSWORD" in found} == {"mlflow", "worker"}
+    assert services["worker"].environment["MLFLOW_TRACKING_USERNAME"] == "worker"
     assert all("POSTGRES_PASSWORD" not in found for name, found in seen.items() if name not in ("postgres", "init"))
 
 
@@ -68,6 +72,14 @@ def test_no_secret_stands_in_a_command_line(settings):
     for service in compose.load(TEXT, settings).values():
         words = " ".join([*service.command, *(service.check.command if service.check else [])])
         assert not any(secret in words for secret in secrets), service.name
+
+
+def test_one_service_makes_the_image_and_all_that_run_it_wait_for_that_one(settings):
+    (maker,) = [name for name, service in SERVICES.items() if "build" in service]
+    ours = {name: service for name, service in compose.load(TEXT, settings).items() if service.ours}
+    assert len(ours) == 9
+    assert {service.image for service in ours.values()} == {ours[maker].image}
+    assert all(maker in service.needs for name, service in ours.items() if name != maker)
 
 
 def test_with_a_store_of_ones_own_none_is_started(settings):
@@ -183,8 +195,14 @@ def test_the_values_for_the_helm_chart_say_the_same_settings(values, image, else
     known = here | image.environment
     assert {name: value for name, value in told.items() if known.get(name) != value} == {}
     named = {entry["name"]: entry["value"] for entry in values["env"]}
-    differing = {name for name, value in named.items() if here[name] != value}
+    everybody = elsewhere["scheduler"].environment
+    differing = {name for name, value in named.items() if everybody[name] != value}
     assert differing == {"AWS_ENDPOINT_URL_S3", "AIRFLOW__CORE__HOSTNAME_CALLABLE"}
+    of_workers = {entry["name"]: entry.get("value") for entry in values["workers"]["celery"]["env"]}
+    assert of_workers == {
+        "MLFLOW_TRACKING_USERNAME": here["MLFLOW_TRACKING_USERNAME"],
+        "MLFLOW_TRACKING_PASSWORD": None,
+    }
     assert (str(values["uid"]), values["airflowHome"]) == (image.user, image.environment["AIRFLOW_HOME"])
     tag = f"{values['defaultAirflowRepository']}:{values['defaultAirflowTag']}"
     assert tag == elsewhere["worker"].image

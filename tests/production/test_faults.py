@@ -36,7 +36,7 @@ def mistaken(old: str, new: str, settings: dict[str, str], folder: Path) -> dict
 @pytest.mark.parametrize(
     ("service", "old", "new"),
     [
-        pytest.param("redis", "exec redis-server", "exec redis-servr", id="command"),
+        pytest.param("redis", "entrypoint.sh redis-server", "entrypoint.sh redis-servr", id="command"),
         pytest.param("redis", PASSWORD, PASSWORD.replace("requirepass", "masterauth"), id="no password"),
         pytest.param(
             "postgres",

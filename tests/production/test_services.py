@@ -6,6 +6,7 @@ import json
 import urllib.request
 from collections.abc import Callable
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 from loop import Loop, Outcome, kill
@@ -81,6 +82,52 @@ def _is_allowed(request: Callable[[], object]) -> bool:
         assert error.status == 403, error
         return False
     return True
+
+
+PAGES = ("/shotclock/health", "/shotclock/health/kobe_shots", "/shotclock/summary/kobe_shots.training/x")
+
+
+def test_our_pages_ask_for_a_login_behind_the_path_too(stack: Loop, undisturbed: Outcome) -> None:
+    for page in PAGES:
+        with httpx.Client(base_url=stack.api.address, timeout=60, trust_env=False) as client:
+            assert client.get(page).status_code == 401
+            assert client.post(page, json={}).status_code in (401, 405)
+
+
+MOVE = """
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+client = MlflowClient()
+assert client.get_model_version_by_alias("kobe_shots", "champion").version == "2"
+for change in (
+    lambda: client.set_registered_model_alias("kobe_shots", "champion", "1"),
+    lambda: client.delete_registered_model_alias("kobe_shots", "champion"),
+    lambda: client.create_experiment("planted", artifact_location="/proc/self"),
+):
+    try:
+        change()
+    except MlflowException as error:
+        assert "may only read" in str(error), error
+    else:
+        raise AssertionError("it has changed something")
+"""
+
+
+def test_who_is_no_worker_reads_in_mlflow_and_moves_no_champion(stack: Loop, undisturbed: Outcome) -> None:
+    for service in ("endpoint-1", "dashboard-1", "api-server-1", "scheduler-1", "triggerer-1", "dag-processor-1"):
+        done = stack.engine.execute(service, "python", "-c", MOVE)
+        assert done.returncode == 0, (service, done.stderr)
+    assert registry.champion("kobe_shots").number == "2"
+    without = stack.engine.execute("endpoint-1", "env", "-u", "MLFLOW_TRACKING_PASSWORD", "python", "-c", MOVE)
+    assert "401" in without.stderr
+
+
+def test_no_service_runs_as_root(stack: Loop) -> None:
+    """But for the object store, whose place a program of this machine takes."""
+    names = [name for name, c in stack.engine.containers.items() if c.service.name not in ("init", "s3")]
+    users = {name: stack.engine.containers[name].init.uids().effective for name in names}
+    assert [name for name, user in users.items() if user == 0] == []
 
 
 # Kill -9

@@ -47,7 +47,11 @@ def test_restored_into_an_empty_place_the_same_champion_scores_to_the_same_bytes
         place.start("mlflow")
         told = place.execute("mlflow-1", "shotclock", "status", "kobe_shots", "--json")
         assert json.loads(told.stdout)["champion"] == undisturbed.champion
-        scored = place.execute("mlflow-1", "shotclock", "score", "kobe_shots")
+        writing = {
+            name: value for name, value in before["worker"].environment.items() if name.startswith("MLFLOW_TRACKING")
+        }
+        login = ["env", *(f"{name}={value}" for name, value in writing.items())]
+        scored = place.execute("mlflow-1", *login, "shotclock", "score", "kobe_shots")
         assert scored.returncode == 0, scored.stderr
         assert Loop.sha256(place.volume("data") / "kobe_shots" / "predictions") == undisturbed.predictions
         runs = place.run("init", "airflow", "dags", "list-runs", "kobe_shots.training", "--output", "json")

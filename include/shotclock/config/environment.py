@@ -4,6 +4,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import Field
+
 from shotclock.config.sections import Section
 from shotclock.errors import ConfigError
 from shotclock.files.addresses import Address, at
@@ -26,10 +28,16 @@ class Settings(Section):
     pycaret_python: Path
     allowed: tuple[str, ...] = ()
     """Folders and prefixes below which who triggers a DAG may name files, besides `data/raw`."""
+    dashboard_password: str | None = Field(None, repr=False)
+    dashboard_alone: bool = False
 
 
 def settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read `SHOTCLOCK_HOME`, `SHOTCLOCK_DATA`, `SHOTCLOCK_PROJECTS`, `SHOTCLOCK_DATA_DIR` …: see `.env.example`."""
+    """Read `SHOTCLOCK_HOME`, `SHOTCLOCK_DATA`, `SHOTCLOCK_PROJECTS`, `SHOTCLOCK_DATA_DIR` …: see `.env.example`.
+
+    Raises:
+        ConfigError: one of them is not what it must be; the message says which.
+    """
     env = os.environ if environment is None else environment
     home = Path(env.get("SHOTCLOCK_HOME") or _CHECKOUT).resolve()
     if not {"?", "%", "#"}.isdisjoint(str(home)):
@@ -48,6 +56,8 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
         artifacts=env.get("SHOTCLOCK_ARTIFACTS") or str(mlflow / "artifacts"),
         pycaret_python=home / (env.get("SHOTCLOCK_PYCARET_PYTHON") or _PYCARET),
         allowed=_allowed(env.get("SHOTCLOCK_ALLOWED_ADDRESSES") or ""),
+        dashboard_password=env.get("SHOTCLOCK_DASHBOARD_PASSWORD"),
+        dashboard_alone=_yes("SHOTCLOCK_DASHBOARD_ALONE", env.get("SHOTCLOCK_DASHBOARD_ALONE") or "0"),
     )
 
 
@@ -61,6 +71,12 @@ def _allowed(text: str) -> tuple[str, ...]:
                 "/srv/exports,s3://bucket/folder"
             )
     return found
+
+
+def _yes(name: str, text: str) -> bool:
+    if text not in ("0", "1"):
+        raise ConfigError(f"{name}: found '{text}', allowed: 0 or 1")
+    return text == "1"
 
 
 def _local(name: str, address: Address) -> Path:

@@ -27,20 +27,30 @@ def connect() -> MlflowClient:
 
 def experiment_id(project: str) -> str:
     """The project's experiment, made if it is not there, also when two processes ask at once."""
-    return _experiment_id(settings().tracking_uri, project)
-
-
-@cache  # it never changes, and every question to the store needs it
-def _experiment_id(store: str, project: str) -> str:
-    client = MlflowClient(store)
-    found = client.get_experiment_by_name(project)
+    found = find_experiment(project)
     if found is None:
         try:
-            client.create_experiment(project, artifact_location=_artifacts(project))
+            MlflowClient(settings().tracking_uri).create_experiment(project, artifact_location=_artifacts(project))
         except MlflowException:  # somebody else has just made it
-            if client.get_experiment_by_name(project) is None:
+            if find_experiment(project) is None:
                 raise
-        found = client.get_experiment_by_name(project)
+        found = find_experiment(project)
+    return str(found)
+
+
+def find_experiment(project: str) -> str | None:
+    """The project's experiment; None where nothing was written yet. Who may only read makes none."""
+    try:
+        return _experiment_id(settings().tracking_uri, project)
+    except LookupError:
+        return None
+
+
+@cache  # it never changes, and every question to the store needs it; one that is not there is no answer, and is not kept
+def _experiment_id(store: str, project: str) -> str:
+    found = MlflowClient(store).get_experiment_by_name(project)
+    if found is None:
+        raise LookupError(project)
     return str(found.experiment_id)
 
 

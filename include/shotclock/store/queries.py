@@ -8,7 +8,7 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
 from shotclock.errors import StoreError
-from shotclock.store.client import NOT_THERE, PARENT, TAG, connect, experiment_id, experiments
+from shotclock.store.client import NOT_THERE, PARENT, TAG, connect, experiments, find_experiment
 from shotclock.store.fields import Values, read, tag_name
 from shotclock.store.records import KINDS, R, Record, Stored, Trace
 
@@ -41,7 +41,8 @@ def newest(
         KeyError: a field that the kind has not, or does not keep as a tag.
     """
     condition = _finished(kind, where or {}, unless or {}, parent)
-    return [stored(run, kind) for run in _pages([experiment_id(project)], condition, most=most)]
+    experiment = find_experiment(project)
+    return [stored(run, kind) for run in _pages([experiment], condition, most=most)] if experiment else []
 
 
 def newest_of(

@@ -75,7 +75,7 @@ def _take(browser: Browser, address: str, login: credentials.Login, wanted: Sequ
     _log_in(page, login)
     for picture in wanted:
         page.set_viewport_size({"width": _WIDTH, "height": picture.height})
-        _open(page, picture)
+        _open(page, picture, login.password)
         target = FOLDER / f"{picture.name}.png"
         page.screenshot(path=target)
         say(f"{target.relative_to(CHECKOUT)}  {target.stat().st_size / 1000:.0f} KB")
@@ -89,10 +89,15 @@ def _log_in(page: Page, login: credentials.Login) -> None:
     page.get_by_role("link", name="Dags").first.wait_for()
 
 
-def _open(page: Page, picture: Picture) -> None:
-    """`#report` stands for the drift report to which the page's first link of that name leads."""
+def _open(page: Page, picture: Picture, password: str) -> None:
+    """The dashboard asks for a password of its own.
+
+    `#report` stands for the drift report to which the page's first link of that name leads."""
     address, _, report = picture.address.partition("#")
     page.goto(address)
+    if picture.name == "dashboard":
+        page.locator("input[type=password]").fill(password)
+        page.get_by_role("button", name="Log in").click()
     if report:
         page.goto(page.get_by_role("link", name="Drift report").first.get_attribute("href") or "")
     place = page.frame_locator("iframe").locator(picture.awaited) if picture.frame else page.locator(picture.awaited)

@@ -47,11 +47,12 @@ def _password(stack: Stack) -> str:
 def _welcome(stack: Stack) -> str:
     layout = stack.layout
     mlflow = f"{layout.mlflow_address}, with the same login" if layout.store else layout.settings.tracking_uri
+    word = "a password of its own" if layout.settings.dashboard_password else "the same password"
     return f"""
   Airflow   {layout.address}
             user {stack.login.user}, password {_password(stack)}
   MLflow    {mlflow}
-  dashboard {layout.dashboard_address}
+  dashboard {layout.dashboard_address}, with {word}
   endpoint  {layout.serving_address}
   data      {layout.settings.data}
   logs      {layout.logs}

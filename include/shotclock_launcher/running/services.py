@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shotclock_launcher.layout import LOOPBACK, Layout
+from shotclock_launcher.running.credentials import Login
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,18 @@ def mlflow_service(layout: Layout, login: Mapping[str, str]) -> Service:
     return Service("mlflow", (*command, *store, *door), login)
 
 
-def dashboard_service(layout: Layout) -> Service:
-    """The Streamlit dashboard. Without telemetry, prompts and file watchers: `dashboard/.streamlit` says so."""
+def dashboard_service(layout: Layout, login: Login) -> Service:
+    """The Streamlit dashboard; it asks for its own password, or that of the login, unless the settings say that it is alone.
+
+    Without telemetry, prompts and file watchers: `dashboard/.streamlit` says so.
+    """
     command = [sys.executable, "-m", "streamlit", "run", str(layout.dashboard)]
-    return Service("dashboard", (*command, "--server.address", LOOPBACK, "--server.port", str(layout.dashboard_port)))
+    place = ("--server.address", LOOPBACK, "--server.port", str(layout.dashboard_port))
+    return Service(
+        "dashboard",
+        (*command, *place),
+        {"SHOTCLOCK_DASHBOARD_PASSWORD": layout.settings.dashboard_password or login.password},
+    )
 
 
 def serving_service(layout: Layout) -> Service:

@@ -146,7 +146,7 @@ def running(
 def _pages(layout: Layout, login: credentials.Login, *, mlflow: bool, serving: bool, dashboard: bool) -> list[Service]:
     return [
         *([mlflow_service(layout, mlflow_login.environment(layout, login))] if mlflow else []),
-        *([dashboard_service(layout)] if dashboard else []),
+        *([dashboard_service(layout, login)] if dashboard else []),
         *([serving_service(layout)] if serving else []),
     ]
 

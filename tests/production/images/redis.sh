@@ -1,5 +1,6 @@
 #!/bin/bash
-# What the entry point of the image redis does: the server runs in /data.
+# What the image redis does: the server runs in /data, and whatever is called is called by its entry point.
 set -euo pipefail
 cd /data
-exec "$@"
+PATH=$(dirname "$0")/redis:$PATH
+exec docker-entrypoint.sh "$@"

@@ -18,8 +18,10 @@ PAGES = ("quality", "data", "retrainings", "trial")
 
 
 @pytest.fixture
-def open_page(at):
+def open_page(at, monkeypatch):
     """`open_page("trained", "data")`: the page as it is shown at that stage of the loop."""
+
+    monkeypatch.setenv("SHOTCLOCK_DASHBOARD_ALONE", "1")
 
     def opened(stage: str | None, page: str) -> AppTest:
         if stage:

@@ -31,8 +31,11 @@ def test_only_mlflows_server_is_told_the_login_and_not_on_its_command_line(layou
     assert service.environment["MLFLOW_AUTH_ADMIN_USERNAME"] == LOGIN.user
     assert service.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == LOGIN.password
     assert LOGIN.password not in " ".join(service.command)
-    others = [*airflow_services(), dashboard_service(layout), serving_service(layout)]
+    others = [*airflow_services(), serving_service(layout)]
     assert all(not other.environment for other in others)
+    dashboard = dashboard_service(layout, LOGIN)
+    assert dashboard.environment == {"SHOTCLOCK_DASHBOARD_PASSWORD": LOGIN.password}
+    assert LOGIN.password not in " ".join(dashboard.command)
 
 
 def test_whoever_else_came_to_have_an_account_may_do_nothing(layout: Layout) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.running import ports
+from shotclock_launcher.running import credentials, ports
 from shotclock_launcher.running.services import dashboard_service
 from shotclock_launcher.running.stack import running
 
@@ -56,7 +56,7 @@ def free() -> int:
 
 
 def test_the_dashboard_listens_on_this_machine_only_and_starts_from_a_script_that_is_there(layout: Layout) -> None:
-    command = dashboard_service(layout).command
+    command = dashboard_service(layout, credentials.Login("admin", "x")).command
     assert command[command.index("--server.address") + 1] == "127.0.0.1"
     assert command[command.index("--server.port") + 1] == "8501"
     assert Path(command[command.index("run") + 1]).is_file()
