@@ -1,0 +1,186 @@
+"""Every route of Airflow's API and of our pages, by each role and by nobody: what is not a role's business is refused."""
+
+import base64
+import http.client
+import json
+import re
+import time
+
+import jwt
+import pytest
+from doors import PROJECT, ROLES, Doors
+
+OPEN = {"/api/v2/monitor/health", "/api/v2/version"}  # no more than that it runs, and which release
+REDIRECTS = {"/api/v2/auth/login", "/api/v2/auth/logout"}
+FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
+PAGES = (
+    "/shotclock/health",
+    f"/shotclock/health/{PROJECT}",
+    f"/shotclock/health/{PROJECT}/report/x",
+    f"/shotclock/summary/{PROJECT}.training/x",
+    f"/shotclock/summary/{PROJECT}.training/x/split/-1",
+    f"/shotclock/report/{PROJECT}.training/x/split/-1",
+)
+POOL = {"name": "planted", "slots": 1}
+CONNECTION = {"connection_id": "planted", "conn_type": "http"}
+VARIABLE = {"key": "planted", "value": "1"}
+API = "/api/v2"
+WRITES = [  # with bodies that would do it, and the least role that may
+    *[
+        ("POST", f"/dags/{PROJECT}.{flow}/dagRuns", {"logical_date": None, "conf": {"reason": "planted"}}, "user")
+        for flow in FLOWS
+    ],
+    *[("PATCH", f"/dags/{PROJECT}.{flow}", {"is_paused": True}, "user") for flow in FLOWS],
+    *[("DELETE", f"/dags/{PROJECT}.{flow}", None, "user") for flow in FLOWS],
+    ("PATCH", "/dags?dag_id_pattern=%25", {"is_paused": True}, "user"),
+    ("POST", f"/dags/{PROJECT}.training/clearTaskInstances", {"dry_run": False, "only_failed": False}, "user"),
+    (
+        "POST",
+        "/backfills",
+        {"dag_id": f"{PROJECT}.retraining", "from_date": "2026-01-01", "to_date": "2026-03-01"},
+        "user",
+    ),
+    ("POST", "/connections", CONNECTION, "op"),
+    ("PATCH", "/connections", {"actions": [{"action": "create", "entities": [CONNECTION]}]}, "op"),
+    ("POST", "/connections/defaults", None, "op"),
+    ("POST", "/connections/test", CONNECTION, "op"),
+    ("GET", "/connections", None, "op"),
+    ("POST", "/variables", VARIABLE, "op"),
+    ("PATCH", "/variables", {"actions": [{"action": "create", "entities": [VARIABLE]}]}, "op"),
+    ("GET", "/variables", None, "op"),
+    ("POST", "/pools", POOL, "op"),
+    ("PATCH", "/pools", {"actions": [{"action": "create", "entities": [POOL]}]}, "op"),
+    ("PATCH", "/pools/training", {"slots": 0, "pool": "training"}, "op"),
+    ("DELETE", "/pools/training", None, "op"),
+    ("POST", "/assets/events", {"asset_id": 1, "extra": {}}, "op"),
+    ("POST", "/assets/1/materialize", {}, "op"),
+    ("GET", "/config", None, None),  # nobody
+    ("GET", "/config/section/api/option/secret_key", None, None),
+]
+
+
+def routes(doors: Doors) -> list[tuple[str, str]]:
+    """By Airflow's own description, so that a route of a newer version is tried too."""
+    described = doors.ask("GET", "/openapi.json", "admin").json()["paths"]
+    filled = {path: re.sub(r"\{[^}]+\}", "1", path.replace("{dag_id}", f"{PROJECT}.training")) for path in described}
+    return sorted((method.upper(), filled[path]) for path, methods in described.items() for method in methods)
+
+
+def test_without_a_token_airflow_says_only_that_it_runs(doors: Doors, nothing_changed) -> None:
+    every = [place for place in routes(doors) if place[1] not in OPEN | REDIRECTS]
+    assert len(every) > 100
+    answered = {(m, path): doors.ask(m, path, json=None if m == "GET" else {}).status_code for m, path in every}
+    assert {place: status for place, status in answered.items() if status != 401} == {}
+
+
+def test_a_viewer_writes_by_no_route(doors: Doors, nothing_changed) -> None:
+    """404 and 422: what is named is not there, or the body that would say what is asked for is empty."""
+    writing = [
+        (m, path) for m, path in routes(doors) if m != "GET" and not path.endswith("favorite")
+    ]  # marks of one's own
+    assert len(writing) > 45
+    answered = {(m, path): doors.ask(m, path, "viewer", json={}).status_code for m, path in writing}
+    assert {place: status for place, status in answered.items() if status not in (403, 404, 422)} == {}
+
+
+@pytest.mark.parametrize(("method", "path", "body", "least"), WRITES)
+def test_who_is_below_the_role_is_refused(
+    doors: Doors, nothing_changed, method: str, path: str, body: dict | None, least: str | None
+) -> None:
+    below = ROLES[: ROLES.index(least)] if least else ROLES
+    for role in below:
+        answer = doors.ask(method, API + path, role, json=body)
+        assert answer.status_code == 403, (role, answer.text)
+    assert doors.ask(method, API + path, json=body).status_code == 401
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_our_pages_are_for_who_is_logged_in_and_take_nothing(doors: Doors, nothing_changed, page: str) -> None:
+    assert doors.ask("GET", page).status_code == 401
+    for role in ROLES:
+        assert doors.ask("GET", page, role).status_code in (200, 404)
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            assert doors.ask(method, page, role, json={}).status_code in (404, 405)
+    for method in ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
+        assert doors.ask(method, page).status_code in (401, 404, 405)
+
+
+@pytest.mark.parametrize(
+    "path", ["/shotclock/docs", "/shotclock/redoc", "/shotclock/openapi.json", "/shotclock/", "/shotclock"]
+)
+def test_our_pages_describe_themselves_to_nobody(doors: Doors, path: str) -> None:
+    assert doors.ask("GET", path, "admin").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shotclock/health/../../api/v2/dags",
+        "/shotclock/health/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "/shotclock/../api/v2/connections",
+        "//shotclock/health",
+        "/static/../../../../etc/passwd",
+        "/static/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/api/v2/monitor/health/../../dags",
+        "/api/v2/version/..%2fdags",
+        "/execution/dag-runs/shots.training/x/state",
+        "/execution/variables/x",
+        "/execution/connections/x",
+        "/execution/xcoms/shots.training/x/split/return_value",
+    ],
+)
+def test_no_way_leads_around_the_login(doors: Doors, path: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", doors.layout.port, timeout=60)  # leaves the dots as they are
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    said = answer.read().decode("utf-8", "replace")
+    connection.close()
+    assert answer.status in (401, 403, 404) or "<!doctype html>" in said.lower()  # the page that asks for the login
+    assert "root:" not in said and f"{PROJECT}.training" not in said
+
+
+def forged(doors: Doors) -> dict[str, str]:
+    """Tokens that were never given out: of no key, of another one, of another name, past their time, of a task."""
+    real = jwt.decode(doors.tokens["viewer"], options={"verify_signature": False})
+    head = jwt.get_unverified_header(doors.tokens["viewer"])
+    part = lambda content: base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()  # noqa: E731
+    payload, signature = part(real | {"role": "ADMIN"}), doors.tokens["viewer"].split(".")[2]
+    key = doors.stack.env["AIRFLOW__API_AUTH__JWT_SECRET"]
+    other = "x" * 86
+    past = {"iat": time.time() - 9999, "nbf": time.time() - 9999, "exp": time.time() - 999}
+    sign = lambda claims, with_key: jwt.encode(claims, with_key, algorithm=head["alg"], headers=head)  # noqa: E731
+    return {
+        "of no algorithm": f"{part({'alg': 'none', 'typ': 'JWT'})}.{payload}.",
+        "of another role under its signature": f"{part(head)}.{payload}.{signature}",
+        "of another key": sign(real | {"role": "ADMIN"}, other),
+        "of no key": sign(real, ""),
+        "past its time": sign(real | past, key),
+        "of another audience": sign(real | {"aud": "elsewhere"}, key),
+        "for a task": sign(real | {"aud": "urn:airflow.apache.org:task", "scope": "execution"}, key),
+        "empty": "",
+        "long": "x" * 60_000,
+    }
+
+
+def test_a_token_that_was_not_given_out_opens_nothing(doors: Doors, nothing_changed) -> None:
+    for name, token in forged(doors).items():
+        for headers in ({"Authorization": f"Bearer {token}"}, {"Cookie": f"_token={token}"}):
+            for method, path in (
+                ("GET", f"{API}/dags"),
+                ("GET", PAGES[0]),
+                ("POST", f"{API}/dags/{PROJECT}.training/dagRuns"),
+            ):
+                answer = doors.ask(
+                    method, path, headers=headers, json=None if method == "GET" else {"logical_date": None}
+                )
+                assert answer.status_code in (400, 401, 403, 431), (name, headers.keys(), path, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"username": "admin"}, {"username": "admin", "password": ""}, {"username": "viewer", "password": "x"}]
+)
+def test_without_the_password_there_is_no_token(doors: Doors, body: dict[str, str]) -> None:
+    for path in ("/auth/token", "/auth/token/cli"):
+        assert doors.ask("POST", path, json=body).status_code in (401, 404, 422)
+    assert doors.ask("GET", "/auth/token").status_code in (401, 403, 404, 405)
+    assert doors.ask("GET", "/auth/token/login").status_code in (401, 403, 404, 405)
