@@ -102,7 +102,7 @@ def test_who_is_told_is_named_by_connection(sound: str, tmp_path: Path, notify: 
         ("{mail_to: [a@example.org]}", "found smtp none and mail_to a@example.org, allowed: both, or neither"),
         ("{smtp: post, mail_to: [nobody]}", "field 'notify.mail_to.0': found 'nobody', allowed: text like"),
         ("{slack: 'https://hooks.slack.com/services/T0/B0/x'}", "field 'notify.slack': found"),
-        ("{mail: post}", "unknown key; allowed: slack, smtp, mail_to"),
+        ("{mail: post}", "unknown key; allowed: slack, webhook, smtp, mail_to"),
     ],
 )
 def test_a_notification_that_could_not_be_sent_is_refused(

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 
 import httpx
@@ -21,7 +22,7 @@ from starlette.testclient import TestClient
 from shotclock.serving import app as endpoint
 from shotclock.serving import service as serving
 from shotclock.serving.limits import MOST_BYTES, MOST_CELLS, MOST_COLUMNS, MOST_ROWS
-from shotclock.serving.protocol import CSV, JSON, PARQUET
+from shotclock.serving.protocol import CSV, JSON, PARQUET, matrix
 
 FEATURES = ("near", "late", "far")
 GOOD = {"near": 1.5, "late": 0, "far": 3.25}
@@ -33,7 +34,7 @@ def answering(predict=TREE.predict_proba):
     """The application, with a tree that answers."""
     service = serving.Service("shots")
     place = serving.Served("shots")
-    place.current = serving.Loaded(VERSION, FEATURES, predict, (1.5, 0.0, 3.25))
+    place.current = serving.Loaded(VERSION, FEATURES, partial(matrix, features=FEATURES), predict, (1.5, 0.0, 3.25))
     service._served = {"shots": place}
     return endpoint.make(service)
 

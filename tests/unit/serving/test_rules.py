@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from shotclock.rows import contract
 from shotclock.serving import app as endpoint
 from shotclock.serving import rules
 from shotclock.serving import service as serving
-from shotclock.serving.protocol import CSV, JSON, PARQUET
+from shotclock.serving.protocol import CSV, JSON, PARQUET, matrix
 
 FEATURES = {
     "lat": Feature(type="number", min=33.2, max=34.9),
@@ -60,7 +61,8 @@ NEVER = [
 def client(*, refuses=True):
     version = SimpleNamespace(project="shots", number="7", uri="models:/shots/7")
     place, service = serving.Served("shots"), serving.Service("shots")
-    loaded = serving.Loaded(version, tuple(FEATURES), TREE.predict_proba, (34.0, 2.0, 0.0))
+    read = partial(matrix, features=tuple(FEATURES))
+    loaded = serving.Loaded(version, tuple(FEATURES), read, TREE.predict_proba, (34.0, 2.0, 0.0))
     place.current = replace(loaded, rules=rules.Rules(FEATURES, refuses))
     service._served = {"shots": place}
     return TestClient(endpoint.make(service), raise_server_exceptions=False)

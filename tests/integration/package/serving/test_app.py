@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,8 +147,7 @@ def test_an_address_that_does_not_exist_and_a_wrong_verb_are_told_as_json(serves
 
 def test_what_nobody_thought_of_is_500_without_its_details(serves, service, monkeypatch):
     client = serves("rested")
-    broken = serving.Loaded(service.served().current.version, tuple(FEATURES), lambda rows: 1 / 0, (0.0,))
-    service.served().current = broken
+    service.served().current = replace(service.served().current, predict=lambda rows: 1 / 0)
     told = client.post("/invocations", json=ONE)
     assert (told.status_code, told.headers["x-model-version"]) == (500, "2")
     assert told.json()["message"] == "ZeroDivisionError; the log of the server says more"

@@ -8,7 +8,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from shotclock.models.candidates.algorithms import SPACES, Plan
 
-SIZES = {"decision_tree": 24, "logistic_regression": 9, "gradient_boosting": 24}  # without the library's defaults
+SIZES = {"decision_tree": 24, "logistic_regression": 9, "gradient_boosting": 107}  # without the library's defaults
 
 
 def plan(algorithm, iterations=10, seed=42, folds=5):

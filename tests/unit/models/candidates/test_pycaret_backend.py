@@ -231,7 +231,7 @@ def test_the_process_gets_no_secret_and_leaves_no_folder(python, entry, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["python"]
 
 
-def test_rows_that_candidates_share_are_handed_over_once_with_their_names_and_types(python, entry, tmp_path):
+def test_rows_that_candidates_share_are_handed_over_once_by_place_with_their_types(python, entry, tmp_path):
     odd = pd.DataFrame(
         {
             "a b": np.arange(12) / 3,
@@ -250,9 +250,8 @@ def test_rows_that_candidates_share_are_handed_over_once_with_their_names_and_ty
     request = json.loads((tmp_path / "kept" / "request.json").read_text("utf-8"))
     assert [candidate["table"] for candidate in request["candidates"]] == [0, 1, 0]
     assert len(request["tables"]) == 2
-    pd.testing.assert_frame_equal(
-        pd.read_parquet(tmp_path / "kept" / request["tables"][1]["rows"]), odd.reset_index(drop=True)
-    )
+    numbered = odd.reset_index(drop=True).set_axis([f"feature_{place}" for place in range(5)], axis=1)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "kept" / request["tables"][1]["rows"]), numbered)
     known = pd.read_parquet(tmp_path / "kept" / request["tables"][0]["labels"])
     assert known["held_out"].tolist() == PLAN.held_out(entry.rows.labels).tolist()
 
