@@ -5,17 +5,20 @@ FROM python:3.11-slim-bookworm AS build
 ENV UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 PYC_INVALIDATION_MODE=UNCHECKED_HASH UV_PYTHON_DOWNLOADS=never
 RUN pip install --no-cache-dir uv
 WORKDIR /opt/shotclock
-COPY requirements.in requirements.txt ./
-# what requirements.in asks for, in the lock's versions and with its hashes: without the tools of requirements-dev.in
+COPY pyproject.toml requirements.txt ./
+# what running asks for, in the lock's versions and with its hashes: without the tools of development
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv venv .venv && uv pip install --python .venv --requirements requirements.in --constraints requirements.txt
+    uv venv .venv && uv pip install --python .venv --constraints requirements.txt --requirements pyproject.toml \
+        --extra production --extra slack --extra mail --extra examples && \
+    for package in pandas pyarrow scipy sklearn statsmodels; do \
+    find .venv/lib/*/site-packages/$package -type d -name tests -prune -exec rm -r {} +; done
 # PyCaret's own environment, for projects with `backend: pycaret`: docker build --build-arg PYCARET=no leaves it out
 ARG PYCARET=yes
 COPY requirements-pycaret.txt ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     mkdir .venv-pycaret && if [ "$PYCARET" = yes ]; then \
     uv venv --clear .venv-pycaret && uv pip sync --python .venv-pycaret --require-hashes requirements-pycaret.txt; fi
-COPY pyproject.toml README.md ./
+COPY README.md ./
 COPY include include
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv pip install --python .venv --no-deps --editable . && \

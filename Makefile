@@ -1,11 +1,12 @@
 # What a user calls. Each target is a line or two; what they do is written in include/shotclock_launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up serve secrets test test-chaos coverage lint clean lock bench bench-scale screenshots
+.PHONY: help env data demo demo-history up serve secrets test test-python test-chaos coverage lint audit sbom clean lock bench bench-scale screenshots
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
 run := .venv/bin/python -m
 plain := tests/integration/package tests/integration/flows # plain calls, of which many at once disturb nobody
+WITH ?= 3.13
 spread := -n auto --dist loadfile --no-loadscope-reorder # tests that need no quiet, a file at a time to each worker
 export OMP_NUM_THREADS := 1
 ifdef PORT
@@ -50,6 +51,12 @@ test: data lint ## lint, types, and all tests
 	@$(run) pytest -q $(addprefix --ignore ,$(plain)) $(filter-out tests/unit/ tests/dags/ tests/production/,$(wildcard tests/*/))
 	@$(run) pytest -q tests/production
 
+test-python: env ## the unit tests on another Python, in an environment of its own from the same lock: WITH=3.12
+	@.venv/bin/uv venv --quiet --allow-existing --python $(WITH) .venv-$(WITH)
+	@.venv/bin/uv pip sync --quiet --python .venv-$(WITH) --require-hashes --compile-bytecode requirements.txt
+	@.venv/bin/uv pip install --quiet --python .venv-$(WITH) --no-deps --no-build-isolation --editable .
+	@.venv-$(WITH)/bin/python -m pytest -q $(spread) tests/unit
+
 test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage (22 minutes); 1,000 triggers at once
 	@$(run) pytest -q -s tests/production/chaos.py
 	@TRIGGERS=1000 $(run) pytest -q tests/security/test_many_triggers.py
@@ -57,11 +64,12 @@ test-chaos: data ## every service of docker-compose.yaml killed in the midst of 
 coverage: data ## how much of the package its own tests run through, by lines and branches
 	@$(run) pytest -q $(spread) tests/unit tests/integration/package --cov
 
-lint: env ## style, types, and which way imports point
+lint: env ## style, types, which way imports point, and whether what is imported is declared
 	@$(run) ruff check .
 	@$(run) ruff format --check .
 	@$(run) mypy
 	@PYTHONPATH=dashboard:plugins:dags .venv/bin/lint-imports
+	@$(run) deptry .
 
 bench: data ## steps in plain Python and through Airflow, endpoint and plain MLflow, side by side
 	@$(run) benchmarks.chain
@@ -76,5 +84,11 @@ bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others
 clean: ## remove what running left behind, and the environments; data/raw stays
 	@include/shotclock_launcher/scripts/clean.sh
 
-lock: env ## requirements.txt and requirements-pycaret.txt anew from requirements*.in
-	@include/shotclock_launcher/scripts/lock.sh
+audit: env ## known vulnerabilities of what the lock holds; AUDIT="--ignore-vuln ID" and the like go to pip-audit
+	@$(run) shotclock_deployment.audit requirements.txt $(AUDIT)
+
+sbom: env ## what the environment consists of, with licences and who needs what, in sbom.json: CycloneDX 1.6
+	@.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file sbom.json .venv/bin/python
+
+lock: env ## requirements.txt anew from pyproject.toml, and PyCaret's lock; UPGRADE=1: with the newest of everything
+	@include/shotclock_launcher/scripts/lock.sh $(if $(UPGRADE),--upgrade)

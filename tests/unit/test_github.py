@@ -3,11 +3,13 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[2]
 GITHUB = ROOT / ".github"
@@ -51,11 +53,9 @@ def test_every_action_is_pinned_to_a_commit() -> None:
     assert [name for name in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name)] == []
 
 
-def test_the_workflow_has_the_python_of_the_project() -> None:
-    images = {
-        job["container"]["image"] if isinstance(job["container"], dict) else job["container"]
-        for job in WORKFLOW["jobs"].values()
-    }
-    required = re.search(r'requires-python = ">=(\d+\.\d+),', (ROOT / "pyproject.toml").read_text("utf-8"))
-    assert required
-    assert {image.partition("-")[0] for image in images} == {f"python:{required[1]}"}
+def test_every_python_of_the_project_has_its_unit_tests_run() -> None:
+    stated = SpecifierSet(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"])
+    oldest, *between, newest = [f"3.{minor}" for minor in range(30) if stated.contains(f"3.{minor}.0")]
+    assert WORKFLOW["jobs"]["test"]["container"]["image"].startswith(f"python:{oldest}-")
+    assert WORKFLOW["jobs"]["between"]["strategy"]["matrix"]["python"] == between
+    assert f"make test-python WITH={newest}\n" in (ROOT / ".ci" / "run").read_text("utf-8")

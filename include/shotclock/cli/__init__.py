@@ -4,6 +4,7 @@ Each command imports what it needs when it runs, so that asking for help takes n
 """
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -21,8 +22,21 @@ app = typer.Typer(
 )
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"shotclock {version('shotclock')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _read_settings() -> None:
+def _read_settings(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is, and end."),
+    ] = False,
+) -> None:
     from dotenv import load_dotenv
 
     load_dotenv(_ENV)  # what stands in the environment already goes first

@@ -39,7 +39,7 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
         ConfigError: one of them is not what it must be; the message says which.
     """
     env = os.environ if environment is None else environment
-    home = Path(env.get("SHOTCLOCK_HOME") or _CHECKOUT).resolve()
+    home = Path(env.get("SHOTCLOCK_HOME") or _here()).resolve()
     if not {"?", "%", "#"}.isdisjoint(str(home)):
         raise ConfigError(
             f"SHOTCLOCK_HOME: found {home}, allowed: a path without ?, % and #: MLflow's addresses hold it"
@@ -59,6 +59,11 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
         dashboard_password=env.get("SHOTCLOCK_DASHBOARD_PASSWORD"),
         dashboard_alone=_yes("SHOTCLOCK_DASHBOARD_ALONE", env.get("SHOTCLOCK_DASHBOARD_ALONE") or "0"),
     )
+
+
+def _here() -> Path:
+    """The checkout; the current folder, where the package was installed without one."""
+    return _CHECKOUT if (_CHECKOUT / "include" / "shotclock").is_dir() else Path.cwd()
 
 
 def _allowed(text: str) -> tuple[str, ...]:

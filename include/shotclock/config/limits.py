@@ -1,5 +1,6 @@
 """How large a YAML file may be. It is looked at before it is read: every DAG file reads every project file again and again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -39,7 +40,7 @@ def refuse_excess(path: Path, text: str, loader: type) -> None:
     begun: list[tuple[str | None, int]] = []  # the sections that are open: anchor, and how many values came before
     sizes: dict[str, int] = {}
     values = 0
-    for event in yaml.parse(text, Loader=loader):
+    for event in _events(path, text, loader):
         if isinstance(event, yaml.CollectionEndEvent):
             anchor, before = begun.pop()
             sizes |= {anchor: values - before} if anchor else {}
@@ -51,6 +52,17 @@ def refuse_excess(path: Path, text: str, loader: type) -> None:
             _refuse(path, event, len(begun), values)
 
 
+def _events(path: Path, text: str, loader: type) -> Iterator[yaml.Event]:
+    """The events of a YAML text. PyYAML from 6.0.4 on looks ahead, and refuses what is too deep at a limit of its own."""
+    try:
+        yield from yaml.parse(text, Loader=loader)
+    except yaml.MarkedYAMLError as error:
+        if "maximum nesting depth" not in str(error):
+            raise
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(_excess(path, line, MOST_DEPTH, "sections in one another")) from error
+
+
 def _refuse(path: Path, event: yaml.NodeEvent, depth: int, values: int) -> None:
     length = len(event.value) if isinstance(event, yaml.ScalarEvent) else 0
     for found, most, what in (
@@ -60,4 +72,8 @@ def _refuse(path: Path, event: yaml.NodeEvent, depth: int, values: int) -> None:
     ):
         if found > most:
             line = event.start_mark.line + 1 if event.start_mark else 1
-            raise ConfigError(f"{path}, line {line}: found more than {most:,} {what}, allowed are {most:,}")
+            raise ConfigError(_excess(path, line, most, what))
+
+
+def _excess(path: Path, line: int, most: int, what: str) -> str:
+    return f"{path}, line {line}: found more than {most:,} {what}, allowed are {most:,}"

@@ -50,7 +50,7 @@ def predictor(model: Any, features: list[str], version: str) -> Predictor:
 def without_names(model: Any) -> Any | None:
     """A copy of the model that takes matrices and warns of nothing; None where a part of it reads columns by name."""
     nameless = copy.deepcopy(model)
-    parts = list(_parts(nameless, set()))
+    parts = list(parts_of(nameless))
     if any(_needs_frame(part) for part in parts):
         return None
     for part in parts:
@@ -64,7 +64,7 @@ def with_clean_trees(model: Any) -> Any:
     scikit-learn leaves these as it finds them when a tree is read back from skops, and they go into each pickle of the
     model: without this, the same model would have other bytes in every process.
     """
-    for part in _parts(model, set()):
+    for part in parts_of(model):
         tree = getattr(part, "tree_", None)
         if tree is not None:
             nodes = tree.__getstate__()["nodes"]  # the tree's own memory
@@ -94,15 +94,16 @@ def _check_model(model: Any, features: list[str], version: str) -> None:
         )
 
 
-def _parts(thing: Any, seen: set[int]) -> Iterator[Any]:
-    """The estimators that a model is made of, itself included."""
+def parts_of(thing: Any, seen: set[int] | None = None) -> Iterator[Any]:
+    """The estimators that a model is made of, itself included, each once."""
+    seen = set() if seen is None else seen
     if id(thing) in seen:
         return
     seen.add(id(thing))
     if isinstance(thing, BaseEstimator):
         yield thing
     for child in _children(thing):
-        yield from _parts(child, seen)
+        yield from parts_of(child, seen)
 
 
 def _children(thing: Any) -> Sequence[Any]:

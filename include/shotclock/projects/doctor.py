@@ -10,9 +10,12 @@ import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import PackageNotFoundError, entry_points, metadata, version
 from pathlib import Path
 from typing import Literal, get_args
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from shotclock.config import Role, settings, usable_projects
 from shotclock.errors import ShotclockError
@@ -21,9 +24,8 @@ from shotclock.sources import find
 State = Literal["ok", "warning", "broken"]
 
 GROUP = "shotclock.doctor"
-_PYTHON = (3, 11)
 _LOCK = Path(__file__).parents[3] / "requirements.txt"
-_PINNED = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[^]]*])?==([^\s;\\]+)", re.MULTILINE)
+_PINNED = re.compile(r"^[A-Za-z0-9].*==[^\\\n]*", re.MULTILINE)
 _LOW_SPACE, _NO_SPACE = 5e9, 5e8  # bytes; a run of 50 million rows writes about 1e9
 
 
@@ -48,9 +50,9 @@ def examine() -> list[Finding]:
 
 
 def python() -> Iterator[Finding]:
-    found = platform.python_version()
-    fits = tuple(map(int, platform.python_version_tuple()[:2])) == _PYTHON
-    remedy = "" if fits else "make env, which makes .venv with Python 3.11; then call .venv/bin/shotclock"
+    found, wanted = platform.python_version(), metadata("shotclock")["Requires-Python"]
+    fits = SpecifierSet(wanted).contains(".".join(found.split(".")[:2]))
+    remedy = "" if fits else f"make env, which makes .venv with a Python {wanted}; then call .venv/bin/shotclock"
     yield Finding("Python", "ok" if fits else "broken", found, remedy)
 
 
@@ -59,7 +61,8 @@ def packages() -> Iterator[Finding]:
     if not _LOCK.is_file():
         yield Finding("packages", "warning", f"no {_LOCK} to compare with", "")
         return
-    wanted = dict(_PINNED.findall(_LOCK.read_text(encoding="utf-8")))
+    lines = map(Requirement, _PINNED.findall(_LOCK.read_text(encoding="utf-8")))
+    wanted = {line.name: str(line.specifier)[2:] for line in lines if line.marker is None or line.marker.evaluate()}
     wrong = [told for name, pinned in wanted.items() if (told := _difference(name, pinned))]
     if wrong:
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""

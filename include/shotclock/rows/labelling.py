@@ -64,7 +64,7 @@ def aligned(
             met, labels = len(ids), batch[target]
         else:
             position = pc.index_in(ids, known)
-            met = next(iter(np.flatnonzero(position.is_null().to_numpy(zero_copy_only=False))), len(ids))
+            met = int(next(iter(np.flatnonzero(position.is_null().to_numpy(zero_copy_only=False))), len(ids)))
             labels = batch[target].take(position[:met])
         yield rows.slice(0, met).append_column(target, labels)
         waiting.drop(met)

@@ -143,5 +143,5 @@ def _compared(ops: list[ast.cmpop], values: list[Any]) -> Any:
 
 def _chosen(test: Any, then: Any, otherwise: Any) -> Column:
     """Row by row. Text becomes an array of objects: only these can be joined with `+`."""
-    chosen = np.where(test, then, otherwise)
+    chosen: Column = np.where(test, then, otherwise)
     return chosen.astype(object) if chosen.dtype.kind == "U" else chosen

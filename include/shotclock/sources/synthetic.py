@@ -318,7 +318,7 @@ def _by_case(cases: Cases, columns: Mapping[str, Values], rows: int, random: Ran
         parts = [*filled.values(), _drawn(cases.otherwise, columns, rows, random)]
     elif rest.any():
         raise ConfigError(
-            f"no case for {cases.by} = {of[rest][0]!r}, allowed: {', '.join(map(str, filled))}, or otherwise"
+            f"no case for {cases.by} = {of[rest].tolist()[0]!r}, allowed: {', '.join(map(str, filled))}, or otherwise"
         )
     else:
         parts = list(filled.values())

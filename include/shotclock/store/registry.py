@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import mlflow
 import mlflow.artifacts
@@ -42,27 +41,8 @@ log = logging.getLogger(__name__)
 CHAMPION = "champion"
 PREVIOUS = "previous"
 MODEL_FILE = "modelo_final.pickle"
-TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is made of
-    "functools.partial",  # boosting with categories checks its numbers by one, of the function below
-    "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils.validation.check_array",
-)
 _MODEL = "model.skops"
 _DIGEST = TAG + "stored_sha256"  # of a stored model, as of a version
-_NO_MODEL = (  # what skops raises for bytes that are no file of its own
-    BadZipFile,
-    ArithmeticError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    OSError,
-    TypeError,  # of a type that nobody trusts, too
-    ValueError,
-)
 REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
 
 
@@ -127,9 +107,7 @@ def load_model(uri: str, digest: str | None) -> "Pipeline":
         StoreError: the stored files are missing, have another digest, or are not those of a bare scikit-learn pipeline.
     """
     with _files(uri, digest) as folder:
-        from shotclock.models.predictor import with_clean_trees
-
-        return with_clean_trees(_read_as_data(uri, folder / _MODEL))
+        return _read_as_data(uri, folder / _MODEL)
 
 
 def _read_as_data(uri: str, file: Path) -> "Pipeline":
@@ -138,20 +116,15 @@ def _read_as_data(uri: str, file: Path) -> "Pipeline":
     MLflow's own loader would believe what lies beside the file: that it is a pickle, which code goes with it, which types
     to trust. Whoever may write to the store could say so, and have code run wherever a model is loaded.
     """
-    import skops.io
     from sklearn.pipeline import Pipeline
+
+    from shotclock.store import portable
 
     if not file.is_file():
         raise StoreError(
             f"{uri}: found no {_MODEL}, expected one: a model is read as data and never unpickled; train again"
         )
-    try:
-        found = skops.io.load(file, trusted=list(TRUSTED))
-    except _NO_MODEL as error:
-        said = " ".join(str(error).split())[:500]
-        raise StoreError(
-            f"{uri}: its {_MODEL} holds no model of ours ({said}); nothing of it was run; train again"
-        ) from error
+    found = portable.read(file, uri)
     if not isinstance(found, Pipeline):
         raise StoreError(
             f"{uri}: its {_MODEL} holds a {type(found).__name__}, expected a scikit-learn Pipeline; train again"
@@ -345,6 +318,8 @@ def _stored(run: Run, run_id: str) -> LoggedModel | None:
 def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequence[Input]) -> LoggedModel:
     import mlflow.sklearn
 
+    from shotclock.store import portable
+
     with mlflow.start_run(run_id=run_id):
         info = mlflow.sklearn.log_model(
             model,
@@ -353,7 +328,7 @@ def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequ
             input_example=example,
             pip_requirements=_requirements(),
             pyfunc_predict_fn="predict_proba",
-            skops_trusted_types=list(TRUSTED),
+            skops_trusted_types=list(portable.TRUSTED),
         )
     return connect().get_logged_model(info.model_id)
 

@@ -6,7 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../../.."
 unset PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH # compiled modules load three times as fast
 
-wanted=3.11
+supported='3.13 3.12 3.11' # as pyproject.toml says
+wanted=${supported%% *}     # where none of them is here
 started=$SECONDS
 stamp=.venv/.installed
 unfinished=.bootstrap/unfinished
@@ -18,7 +19,7 @@ fail() {
   exit 1
 }
 
-fits() { "$1" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$wanted')" >/dev/null 2>&1; }
+fits() { "$1" -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] not in '$2'.split())" >/dev/null 2>&1; }
 
 sha256() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
 
@@ -48,24 +49,25 @@ run() {
   }
 }
 
-# A Python of the wanted version on this machine, if there is one.
+# find_python "versions": the one that is meant, named or what python3 is here; else the first of the versions that is here.
 find_python() {
   local candidate
-  for candidate in "${PYTHON:-}" "python$wanted" python3 python; do
-    if [ -n "$candidate" ] && command -v "$candidate" >/dev/null && fits "$candidate"; then
+  # shellcheck disable=SC2046,SC2086 # each a word
+  for candidate in "${PYTHON:-}" python3 $(printf 'python%s ' $1) python; do
+    if [ -n "$candidate" ] && command -v "$candidate" >/dev/null && fits "$candidate" "$1"; then
       echo "$candidate"
       return
     fi
   done
 }
 
-# No Python 3.11 here: any Python 3 will do to get uv, which then fetches one into .bootstrap/.
+# None that fits: any Python 3 will do to get uv, which then fetches one into .bootstrap/.
 fetch_python() {
   local uv
   uv=$(command -v uv || true)
   if [ -z "$uv" ]; then
-    command -v python3 >/dev/null || fail "Python $wanted is needed, and there is no Python 3 here at all. Install Python $wanted."
-    run "no Python $wanted here: getting uv, which fetches one" python3 -m venv .bootstrap/venv
+    command -v python3 >/dev/null || fail "Python 3.11 to $wanted is needed, and there is no Python 3 here at all. Install Python $wanted."
+    run "no Python 3.11 to $wanted here: getting uv, which fetches one" python3 -m venv .bootstrap/venv
     run "getting uv" .bootstrap/venv/bin/python -m pip install --progress-bar off uv
     uv=.bootstrap/venv/bin/uv
   fi
@@ -73,7 +75,7 @@ fetch_python() {
   say "fetching Python $wanted"
   "$uv" venv --quiet --seed --python "$wanted" .venv >>"$log" 2>&1 </dev/null || {
     tail -n 10 "$log" >&2
-    fail "Python $wanted is needed. This machine has none and uv could not fetch one (see above).
+    fail "Python 3.11 to $wanted is needed. This machine has none and uv could not fetch one (see above).
 Install it (Debian, Ubuntu: apt install python$wanted python$wanted-venv; macOS: brew install python@$wanted), or name one:
   PYTHON=/path/to/python$wanted make env"
   }
@@ -82,7 +84,7 @@ Install it (Debian, Ubuntu: apt install python$wanted python$wanted-venv; macOS:
 
 make_venv() {
   local python
-  python=$(find_python)
+  python=$(find_python "$supported")
   if [ -z "$python" ]; then
     fetch_python
     return
@@ -90,7 +92,7 @@ make_venv() {
   say "making .venv with $("$python" -c 'import platform, sys; print("Python", platform.python_version(), sys.executable)')"
   "$python" -m venv .venv >>"$log" 2>&1 || {
     tail -n 5 "$log" >&2
-    fail "$python cannot make a virtual environment. On Debian and Ubuntu: apt install python$wanted-venv"
+    fail "$python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv"
   }
   run "getting uv" .venv/bin/python -m pip install --progress-bar off uv
 }
@@ -115,10 +117,10 @@ packages() { grep -cE '^[a-zA-Z0-9._-]+==' "$1"; }
 
 make_pycaret() {
   local python
-  python=$(find_python)
+  python=$(find_python 3.11)
   export UV_PYTHON_INSTALL_DIR=$PWD/.bootstrap/python
   rm -rf "$pycaret"
-  run "making $pycaret, for PyCaret alone" .venv/bin/uv venv --python "${python:-$wanted}" "$pycaret"
+  run "making $pycaret, for PyCaret alone" .venv/bin/uv venv --python "${python:-3.11}" "$pycaret"
   local sync=(.venv/bin/uv pip sync --python "$pycaret/bin/python" --require-hashes requirements-pycaret.txt)
   run "installing $(packages requirements-pycaret.txt) packages from its lock, hashes checked" "${sync[@]}"
   run "compiling them" "${sync[@]}" --compile-bytecode
@@ -147,7 +149,7 @@ if stands .venv "$key"; then
   say "PyCaret's environment is ready"
   exit 0
 fi
-if [ -f "$unfinished" ] || [ ! -x .venv/bin/uv ] || ! fits .venv/bin/python; then
+if [ -f "$unfinished" ] || [ ! -x .venv/bin/uv ] || ! fits .venv/bin/python "$supported"; then
   touch "$unfinished"
   if [ -e .venv ]; then
     say "removing .venv: it is unfinished, or of another Python"

@@ -12,5 +12,5 @@ if [ -d data ]; then
   find data -mindepth 1 -maxdepth 1 ! -name raw ! -name README.md -exec rm -rf {} +
 fi
 find . -name __pycache__ -type d -not -path './.venv*' -not -path './.git/*' -prune -exec rm -rf {} +
-rm -rf var .venv .venv-pycaret .bootstrap include/*.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage*
-echo "removed var/, the outputs under data/, caches and both environments; data/raw is untouched"
+rm -rf var .venv .venv-* .bootstrap include/*.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage*
+echo "removed var/, the outputs under data/, caches and the environments; data/raw is untouched"

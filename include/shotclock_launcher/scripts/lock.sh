@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
-# Makes requirements.txt anew from requirements.in and requirements-dev.in, and requirements-pycaret.txt from its own page: every
-# package with its hashes, for uv and for plain pip.
+# Makes requirements.txt anew from pyproject.toml, for each Python that is named there, and requirements-pycaret.txt from its own
+# page: every package with its hashes, for uv and for plain pip. No host is named: it installs from wherever packages come from.
 # pip takes `celery` and `celery[redis]` for two packages and wants both in a lock with hashes; uv writes one of them.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
 lock() {
-  .venv/bin/uv pip compile "$1" --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-emit-index-url --quiet \
-    --output-file "$2"
+  .venv/bin/uv pip compile --python-version 3.11 --generate-hashes --no-strip-extras --no-header --no-emit-index-url --quiet "$@"
 }
 
-lock requirements-pycaret.in requirements-pycaret.txt
-lock requirements-dev.in requirements.txt
+lock requirements-pycaret.in --output-file requirements-pycaret.txt "$@"
+lock pyproject.toml --all-extras --group development --universal --output-file requirements.txt "$@"
 
 awk '
   /^[a-z0-9]/ {  # a package; what follows it, up to the next one, are its hashes and who needs it

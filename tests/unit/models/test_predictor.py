@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -48,7 +49,7 @@ class Halving(ClassifierMixin, BaseEstimator):
 
 def calibrated():
     tree = make_pipeline(DecisionTreeClassifier(max_depth=3)).fit(TRAINING, LABELS)
-    return Pipeline([("model", CalibratedClassifierCV(tree, cv="prefit", method="sigmoid"))])
+    return Pipeline([("model", CalibratedClassifierCV(FrozenEstimator(tree), method="sigmoid"))])
 
 
 MODELS = {

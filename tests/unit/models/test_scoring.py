@@ -397,7 +397,7 @@ def test_an_error_in_a_thread_is_raised_as_itself_and_its_threads_have_ended(sco
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError, match="the model broke"):
         score(rows, model=Failing(list(kobe.columns.features), at), batch_rows=100)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # others' threads may have ended meanwhile
     assert files(tmp_path / "out") == []
 
 
@@ -411,7 +411,7 @@ def test_a_full_disk_is_not_blamed_on_the_source(score, rows, tmp_path, monkeypa
     with pytest.raises(OSError, match="No space left") as caught:
         score(rows, batch_rows=100)
     assert not isinstance(caught.value, SourceError)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # others' threads may have ended meanwhile
     assert files(tmp_path / "out") == []
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 import sys
 from contextlib import closing
+from importlib.metadata import version
 
 import pytest
 
@@ -33,25 +34,32 @@ def test_this_environment_is_sound():
     assert by_state([*doctor.python(), *doctor.packages()]) == {"Python": "ok", "packages": "ok"}
 
 
-def test_another_python_is_broken(monkeypatch):
-    monkeypatch.setattr(sys.modules["platform"], "python_version", lambda: "3.12.1")
-    monkeypatch.setattr(sys.modules["platform"], "python_version_tuple", lambda: ("3", "12", "1"))
-    assert list(doctor.python()) == [
-        Finding(
-            "Python", "broken", "3.12.1", "make env, which makes .venv with Python 3.11; then call .venv/bin/shotclock"
-        )
-    ]
+@pytest.mark.parametrize("found", ["2.7.18", "3.10.13", "3.14.0", "3.14.0rc1", "4.0.0"])
+def test_another_python_is_broken(found, monkeypatch):
+    monkeypatch.setattr(sys.modules["platform"], "python_version", lambda: found)
+    (finding,) = doctor.python()
+    assert (finding.state, finding.found) == ("broken", found)
+    assert finding.remedy == "make env, which makes .venv with a Python <3.14,>=3.11; then call .venv/bin/shotclock"
+
+
+@pytest.mark.parametrize("found", ["3.11.0", "3.12.1", "3.13.0rc2", "3.13.9", "3.13.0+"])
+def test_each_python_that_the_package_is_for_is_sound(found, monkeypatch):
+    monkeypatch.setattr(sys.modules["platform"], "python_version", lambda: found)
+    assert list(doctor.python()) == [Finding("Python", "ok", found)]
 
 
 def test_packages_that_are_not_what_the_lock_says_are_named(lock_file):
-    lock_file("numpy==0.1 \\\n    --hash=sha256:aa\nno-such-package==1.0 ; python_version > '3'\npandas[perf]==2.1.4\n")
+    lock_file(
+        "numpy==0.1 \\\n    --hash=sha256:aa\nno-such-package==1.0 ; python_version > '3'\n"
+        f"pandas[perf]=={version('pandas')}\nfor-another-python==1.0 ; python_full_version < '3.0'\n"
+    )
     (found,) = doctor.packages()
     assert (found.state, found.remedy) == ("broken", "make env, which installs the lock")
     assert (
-        found.found.startswith("numpy 1.")
+        found.found.startswith("numpy 2.")
         and "(the lock: 0.1), no-such-package is missing (the lock: 1.0)" in found.found
     )
-    assert "pandas" not in found.found
+    assert "pandas" not in found.found and "another" not in found.found
 
 
 def test_little_room_is_a_warning_and_none_is_broken(at, monkeypatch):

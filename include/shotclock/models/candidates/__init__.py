@@ -229,4 +229,4 @@ def rows_of(features: DataFrame, target: "Series[Any]", folds: int, inputs: Inpu
                 f"column '{target.name}': {count} of {len(labels)} rows have the label {label}, expected at least "
                 f"{folds}, one a fold; bring rows of both classes, or lower training.folds"
             )
-    return Rows(features, labels.to_numpy())
+    return Rows(features, np.asarray(labels, dtype=np.int64))

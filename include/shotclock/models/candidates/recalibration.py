@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import Pipeline
@@ -27,7 +28,7 @@ def recalibrate(champion: Pipeline, rows: Rows, *, folds: int, seed: int) -> Tra
         rows: recent ones.
     """
     features, labels = rows.features, rows.labels
-    base = champion.named_steps[_STEP].estimator if _STEP in champion.named_steps else champion
+    base = _unwrapped(champion)
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
     metrics = [
         _metrics(_fitted(base, features.iloc[fit], labels[fit]), features.iloc[held], labels[held])
@@ -41,9 +42,18 @@ def recalibrate(champion: Pipeline, rows: Rows, *, folds: int, seed: int) -> Tra
     return Trained(RECALIBRATED, "scikit-learn", model, params, metrics, cv, [{**params, "log_loss": cv["log_loss"]}])
 
 
+def _unwrapped(champion: Pipeline) -> Pipeline:
+    if _STEP not in champion.named_steps:
+        return champion
+    held = champion.named_steps[_STEP].estimator
+    return held.estimator if isinstance(held, FrozenEstimator) else held  # before scikit-learn 1.6 it was held as it is
+
+
 def _fitted(base: Pipeline, features: DataFrame, labels: NDArray[np.int64]) -> Pipeline:
-    refitted = CalibratedClassifierCV(base, cv="prefit", method="sigmoid")
-    return Pipeline([(_STEP, refitted)]).fit(features, labels)
+    """The curve learnt from all rows at once; the fold that says so is not kept, since it would be stored with the model."""
+    every = np.arange(len(labels))
+    refitted = CalibratedClassifierCV(FrozenEstimator(base), method="sigmoid", ensemble=False, cv=[(every, every)])
+    return Pipeline([(_STEP, refitted)]).fit(features, labels).set_params(**{f"{_STEP}__cv": None})
 
 
 def _metrics(model: Pipeline, features: DataFrame, labels: NDArray[np.int64]) -> dict[str, float]:

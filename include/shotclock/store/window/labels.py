@@ -167,7 +167,7 @@ def _latest(ids: pa.Array, own: pa.Array, late: "pd.Series[float]") -> pa.Array:
     """The label of each id: the one that came later, else its own, else null."""
     if late.empty:
         return own
-    place = late.index.get_indexer(ids.to_pandas())  # type: ignore[no-untyped-call]
+    place = late.index.get_indexer(ids.to_pandas())
     found: pa.Array = pc.coalesce(pa.array(late.to_numpy()[place], mask=place < 0), own)
     return found
 

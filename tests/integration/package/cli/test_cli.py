@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -30,6 +31,11 @@ def test_help_names_every_command(shotclock):
     found = shotclock("--help")
     assert found.exit_code == 0
     assert all(command in found.stdout for command in COMMANDS)
+
+
+def test_asked_for_its_version_it_says_that_of_the_installed_package_and_does_nothing_else(shotclock):
+    found = shotclock("--version", "train", "no-such-project")
+    assert (found.exit_code, found.stdout) == (0, f"shotclock {version('shotclock')}\n")
 
 
 def loaded(*arguments):

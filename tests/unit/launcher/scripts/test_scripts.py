@@ -4,10 +4,13 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from shotclock_launcher.running import lock
 
@@ -42,7 +45,7 @@ def without_python(checkout: Path) -> str:
 def test_a_machine_without_python_is_told_what_to_install(checkout: Path) -> None:
     done = script(checkout, "bootstrap.sh", PATH=without_python(checkout))
     assert done.returncode == 1
-    assert "Install Python 3.11" in done.stderr
+    assert "Python 3.11 to 3.13 is needed" in done.stderr and "Install Python 3.13" in done.stderr
 
 
 def program(path: Path, body: str) -> None:
@@ -189,10 +192,29 @@ def test_clean_removes_nothing_while_a_stack_runs(checkout: Path) -> None:
 def test_the_lock_is_one_for_plain_pip_too():
     """With hashes, pip takes a package with an extra for another one: both must be there, at one version, with hashes."""
     text = (ROOT / "requirements.txt").read_text("utf-8")
-    locked = re.findall(r"^([a-z0-9-]+)(\[[^]]+\])?==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", text, re.M)
-    assert len(locked) == len(re.findall(r"^\w.*==", text, re.M)) > 250
-    bare = {name: (version, hashes) for name, extra, version, hashes in locked if not extra}
-    with_extra = [(name, (version, hashes)) for name, extra, version, hashes in locked if extra]
-    assert "celery" in dict(with_extra)
-    assert all(bare[name] == pinned for name, pinned in with_extra)
-    assert "index-url" not in text
+    locked = re.findall(
+        r"^([a-z0-9-]+)(\[[^]]+\])?(==\S+(?: ; [^\\]+)?) \\\n((?:    --hash=sha256:[0-9a-f]{64}.*\n)+)", text, re.M
+    )
+    assert len(locked) == len(re.findall(r"^\w.*==", text, re.M)) > 300
+    bare = {(name, pinned, hashes) for name, extra, pinned, hashes in locked if not extra}
+    with_extra = {(name, pinned, hashes) for name, extra, pinned, hashes in locked if extra}
+    assert "celery" in {name for name, *_ in with_extra}
+    assert with_extra <= bare
+    assert "index-url" not in text and "://" not in text
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_the_lock_holds_each_package_once_for_each_python(python):
+    lines = re.findall(r"^[a-z0-9-]+==[^\\\n]+", (ROOT / "requirements.txt").read_text("utf-8"), re.M)
+    for version in (f"{python}.0", f"{python}.15"):
+        here = {"python_full_version": version, "python_version": python}
+        meant = [line.name for line in map(Requirement, lines) if line.marker is None or line.marker.evaluate(here)]
+        assert len(meant) == len(set(meant)) > 300 and {"numpy", "scikit-learn", "apache-airflow"} <= set(meant)
+
+
+def test_the_scripts_make_an_environment_for_the_pythons_that_the_package_is_for():
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["requires-python"]
+    script = (ROOT / "include/shotclock_launcher/scripts/bootstrap.sh").read_text("utf-8")
+    (named,) = re.findall(r"^supported='(.+)'", script, re.M)
+    minors = [f"3.{minor}" for minor in range(30) if SpecifierSet(stated).contains(f"3.{minor}.0")]
+    assert named.split() == minors[::-1]
