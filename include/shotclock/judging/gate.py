@@ -5,9 +5,9 @@ loss. Two things must hold before a challenger takes over, since each alone is f
 
 - the interval of the mean gain excludes 0. Rows stand in the order of time and neighbours resemble each other, so whole
   stretches are resampled: the stationary bootstrap (Politis and Romano 1994);
-- losses too rare to have been seen could not take the gain away. No row counts for more than `WORST` nats; `unseen_risk`
-  is the largest probability of a gain like this one for a challenger that pays `WORST` in a few rows and gains nothing
-  on the whole: for gains that hardly vary it is the rule of three (Hanley and Lippman-Hand 1983).
+- losses too rare to have been seen could not take the gain away. `unseen_risk` is the largest probability of a gain like
+  this one for a challenger that pays `UNSEEN` nats in a few rows and gains nothing on the whole: for gains that hardly
+  vary it is the rule of three (Hanley and Lippman-Hand 1983). Of rows that were seen none counts for more than `WORST`.
 """
 
 from dataclasses import dataclass
@@ -32,6 +32,8 @@ Floats = NDArray[np.float64]
 
 WORST = 8.0
 """Nats that one row counts for at the most: a probability of 0.0003 for what came true."""
+UNSEEN = 4.0
+"""Nats that a row is thought to cost which no window of this size has shown yet: a probability of 0.02 for what comes true."""
 POWER = 0.8
 """How surely the rows that `rows_needed` asks for would prove a gain of `GateRules.to_find`."""
 
@@ -99,10 +101,10 @@ class Gains:
     def unseen_risk(self) -> float:
         """How probable a gain like this one is, at the most, for a challenger that is no better and pays in rare rows.
 
-        Of such a challenger a window of n rows holds N ~ Poisson(u) rows that cost `WORST`, and it gains u · WORST / n in
+        Of such a challenger a window of n rows holds N ~ Poisson(u) rows that cost `UNSEEN`, and it gains u · UNSEEN / n in
         each row besides. The risk is that of so large a gain with no more costly rows than were seen, the largest over u.
         """
-        seen = int((self.nats < -WORST / 2).sum())
+        seen = int((self.nats < -UNSEEN / 2).sum())
         return float(_unseen_risk(self.nats.mean(), self.error, self.rows, seen)[0])
 
     @cached_property
@@ -122,7 +124,7 @@ class Gains:
     def _power(self, rows: int) -> float:
         error, rules = max(self.error, _NOTHING) * (self.rows / rows) ** 0.5, self.rules
         tested = NormalDist().inv_cdf(1 - (1 - rules.confidence) / 2) * error
-        candidates = np.linspace(0, tested + WORST * -log(1 - rules.confidence) / rows, 64)
+        candidates = np.linspace(0, tested + UNSEEN * -log(1 - rules.confidence) / rows, 64)
         hidden = candidates[_unseen_risk(candidates, error, rows, 0) <= 1 - rules.confidence]
         bar = max(rules.min_gain, tested, *hidden[:1])
         return NormalDist().cdf((rules.to_find - bar) / error)
@@ -132,7 +134,7 @@ def _unseen_risk(gain: ArrayLike, error: float, rows: int, seen: int) -> Floats:
     """See `Gains.unseen_risk`; for each of several gains."""
     found, costly = np.atleast_1d(np.asarray(gain, dtype=np.float64))[:, None, None], np.arange(seen + 1)[:, None]
     expected = seen + _MORE
-    surplus = WORST / rows * (expected - costly) - found
+    surplus = UNSEEN / rows * (expected - costly) - found
     poisson = np.exp(costly * np.log(expected) - expected - gammaln(costly + 1))
     chance = poisson * ndtr(surplus / max(error, _NOTHING))
     risk: Floats = chance.sum(axis=1).max(axis=1)
@@ -191,7 +193,7 @@ def decide(gains: Gains, labels: Floats, against: Opponent) -> tuple[Outcome, st
     if gain.low <= 0:
         return "keep", f"{figures}: the interval does not exclude 0; {_told(gains)}"
     if gains.unseen_risk > 1 - rules.confidence:
-        rare = f"a loss of {WORST:g} nats in so few rows that none is among these could take it away"
+        rare = f"a loss of {UNSEEN:g} nats in so few rows that none is among these could take it away"
         return "keep", f"{figures}: {rare}; {_told(gains)}"
     return "promote", f"{figures}: above {rules.min_gain:g}, and the interval excludes 0"
 
