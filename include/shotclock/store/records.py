@@ -162,7 +162,7 @@ class Gate(Record):
     regime: Annotated[Regime, Tag()]
     training_run: Annotated[str, Tag()] = ""
     verified_difference: Annotated[float | None, Metric()] = None
-    verified_sha256: Annotated[str, Tag()] = ""
+    verified_sha256: Annotated[str | None, Tag()] = None
 
 
 @dataclass(frozen=True, kw_only=True)

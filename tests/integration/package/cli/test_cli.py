@@ -71,7 +71,7 @@ def test_looking_loads_no_model_and_nothing_that_trains_or_draws(at, command):
         ("nonsense",),
         ("retrain", "shots"),
         ("rollback", "shots", "--reason", "why", "--version", "0"),
-        ("split-history", "shots", "--by", "week"),
+        ("split-history", "shots", "--by", "fortnight"),
         ("history", "shots", "--on", "yesterday"),
     ],
 )

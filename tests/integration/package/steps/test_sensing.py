@@ -86,10 +86,11 @@ def test_an_alert_about_a_window_that_was_kept_is_answered(at, performed):
         assert found.skip.startswith("answered for this window on")
 
 
-def test_after_three_fruitless_retrainings_sensors_stop_and_say_so_loudly(at, caplog):
+def test_after_three_fruitless_retrainings_sensors_stop_and_say_so_loudly(at, performed, caplog):
     at("alerted")
     for number in range(3):
         decide(number, window=f"w{number}", gate_outcome="keep")
+    performed("m1", history.findings("shots", "drift", "1", 1)[0].window, "alert", {"rows_new": 10})
     with caplog.at_level(logging.INFO, "shotclock"):
         found = sensing.sense(Run("shots", "monitoring", "m2"), "drift")
     assert found.skip.startswith("STOPPED: the last 3 retrainings changed nothing")

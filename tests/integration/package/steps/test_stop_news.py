@@ -4,17 +4,18 @@ import pytest
 
 from shotclock.judging.alerts import KINDS
 from shotclock.steps import sensing
-from shotclock.store import queries, records, tracking
+from shotclock.store import history, queries, records, tracking
 from shotclock.store.run import Run
 
 
 @pytest.fixture
-def stopped(at):
-    """Three retrainings in a row have found nothing better."""
+def stopped(at, performed):
+    """Three retrainings in a row have found nothing better, and hardly a row has come since."""
     at("alerted")
     for number in range(3):
         with tracking.tracked(Run("shots", "retraining", f"k{number}"), "decision", records.Decision) as run:
             run.write(records.Decision(decision="keep", reason="no gain", after="1", flow="retraining"))
+    performed("m1", history.findings("shots", "drift", "1", 1)[0].window, "alert", {"rows_new": 10})
 
 
 def news(run_id, *kinds):
@@ -35,7 +36,7 @@ def test_the_same_task_tried_again_tells_again(stopped):
 
 def test_another_window_is_told_of_anew(stopped, performed):
     assert news("m2", "degradation") == [True]
-    performed("m3", "w2", "alert")
+    performed("m3", "w2", "alert", {"rows_new": 10})
     assert news("m3", "degradation") == [True]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -82,10 +83,11 @@ def test_a_synthetic_file_is_entered_as_one(folder):
     assert [batch.synthetic for batch in ledger.claim(run(), files(folder))] == [False] * 5 + [True]
 
 
-def test_a_file_given_by_hand_is_entered_once_whatever_its_name(folder):
-    one = folder / "1.parquet"
+def test_a_file_given_by_hand_is_entered_once_whatever_its_name_and_is_the_one_that_is_scored(folder):
+    one, other = folder / "1.parquet", folder / "other.parquet"
     first = ledger.enter(run(1), one, "d1", synthetic=False)
-    assert ledger.enter(run(2), folder / "other.parquet", "d1", synthetic=False) == first
+    again = ledger.enter(run(2), other, "d1", synthetic=False)
+    assert again == replace(first, name="other.parquet", path=str(other))
     write(folder / "other.parquet", 9)
     assert ledger.enter(run(2), folder / "other.parquet", "d2", synthetic=False).number == 2
     assert names(ledger.claim(run(3), files(folder))) == ["0.parquet", "2.parquet", "3.parquet", "4.parquet"]
