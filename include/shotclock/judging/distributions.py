@@ -125,6 +125,6 @@ def _span(low: float, high: float, whole: bool) -> str:
     return f"{low:.6g} to {high - whole:.6g}"
 
 
-def _shares(places: NDArray[np.int64], bins: int) -> tuple[float, ...]:
+def _shares(places: NDArray[np.integer[Any]], bins: int) -> tuple[float, ...]:
     counts = np.bincount(places, minlength=bins)
     return tuple((counts / max(1, len(places))).tolist())

@@ -24,5 +24,5 @@ def stands_still_like(reference: ArrayLike, rows: int, reference_rows: int | Non
     Args:
         reference: a column of it, in the order of time; of `reference_rows`, where it is an even sample of them.
     """
-    there = np.asarray(reference).shape[0]
+    there = len(np.asarray(reference))
     return there > 0 and longest_run(reference) * (reference_rows or there) / there >= rows

@@ -90,8 +90,8 @@ def load(version: registry.Version) -> Loaded:
     found = predict(example)
     if found.shape != (len(example), 2) or not np.allclose(found.sum(axis=1), 1) or not (found >= 0).all():
         raise StoreError(f"{version.uri}: gives no probabilities of two labels for its own input example")
-    first = pd.DataFrame(example).iloc[0]
-    return Loaded(version, features, read, predict, tuple(first.where(first.notna(), None).tolist()))
+    first = tuple(None if pd.isna(value) else value for value in pd.DataFrame(example).iloc[0].tolist())
+    return Loaded(version, features, read, predict, first)
 
 
 def _all_plain(inputs: Sequence[Input]) -> bool:
