@@ -58,12 +58,14 @@ ON_DISK = {
             "gate_gain_high": 0.024078619322970406,
             "gate_power": 0.5,
             "gate_more_rows": 12.0,
+            "verified_difference": 0.0,
         },
         tags={
             "outcome": "promote",
             "reason": "gain over the constant predictor 0.0182",
             "regime": "training",
             "training_run": "a8e59ec82176",
+            "verified_sha256": "35526ce24aae",
         },
     ),
     "decision": Values(
@@ -224,6 +226,8 @@ EXAMPLES = {
         reason="gain over the constant predictor 0.0182",
         regime="training",
         training_run="a8e59ec82176",
+        verified_difference=0.0,
+        verified_sha256="35526ce24aae",
     ),
     records.Decision: records.Decision(
         decision="promote",
