@@ -35,7 +35,9 @@ def test_candidates_share_a_pool_and_one_run_takes_a_few_of_its_slots(bag, proje
 
     dags = bag().dags
     pooled = {f"{dag.dag_id}.{task.task_id}" for dag in dags.values() for task in dag.tasks if task.pool == TRAINING}
-    assert pooled == {"kobe_shots.training.train", "kobe_shots.retraining.train"}
+    assert pooled == {
+        f"kobe_shots.{flow}.{task}" for flow in ("training", "retraining") for task in ("compare", "train")
+    }
     assert dags["kobe_shots.training"].get_task("train").max_active_tis_per_dagrun == CANDIDATES_AT_ONCE
 
 

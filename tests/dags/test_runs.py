@@ -206,7 +206,7 @@ def test_without_a_champion_there_is_nothing_to_retrain_and_the_rest_is_skipped(
     at("empty")
     found = run("retraining", by="scheduled")
     assert (found.state, others(found.states)) == ("success", {"skipped"})
-    assert "no champion yet: trigger shots.training first" in found.xcom("decide", "summary")
+    assert "project 'shots' has no champion yet; trigger shots.training first" in found.xcom("decide", "summary")
 
 
 def test_the_schedule_is_silent_where_a_decision_has_come_since_its_newest_point(decided):

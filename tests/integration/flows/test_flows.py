@@ -205,7 +205,7 @@ def test_a_tree_is_replaced_by_a_model_of_recent_rows_that_is_loaded_back_in_a_f
     assert (found.decision, found.version) == ("promote", "2")
     (gate, _) = stored_runs("gate")
     assert gate.data.metrics["verified_difference"] == 0
-    assert gate.data.metrics["gate_gain"] == pytest.approx(0.0277, abs=5e-4)
+    assert gate.data.metrics["gate_gain"] == pytest.approx(0.0271, abs=5e-4)
     assert gate.data.metrics["gate_gain_low"] > 0.015
     assert gate.data.metrics["gate_rows"] == 1_624
     assert registry.champion("shots").origin.algorithm.endswith(".recent")
