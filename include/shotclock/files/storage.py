@@ -437,9 +437,11 @@ def lies_in(address: Address, places: Iterable[Address]) -> bool:
         return True
     try:
         found = address.resolve()
-        return any(found.is_relative_to(place.resolve()) for place in places if isinstance(place, Path))
-    except (OSError, RuntimeError):  # a loop of links
+    except (OSError, RuntimeError):  # a loop of links, in Python 3.12
         return False
+    if any(part.is_symlink() for part in (found, *found.parents)):  # from 3.13 on a loop is left as it is
+        return False
+    return any(found.is_relative_to(place.resolve()) for place in places if isinstance(place, Path))
 
 
 def _inside(path: Path, folder: Path) -> Path | None:
