@@ -1,6 +1,7 @@
 """Every route of Airflow's API and of our pages, by each role and by nobody: what is not a role's business is refused."""
 
 import base64
+import hmac
 import http.client
 import json
 import re
@@ -109,7 +110,9 @@ def test_our_pages_are_for_who_is_logged_in_and_take_nothing(doors: Doors, nothi
     "path", ["/shotclock/docs", "/shotclock/redoc", "/shotclock/openapi.json", "/shotclock/", "/shotclock"]
 )
 def test_our_pages_describe_themselves_to_nobody(doors: Doors, path: str) -> None:
-    assert doors.ask("GET", path, "admin").status_code == 404
+    answer = doors.ask("GET", path, "admin")  # what is no path of ours is Airflow's own page
+    assert answer.status_code == 404 or "Shotclock" not in answer.text
+    assert "openapi" not in answer.text.lower()
 
 
 @pytest.mark.parametrize(
@@ -139,6 +142,12 @@ def test_no_way_leads_around_the_login(doors: Doors, path: str) -> None:
     assert "root:" not in said and f"{PROJECT}.training" not in said
 
 
+def _without_key(signed: str, algorithm: str) -> str:
+    """The signature that an empty key gives: PyJWT itself refuses to make it."""
+    made = hmac.digest(b"", signed.encode(), algorithm.replace("HS", "sha"))
+    return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
+
+
 def forged(doors: Doors) -> dict[str, str]:
     """Tokens that were never given out: of no key, of another one, of another name, past their time, of a task."""
     real = jwt.decode(doors.tokens["viewer"], options={"verify_signature": False})
@@ -153,7 +162,7 @@ def forged(doors: Doors) -> dict[str, str]:
         "of no algorithm": f"{part({'alg': 'none', 'typ': 'JWT'})}.{payload}.",
         "of another role under its signature": f"{part(head)}.{payload}.{signature}",
         "of another key": sign(real | {"role": "ADMIN"}, other),
-        "of no key": sign(real, ""),
+        "of no key": f"{part(head)}.{payload}.{_without_key(f'{part(head)}.{payload}', head['alg'])}",
         "past its time": sign(real | past, key),
         "of another audience": sign(real | {"aud": "elsewhere"}, key),
         "for a task": sign(real | {"aud": "urn:airflow.apache.org:task", "scope": "execution"}, key),
@@ -181,6 +190,6 @@ def test_a_token_that_was_not_given_out_opens_nothing(doors: Doors, nothing_chan
 )
 def test_without_the_password_there_is_no_token(doors: Doors, body: dict[str, str]) -> None:
     for path in ("/auth/token", "/auth/token/cli"):
-        assert doors.ask("POST", path, json=body).status_code in (401, 404, 422)
+        assert doors.ask("POST", path, json=body).status_code in (400, 401, 404, 422)
     assert doors.ask("GET", "/auth/token").status_code in (401, 403, 404, 405)
     assert doors.ask("GET", "/auth/token/login").status_code in (401, 403, 404, 405)
