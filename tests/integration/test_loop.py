@@ -362,12 +362,12 @@ def test_the_schedule_alone_retrains_when_the_last_decision_is_older_than_its_pe
     assert alerts("late") == set()
 
 
-def test_the_schedule_skips_while_the_last_decision_is_young(airflow: Airflow) -> None:
+def test_the_schedule_skips_a_point_that_a_decision_has_answered(airflow: Airflow) -> None:
     airflow.wait("the schedule's first look", lambda: airflow.runs("lost.retraining"))
     run, data = next(iter(airflow.runs("lost.retraining").items()))
     assert airflow.ended("lost.retraining", run) == "success"
     assert data["run_type"] == "scheduled"
-    assert "younger than the schedule's period" in airflow.said("lost.retraining", run, "decide")
+    assert "is answered: the last decision is of" in airflow.said("lost.retraining", run, "decide")
 
 
 @pytest.fixture(scope="module")

@@ -166,7 +166,7 @@ def forged(doors: Doors) -> dict[str, str]:
         "past its time": sign(real | past, key),
         "of another audience": sign(real | {"aud": "elsewhere"}, key),
         "for a task": sign(real | {"aud": "urn:airflow.apache.org:task", "scope": "execution"}, key),
-        "empty": "",
+        "of one dot": ".",
         "long": "x" * 60_000,
     }
 
