@@ -10,8 +10,6 @@ No two names become one, and each is read back as it was. A name in plain letter
 
 import re
 
-MOST = 250  # letters that MLflow keeps
-
 _STRANGE = re.compile(
     r"(?:[^A-Za-z0-9_\-.: ]|^[. ]+|[. ]+$)+|:(?=u[0-9a-f])"
 )  # a path must be plain, so `/` is strange too
