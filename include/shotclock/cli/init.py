@@ -8,6 +8,7 @@ import typer
 from shotclock.cli.common import AsJson, at_work, say, tell
 
 if TYPE_CHECKING:
+    from shotclock.config import Feature
     from shotclock.projects.init.make import Made
 
 Table = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or parquet, with a header", show_default=False)]
@@ -33,6 +34,9 @@ Exclude = Annotated[
 Kept = Annotated[
     list[str] | None, typer.Option("--feature", metavar="COLUMN", help="a feature after all; may be repeated")
 ]
+Categories = Annotated[
+    list[str] | None, typer.Option("--category", metavar="COLUMN", help="its numbers are names; may be repeated")
+]
 
 
 def init(  # noqa: PLR0913  (one option for each guess)
@@ -47,6 +51,7 @@ def init(  # noqa: PLR0913  (one option for each guess)
     time_format: TimeFormat = None,
     exclude: Exclude = None,
     feature: Kept = None,
+    category: Categories = None,
     name: Name = None,
     title: Title = None,
     as_json: AsJson = False,
@@ -70,7 +75,8 @@ def init(  # noqa: PLR0913  (one option for each guess)
         from shotclock.projects.init.guess import Wishes
         from shotclock.projects.init.make import make_project
 
-        wishes = Wishes(target, positive, id_, time, time_format, tuple(exclude or ()), tuple(feature or ()))
+        several = (tuple(exclude or ()), tuple(feature or ()), tuple(category or ()))
+        wishes = Wishes(target, positive, id_, time, time_format, *several)
         done = make_project(file, wishes, production=production, share=split_by_time, name=name, title=title)
     if as_json:
         tell(done, "", as_json)
@@ -78,13 +84,25 @@ def init(  # noqa: PLR0913  (one option for each guess)
         _show(done)
 
 
+def _allowed(feature: "Feature") -> str:
+    """Which values a feature may have; empty where it may have any."""
+    values = (
+        ", ".join(map(str, feature.allowed))
+        if feature.allowed
+        else ""
+        if feature.is_text
+        else f"{feature.min:g} to {feature.max:g}"
+    )
+    either = " or ".join(filter(None, [values, "none" if feature.may_be_missing else ""]))
+    return f"{either} allowed, " if values else ""
+
+
 def _show(done: "Made") -> None:
     columns = done.columns
     for role, column in (("target", columns.target), ("time", columns.time), ("id", columns.id)):
         say(f"{role:<12}", f"{column}: {done.why[column]}", "bold")
     for name, feature in columns.features.items():
-        values = ", ".join(map(str, feature.allowed)) if feature.allowed else f"{feature.min:g} to {feature.max:g}"
-        say("feature     ", f"{name}: {feature.type}, {values} allowed, {done.why[name]}", "bold")
+        say("feature     ", f"{name}: {feature.type}, {_allowed(feature)}{done.why[name]}", "bold")
     for name, reason in done.left_out.items():
         say("left out    ", f"{name}: {reason}", "dim")
     for warning in done.warnings:

@@ -106,6 +106,14 @@ def read(content: bytes, reading: Reading, shown: str) -> pa.Table:
         raise SourceError(f"{shown}: not a readable CSV file ({error}); correct that line") from error
 
 
+def trimmed(table: pa.Table) -> pa.Table:
+    """The table with its texts as `read_rows` takes them: without white space around them."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            table = table.set_column(place, field.name, pc.utf8_trim_whitespace(table.column(place)))
+    return table
+
+
 def read_rows(content: bytes, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
     """The columns that the project names, as far as the file has them, by its rules: what `reading` says decides.
 

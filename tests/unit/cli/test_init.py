@@ -15,7 +15,9 @@ def file(at, tmp_path):
     """A CSV file, beside a home with the project `shots`."""
     at("empty")
     days = pd.date_range("2024-01-01", periods=400).strftime("%Y-%m-%d")
-    rows = pd.DataFrame({"id": range(400), "day": days, "size": np.arange(400) % 9, "city": "Rome"})
+    rows = pd.DataFrame(
+        {"id": range(400), "day": days, "size": np.arange(400) % 9, "city": "Rome", "kind": [*"aab"] * 133 + [None]}
+    )
     rows.assign(sold=rows["size"] > 4).to_csv(tmp_path / "flats.csv", index=False)
     return tmp_path / "flats.csv"
 
@@ -26,7 +28,8 @@ def test_init_says_what_it_guessed_and_where_it_wrote(shotclock, file):
     lines = found.stdout.splitlines()
     assert lines[0] == "target       sold: has two outcomes; true and false became 1 and 0"
     assert "feature      size: integer, 0 to 16 allowed, seen 0 to 8" in lines
-    assert "left out     city: text, 1 different ones: only numbers can be features" in lines
+    assert "feature      kind: category, 2 different ones: a, b, 1 without" in lines
+    assert "left out     city: Rome in every row" in lines
     assert any(line.startswith("look         'size' alone tells the target") for line in lines)
     assert lines[-1].endswith("shotclock validate flats")
     assert shotclock("validate", "flats").exit_code == 0
@@ -38,6 +41,12 @@ def test_init_as_json_holds_all_that_was_guessed(shotclock, file):
     assert found["columns"]["features"]["size"]["max"] == 16
     assert found["left_out"] == {"city": "excluded by --exclude"}
     assert found["training"]["rows"] == 200
+
+
+def test_init_takes_numbers_for_names_where_it_is_told_to(shotclock, file):
+    found = shotclock("init", file, "--split-by-time", 0.5, "--category", "size")
+    assert "feature      size: category, 9 different ones, all of digits: 0, 1, 2, …" in found.stdout.splitlines()
+    assert shotclock("validate", "flats").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shotclock.errors import ContractError
+from shotclock.rows import values
 from shotclock.sources.tabular import MISSING, epochs
 
 Column: TypeAlias = pa.ChunkedArray
@@ -78,6 +79,19 @@ def without_words(column: Column) -> Column | None:
         except pa.ArrowInvalid:
             continue
     return None
+
+
+def names(column: Column, words: Words) -> Column | None:
+    """Text and codes as the text of a category, null for the file's words for what is missing; None of other values."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if not is_text(column.type) and not is_number(column.type):
+        return None
+    known = values.without_nan(column)
+    texts = values.as_text(known)
+    if texts.null_count > known.null_count:  # a float that is no whole number
+        return None
+    return pc.if_else(pc.is_in(texts, pa.array(sorted(words.missing), pa.string())), None, texts)
 
 
 def _not_numbers(column: Column) -> set[str]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, floor
+from math import floor
 
 import yaml
 
@@ -14,7 +14,7 @@ _FEW = 0.3  # of the rows there are: a rule that asks for more would never be me
 
 @dataclass(frozen=True)
 class Facts:
-    """What the file says besides the columns. Rows are counted with and without a label; shares of bad rows are 0 to 1.
+    """What the file says besides the columns. Rows are counted with and without a label.
 
     Attributes:
         reading: how later files of the same system are to be read; None where it was parquet.
@@ -29,8 +29,6 @@ class Facts:
     training_labelled: int
     production_rows: int
     production_labelled: int
-    bad_training: float
-    bad_production: float
     reading: Reading | None = None
 
 
@@ -61,7 +59,6 @@ def text(columns: Columns, why: Mapping[str, str], left_out: Mapping[str, str], 
         *_beside([(f"    {_scalar(name)}: {_rules(rule)}", why[name]) for name, rule in columns.features.items()]),
         *_left_out(left_out),
         *_reading(facts.reading),
-        *_quarantine(facts),
         "",
         "training:",
         "  backend: scikit-learn     # or pycaret",
@@ -118,23 +115,6 @@ def _reading(reading: Reading | None) -> list[str]:
         "reading:     # how every later file of this system is read; parquet needs none of it",
         *(f"  {line}" for line in lines),
     ]
-
-
-def _quarantine(facts: Facts) -> list[str]:
-    """Shares that today's files just keep."""
-    training, production = _share(facts.bad_training), max(0.01, _share(facts.bad_production))
-    if (training, production) == (0.0, 0.01):
-        return []
-    return [
-        "",
-        "quarantine:     # the largest share of rows that may break these rules: as many as do so today, rounded up",
-        f"  training: {training:g}",
-        f"  production: {production:g}",
-    ]
-
-
-def _share(share: float) -> float:
-    return ceil(share * 100 - 1e-9) / 100
 
 
 def _sizes(facts: Facts) -> list[str]:

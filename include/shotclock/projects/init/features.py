@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,80 +12,102 @@ import pyarrow.compute as pc
 from shotclock.config import Feature
 from shotclock.projects.init.convert import Column, is_number, is_text
 
-MOST_NULLS = 0.05  # share of rows: more would be set aside than a model should be trained without
+FEW = 10  # rows: of a level with fewer, a model learns nothing of its own
 TELLING = 0.8  # share of the target's uncertainty that one feature alone takes away: the world is rarely that kind
 FAR = 10  # times the width in which 99 of 100 values lie
 _BINS = 64
 _ROWS_A_BIN = 50
-_OUTSIDE = 0.5
+_HALF = 0.5
+_SHOWN = 3
+_LONG = 24
 
 Floats = npt.NDArray[np.float64]
+Bins = npt.NDArray[np.int64]
 
 
 def is_usable(column: Column) -> bool:
-    """Whether the values are numbers at all."""
-    return is_number(column.type)
+    """Whether there are values, and whether these are numbers or text."""
+    return column.null_count < len(column) and (is_number(column.type) or is_text(column.type))
 
 
 def against(column: Column, training: npt.NDArray[np.bool_]) -> str:
     """Why the column had better not be a feature; empty where nothing speaks against it."""
-    known = column.drop_null()
-    nulls = column.null_count / len(column)
-    if not len(known):
-        return "no value at all"
+    known, seen = column.drop_null(), column.filter(pa.array(training)).drop_null()
+    if not len(seen):
+        return "no value in the training rows" if len(known) else "no value at all"
     if not is_usable(column):
-        return f"{_kind(known)}: only numbers can be features"
-    if pc.count_distinct(known).as_py() == 1:
+        return f"{column.type}: neither numbers nor text"
+    if pc.count_distinct(known).as_py() == 1 and not column.null_count:
         return f"{known[0]} in every row"
-    if nulls > MOST_NULLS:
-        return f"no value in {nulls:.1%} of the rows, which would be set aside"
+    if is_text(column.type) and (kept := _in_levels(seen)) < _HALF:
+        return (
+            f"text, {pc.count_distinct(known).as_py():,} different ones{_mixed(known)}: only {kept:.0%} of the training rows "
+            f"have one that stands in {FEW} of them"
+        )
     outside = _outside(column, training)
-    if outside > _OUTSIDE:
+    if outside > _HALF:
         return f"{outside:.0%} of the production rows lie outside of what training has seen: it tells when, not what"
     return ""
 
 
-def _kind(column: Column) -> str:
-    if not is_text(column.type):
-        return str(column.type)
-    return f"text, {pc.count_distinct(column).as_py():,} different ones{_mixed(column)}"
+def _in_levels(texts: Column) -> float:
+    """The share of rows whose text is no rare one."""
+    rows = pc.value_counts(texts).field("counts").to_numpy()
+    return float(rows[rows >= FEW].sum() / rows.sum())
 
 
 def _mixed(texts: Column) -> str:
     """Which words stand among numbers, where most of a column of text are numbers."""
     numbers = pc.match_substring_regex(texts, r"^\s*[+-]?\d+([.,]\d+)?\s*$")
-    if pc.mean(numbers.cast(pa.float64())).as_py() < _OUTSIDE:
+    if pc.mean(numbers.cast(pa.float64())).as_py() < _HALF:
         return ""
     words = texts.filter(pc.invert(numbers)).unique().slice(0, 5).to_pylist()
     return f", mostly numbers, but for {', '.join(map(repr, words))}" if words else ", all of digits"
 
 
 def _outside(column: Column, training: npt.NDArray[np.bool_]) -> float:
-    values = _floats(column)
-    seen, met = values[training], values[~training]
-    seen, met = seen[~np.isnan(seen)], met[~np.isnan(met)]
+    """The share of the production rows that are beyond the range, or none of the levels, of training."""
+    seen, met = (column.filter(pa.array(side)).drop_null() for side in (training, ~training))
     if not len(seen) or not len(met):
         return 0.0
-    return float(np.mean((met < seen.min()) | (met > seen.max())))
+    if is_text(column.type):
+        known = pc.is_in(met, pc.unique(seen))
+        return 1 - float(pc.mean(known.cast(pa.float64())).as_py())
+    before, after = _floats(seen), _floats(met)
+    return float(np.mean((after < before.min()) | (after > before.max())))
 
 
 def describe(column: Column) -> tuple[Feature, str]:
-    """The feature's rules, and what they were read from.
+    """The feature's rules, and what they were read from. A column with gaps may have some later, too.
 
     The range is as far beyond the values seen on either side as they are apart: it is to catch another unit or a code for
-    "unknown", and to let drift pass. Where nothing negative was seen, nothing negative is allowed.
+    "unknown", and to let drift pass. Where nothing negative was seen, nothing negative is allowed. A text may be any: one
+    that training has never seen is scored like the rare ones.
     """
+    missing: Literal["allowed", "refused"] = "allowed" if column.null_count else "refused"
+    gaps = f", {column.null_count:,} without" if column.null_count else ""
+    if is_text(column.type):
+        return Feature(type="category", missing=missing), f"{_levels(column)}{gaps}"
     extremes = pc.min_max(column)
     low, high = extremes["min"].as_py(), extremes["max"].as_py()
-    seen = f"{low:g} to {high:g}" + (f", {column.null_count:,} without" if column.null_count else "")
+    seen = f"seen {low:g} to {high:g}{gaps}"
     whole = pa.types.is_integer(column.type)
     if whole and {low, high} == {0, 1}:
-        return Feature(type="integer", allowed=(0, 1), drift="jensenshannon"), f"seen {seen}"
+        return Feature(type="integer", allowed=(0, 1), missing=missing, drift="jensenshannon"), seen
     span = high - low
     smallest = 0.0 if 0 <= low <= span else _rounded(low - span, math.floor)
-    return Feature(
-        type="integer" if whole else "number", min=smallest, max=_rounded(high + span, math.ceil)
-    ), f"seen {seen}"
+    largest = _rounded(high + span, math.ceil)
+    return Feature(type="integer" if whole else "number", missing=missing, min=smallest, max=largest), seen
+
+
+def _levels(texts: Column) -> str:
+    """How many levels there are, and the most frequent ones."""
+    known = texts.drop_null()
+    counts = pc.value_counts(known)
+    order = np.argsort(-counts.field("counts").to_numpy(), kind="stable")[:_SHOWN]
+    names = ", ".join(str(counts.field("values")[int(place)])[:_LONG] for place in order)
+    more = ", …" if len(counts) > _SHOWN else ""
+    return f"{len(counts):,} different ones{_mixed(known)}: {names}{more}"
 
 
 def _rounded(value: float, way: Callable[[float], int]) -> float:
@@ -97,7 +119,9 @@ def _rounded(value: float, way: Callable[[float], int]) -> float:
 
 
 def outlier(name: str, column: Column) -> str:
-    """A warning where a few values lie far away from all others: another unit, or a code for "unknown"; otherwise empty."""
+    """A warning where a few numbers lie far away from all others: another unit, or a code for "unknown"; otherwise empty."""
+    if is_text(column.type):
+        return ""
     values = _floats(column.drop_null())
     low, high = np.quantile(values, [0.005, 0.995], method="nearest")
     width = high - low
@@ -112,10 +136,11 @@ def outlier(name: str, column: Column) -> str:
 def leak(name: str, column: Column, labels: Column) -> str:
     """A warning where the feature alone takes away nearly all uncertainty about the target; otherwise empty.
 
-    The feature is cut into up to 64 bins of equally many rows; each bin's own rate is the prediction. Its log-loss skill,
+    A number is cut into up to 64 bins of equally many rows, a text into its levels, of which the rare ones share a bin;
+    what is missing has a bin of its own. Each bin's own rate is the prediction. Its log-loss skill,
     `1 - log loss / log loss of the base rate`, is 1 where the feature determines the target.
     """
-    skill = _skill(_floats(column), _floats(labels))
+    skill = _skill(_levels_as_bins(column) if is_text(column.type) else _ranges_as_bins(column), _floats(labels))
     if skill < TELLING:
         return ""
     return (
@@ -124,14 +149,26 @@ def leak(name: str, column: Column, labels: Column) -> str:
     )
 
 
-def _skill(values: Floats, labels: Floats) -> float:
-    known = ~np.isnan(values) & ~np.isnan(labels)
-    values, labels = values[known], labels[known]
+def _levels_as_bins(texts: Column) -> Bins:
+    encoded = texts.combine_chunks().dictionary_encode(null_encoding="encode")
+    codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+    rare = np.bincount(codes, minlength=len(encoded.dictionary)) < _ROWS_A_BIN
+    return np.where(rare[codes], len(rare), codes)
+
+
+def _ranges_as_bins(numbers: Column) -> Bins:
+    values = _floats(numbers)
+    known = values[~np.isnan(values)]
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, min(_BINS, len(known) // _ROWS_A_BIN + 1) + 1)[1:-1]))
+    return np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="left"))
+
+
+def _skill(bins: Bins, labels: Floats) -> float:
+    known = ~np.isnan(labels)
+    bins, labels = bins[known], labels[known]
     base = _entropy(np.array([len(labels)]), np.array([labels.sum()]))
     if not base:
         return 0.0
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, min(_BINS, len(values) // _ROWS_A_BIN + 1) + 1)[1:-1]))
-    bins = np.searchsorted(edges, values, side="left")
     inside = _entropy(np.bincount(bins), np.bincount(bins, weights=labels))
     return 1 - inside / base
 

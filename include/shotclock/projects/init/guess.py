@@ -20,7 +20,8 @@ Mask = npt.NDArray[np.bool_]
 class Wishes:
     """What is not to be guessed. `positive` goes with `target`, and `time_format` with `time`.
 
-    `features` are columns that stay features although there is a reason against it.
+    `features` are columns that stay features although there is a reason against it; `categories` are features whose
+    numbers are names.
     """
 
     target: str | None = None
@@ -30,6 +31,7 @@ class Wishes:
     time_format: str | None = None
     exclude: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,23 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
         notes.pop(target.name, None)  # its values were taken as they are written
     for role in (target, time, key):
         table = roles.put(table, role)
+    rest = [name for name in table.column_names if name not in (target.name, time.name, key.name)]
+    for place, name in enumerate(table.column_names):
+        if name in rest and (name in wishes.categories or convert.is_text(table[name].type)):
+            names = convert.names(written[name], words)
+            if names is None:
+                raise ContractError(
+                    f"--category: found '{name}' with {written[name].type} values, expected text or whole numbers"
+                )
+            table, _ = table.set_column(place, name, names), notes.pop(name, None)
     training = roles.older(table[time.name], split) if isinstance(split, float) else split
     labels = table[target.name]
-    rest = [name for name in table.column_names if name not in (target.name, time.name, key.name)]
     used: dict[str, Feature] = {}
     why = {role.name: _joined(role.why, notes.get(role.name)) for role in (key, time, target)}
     left_out: dict[str, str] = {}
     for name in rest:
         reason = _by_name(name, wishes) or features.against(table[name], training)
-        if reason and (name not in wishes.features or not features.is_usable(table[name])):
+        if reason and (name not in (*wishes.features, *wishes.categories) or not features.is_usable(table[name])):
             left_out[name] = _joined(reason, notes.get(name))
             continue
         used[name], seen = features.describe(table[name])
@@ -107,7 +117,7 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
 def _target(table: pa.Table, written: pa.Table, wishes: Wishes) -> roles.Role:
     if wishes.target is not None and wishes.positive is not None:
         return roles.counted(written, wishes.target, wishes.positive)
-    return roles.target(table, wishes.target)
+    return roles.target(table, wishes.target, (*wishes.exclude, *wishes.features, *wishes.categories))
 
 
 def _by_name(name: str, wishes: Wishes) -> str:
@@ -131,6 +141,7 @@ def _check_names(table: pa.Table, wishes: Wishes) -> None:
         "--time": [wishes.time],
         "--exclude": wishes.exclude,
         "--feature": wishes.features,
+        "--category": wishes.categories,
     }
     for option, names in named.items():
         for name in names:

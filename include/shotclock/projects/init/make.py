@@ -72,7 +72,7 @@ def make_project(
     """
     name = name or _name_from(file)
     targets = _targets(name)
-    table, split, written = _rows(file, production, share)
+    table, split, written = _rows(file, production, share, wishes.categories)
     guessed = guess(table, split, wishes)
     reading = _reading(written, guessed.reading)
     parts = {"training": guessed.table.filter(guessed.training), "production": guessed.table.filter(~guessed.training)}
@@ -134,13 +134,15 @@ def _reading(written: Reading | None, found: Reading) -> Reading | None:
     return found.model_copy(update=written.model_dump(include={"separator", "decimal", "encoding"}))
 
 
-def _rows(file: Address, production: Address | None, share: float | None) -> tuple[pa.Table, Any, Reading | None]:
+def _rows(
+    file: Address, production: Address | None, share: float | None, as_text: tuple[str, ...]
+) -> tuple[pa.Table, Any, Reading | None]:
     """All rows; what tells training rows from production, a mask, or the share of the older ones; how a text is written."""
-    table, written = _read(file)
+    table, written = _read(file, as_text)
     if production is None:
         contract.refuse_empty(table.num_rows, str(file))
         return table, share, written
-    newer, _ = _read(production)
+    newer, _ = _read(production, as_text)
     for path, part in ((file, table), (production, newer)):
         contract.refuse_empty(part.num_rows, str(path))
     try:
@@ -152,21 +154,22 @@ def _rows(file: Address, production: Address | None, share: float | None) -> tup
     return both, np.arange(both.num_rows) < table.num_rows, written
 
 
-def _read(file: Address) -> tuple[pa.Table, Reading | None]:
+def _read(file: Address, as_text: tuple[str, ...]) -> tuple[pa.Table, Reading | None]:
+    """The rows of a file, and how it is written. Of a file of text these columns are text, as it stands there."""
     if not storage.is_file(file):
         raise SourceError(f"{file}: no such file; name a CSV or parquet file")
     if file.suffix == ".parquet":
         return storage.read_table(file), None
     content = exports.content(file)
     reading = tabular.sniff(content, str(file))
-    return tabular.read(content, reading, str(file)), reading
+    padded = reading.model_copy(update={"text": (*reading.text, *as_text)})
+    return tabular.trimmed(tabular.read(content, padded, str(file))), reading
 
 
 def _facts(
     name: str, title: str, origin: str, parts: dict[str, pa.Table], columns: Columns, reading: Reading | None
 ) -> draft.Facts:
     labelled = {role: len(part) - part[columns.target].null_count for role, part in parts.items()}
-    bad = {role: contract.examine(part, columns).bad.num_rows / len(part) for role, part in parts.items()}
     return draft.Facts(
         name=name,
         title=title,
@@ -177,18 +180,12 @@ def _facts(
         training_labelled=labelled["training"],
         production_rows=len(parts["production"]),
         production_labelled=labelled["production"],
-        bad_training=bad["training"],
-        bad_production=bad["production"],
         reading=reading,
     )
 
 
 def _size_warnings(facts: draft.Facts) -> list[str]:
-    warnings = [
-        f"{share:.1%} of the {role} rows lack a feature's value or lie outside of its range: they will be set aside"
-        for role, share in (("training", facts.bad_training), ("production", facts.bad_production))
-        if share
-    ]
+    warnings = []
     if not facts.production_labelled:
         warnings.append("production has no labels yet: quality is judged once they come, see docs/batches.md")
     if facts.training_labelled < 1000:

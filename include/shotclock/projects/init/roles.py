@@ -61,15 +61,18 @@ def counted(written: pa.Table, name: str, positive: str) -> Role:
     return Role(name, values, why, ones=(positive,), zeros=others)
 
 
-def target(table: pa.Table, wished: str | None) -> Role:
+def target(table: pa.Table, wished: str | None, others: tuple[str, ...] = ()) -> Role:
     """The column to predict, as 0, 1 and null.
+
+    Args:
+        others: columns of which it is known that they are not it.
 
     Raises:
         ContractError: the wished column does not have two outcomes, or no column has.
     """
     if wished is not None:
         return _outcomes(wished, table[wished])
-    twofold = [name for name in table.column_names if _is_binary(table[name])]
+    twofold = [name for name in table.column_names if name not in others and _is_binary(table[name])]
     named = [name for name in twofold if _TARGET.fullmatch(name)]
     if not twofold:
         raise ContractError(
@@ -77,12 +80,12 @@ def target(table: pa.Table, wished: str | None) -> Role:
             "name it with --target, and with --positive the value that counts as 1"
         )
     chosen = named[0] if named else twofold[-1]
-    others = ", ".join(name for name in twofold if name != chosen)
+    beside = ", ".join(name for name in twofold if name != chosen)
     why = "has two outcomes" + (
-        " and such a name" if named else f"; it is the last such column ({others} too)" if others else ""
+        " and such a name" if named else f"; it is the last such column ({beside} too)" if beside else ""
     )
     warnings = (
-        [] if named or not others else [f"target: '{chosen}' is a guess among {', '.join(twofold)}: see --target"]
+        [] if named or not beside else [f"target: '{chosen}' is a guess among {', '.join(twofold)}: see --target"]
     )
     return Role(chosen, table[chosen].cast(pa.int8()), why, warnings)
 

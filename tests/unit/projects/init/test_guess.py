@@ -44,8 +44,8 @@ def guessed(table, share=0.7, **wishes):
 def test_target_time_id_and_features_are_found_and_each_says_why(loans):
     found = guessed(loans())
     assert (found.columns.id, found.columns.time, found.columns.target) == ("loan_id", "granted", "repaid")
-    assert list(found.columns.features) == ["income", "children", "owns_home"]
-    assert found.left_out == {"city": "text, 3 different ones: only numbers can be features"}
+    assert list(found.columns.features) == ["income", "children", "owns_home", "city"]
+    assert found.left_out == {}
     assert set(found.why) == set(found.columns.all)
     assert (
         found.why["repaid"]
@@ -66,6 +66,12 @@ def test_each_guess_can_be_overridden(loans):
     assert (found.columns.id, found.columns.target) == ("number", "owns_home")
     assert found.left_out["income"] == "excluded by --exclude"
     assert "repaid" in found.columns.features
+
+
+@pytest.mark.parametrize("wishes", [{"exclude": ("repaid",)}, {"features": ("repaid",)}, {"categories": ("repaid",)}])
+def test_a_column_of_which_is_said_what_it_is_is_not_taken_for_the_target(loans, wishes):
+    repaid = loans()["repaid"].cast("int8")
+    assert guessed(loans(repaid=repaid), **wishes).columns.target == "owns_home"
 
 
 def test_a_guess_among_several_targets_is_said_to_be_one(loans):
@@ -126,7 +132,7 @@ def test_what_was_wished_for_and_cannot_be_is_refused(loans, wishes, message):
     [
         ({"repaid": None, "owns_home": None}, "target: found no column with the values 0 and 1"),
         ({"granted": None}, "time: found no column of dates without gaps"),
-        ({"income": None, "children": None, "owns_home": None}, "found no column that can be a feature"),
+        ({"income": None, "children": None, "owns_home": None, "city": None}, "found no column that can be a feature"),
     ],
 )
 def test_a_table_that_lacks_a_role_is_refused_with_the_option_that_helps(loans, missing, message):
@@ -201,32 +207,101 @@ def test_ranges_let_drift_pass_and_other_units_not(loans):
     [
         (np.ones(ROWS), "1.0 in every row"),
         (pa.array([None] * ROWS, pa.float64()), "no value at all"),
-        (pa.array([None] * 60 + [1.0, 2.0] * 270), "no value in 10.0% of the rows, which would be set aside"),
+        (pa.array([None] * 500 + [1.0, 2.0] * 50), "no value in the training rows"),
+        (pa.array(["Rome"] * ROWS), "Rome in every row"),
+        (
+            [f"{number}, Long Street" for number in range(ROWS)],
+            "text, 600 different ones: only 0% of the training rows have one that stands in 10 of them",
+        ),
+        (
+            [f"{number % 600}.5" if number % 9 else "closed" for number in range(ROWS)],
+            "text, 534 different ones, mostly numbers, but for 'closed': only 11% of the training rows have one that stands "
+            "in 10 of them",
+        ),
+        (
+            [f"week {number // 20}" for number in range(ROWS)],
+            "100% of the production rows lie outside of what training has seen: it tells when, not what",
+        ),
         (
             np.arange(ROWS) * 1.0,
             "100% of the production rows lie outside of what training has seen: it tells when, not what",
         ),
-        (pa.array([[1]] * ROWS), "list<item: int64>: only numbers can be features"),
+        (pa.array([[1]] * ROWS), "list<item: int64>: neither numbers nor text"),
     ],
 )
 def test_what_had_better_be_no_feature_is_left_out_with_the_reason(loans, values, reason):
     assert guessed(loans(odd=values)).left_out["odd"] == reason
 
 
-def test_a_column_can_be_made_a_feature_against_the_guess_but_text_cannot(loans):
-    table = loans(month=np.arange(ROWS) // 60)
-    assert "month" in guessed(table).left_out
-    found = guessed(table, features=("month", "city"))
-    assert "month" in found.columns.features
-    assert "city" in found.left_out
+def test_a_column_can_be_made_a_feature_against_the_guess_but_other_kinds_of_values_cannot(loans):
+    table = loans(month=np.arange(ROWS) // 60, street=[f"{n} Long Street" for n in range(ROWS)], parts=[[1]] * ROWS)
+    assert {"month", "street", "parts"} <= set(guessed(table).left_out)
+    found = guessed(table, features=("month", "street", "parts"))
+    assert (found.columns.features["month"].type, found.columns.features["street"].type) == ("integer", "category")
+    assert "parts" in found.left_out
 
 
-def test_a_few_nulls_and_nan_are_no_reason_and_are_counted(loans):
-    values = np.arange(ROWS) % 7 * 1.0
-    values[:12] = np.nan
-    found = guessed(loans(score=values))
-    assert found.why["score"] == "seen 0 to 6, 12 without"
-    assert contract.examine(found.table, found.columns).reasons == {"score: null": 12}
+@pytest.mark.parametrize(
+    ("values", "kind", "why"),
+    [
+        (np.where(np.arange(ROWS) % 50, np.arange(ROWS) % 7 * 1.0, np.nan), "number", "seen 0 to 6, 12 without"),
+        (pa.array([None, 3, 4] * 200), "integer", "seen 3 to 4, 200 without"),
+        (pa.array([None, 0, 1] * 200), "integer", "seen 0 to 1, 200 without"),
+        (["yes", "no", None] * 200, "integer", "seen 0 to 1, 200 without; no and yes became 0 and 1"),
+        (["a", "b", None] * 200, "category", "2 different ones: a, b, 200 without"),
+        (["12", "7", "-"] * 200, "integer", "seen 7 to 12, 200 without; - became missing values"),
+        ([None] * 300 + [1.0] * 300, "number", "seen 1 to 1, 300 without"),
+    ],
+)
+def test_a_column_with_gaps_is_a_feature_whose_values_may_be_missing(loans, values, kind, why):
+    found = guessed(loans(odd=values), target="repaid")
+    assert (found.columns.features["odd"].type, found.columns.features["odd"].missing) == (kind, "allowed")
+    assert found.why["odd"] == why
+    assert contract.examine(found.table, found.columns).reasons == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (["a", "b", "a"] * 200, "2 different ones: a, b"),
+        ([f"{code:02}" for code in np.arange(ROWS) % 5], "5 different ones, all of digits: 00, 01, 02, …"),
+        (["Zürich, Höngg 🏠", "per cent %", '"'] * 200, '3 different ones: Zürich, Höngg 🏠, per cent %, "'),
+        (pa.array(["a", "b", "a"] * 200).dictionary_encode(), "2 different ones: a, b"),
+        (pa.array(["a", "b", "a"] * 200, pa.large_string()), "2 different ones: a, b"),
+        (["x" * 80, "y"] * 300, f"2 different ones: {'x' * 24}, y"),
+    ],
+)
+def test_text_is_a_category_whose_levels_are_told(loans, values, why):
+    found = guessed(loans(kind=values))
+    feature = found.columns.features["kind"]
+    assert (feature.type, feature.missing, feature.allowed, feature.drift) == (
+        "category",
+        "refused",
+        None,
+        "jensenshannon",
+    )
+    assert found.why["kind"] == why
+    assert contract.examine(found.table, found.columns).reasons == {}
+
+
+@pytest.mark.parametrize("values", [np.arange(ROWS) % 4, np.arange(ROWS) % 4 * 1.0, ["yes", "no"] * 300])
+def test_numbers_are_names_where_that_is_wished(loans, values):
+    found = guessed(loans(code=values), categories=("code",))
+    assert found.columns.features["code"].type == "category"
+    assert set(found.table["code"].to_pylist()) <= {"0", "1", "2", "3", "yes", "no"}
+
+
+@pytest.mark.parametrize("values", [np.arange(ROWS) * 0.5, [True, False] * 300, [[1]] * ROWS])
+def test_what_has_no_names_is_no_category(loans, values):
+    with pytest.raises(ContractError, match=r"--category: found 'code' with .* values, expected text or whole numbers"):
+        guessed(loans(code=values), categories=("code",))
+
+
+def test_a_word_for_a_missing_value_is_one_in_every_column_of_the_file(loans):
+    found = guessed(loans(score=["12", "7", "-"] * 200, kind=["a", "b", "-"] * 200))
+    assert found.reading.missing == ("", "NA", "-")
+    assert found.table["kind"].null_count == 200
+    assert found.columns.features["kind"].missing == "allowed"
 
 
 def test_infinity_is_no_value(loans):
@@ -259,6 +334,27 @@ def test_a_leak_that_goes_up_and_down_is_found_too(loans):
     code = np.arange(ROWS) % 5
     warnings = guessed(loans(repaid=np.isin(code, (1, 3)), owns_home=None, code=code)).warnings
     assert any("'code' alone tells the target" in told for told in warnings)
+
+
+@pytest.mark.parametrize(
+    "telling",
+    [
+        lambda repaid: np.where(repaid, "paid back", "collected"),
+        lambda repaid: pa.array(np.where(repaid, "closed", None)),
+        lambda repaid: np.where(repaid, np.nan, np.arange(ROWS) % 7),
+    ],
+    ids=["levels", "text or nothing", "a number or nothing"],
+)
+def test_levels_and_gaps_that_give_the_target_away_are_named(loans, telling):
+    repaid = np.arange(ROWS) % 3 == 0
+    warnings = guessed(loans(repaid=repaid, owns_home=None, telling=telling(repaid))).warnings
+    assert any("'telling' alone tells the target" in told for told in warnings)
+
+
+def test_many_rare_levels_are_no_leak(loans):
+    towns = np.random.default_rng(2).choice([f"town {number}" for number in range(40)], ROWS)
+    found = guessed(loans(town=towns))
+    assert "town" in found.columns.features and not any("'town' alone" in told for told in found.warnings)
 
 
 def test_a_value_far_from_all_others_is_named(loans):
