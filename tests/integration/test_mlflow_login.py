@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from shotclock.errors import StoreError
+from shotclock.store import database
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running import credentials, mlflow_login
 from shotclock_launcher.running.environment import airflow_environment
@@ -83,7 +86,7 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory) -> Iterator[Server]:
     """The server, with one run whose folder is foreign and holds a file and a link to a private folder."""
-    home = tmp_path_factory.mktemp("home of 100 % names")
+    home = tmp_path_factory.mktemp("home of two names")
     ports = {"SHOTCLOCK_MLFLOW_PORT": str(free_tcp_port_factory())}
     layout = Layout.of({"SHOTCLOCK_HOME": str(home), **ports})
     layout.make_folders()
@@ -220,3 +223,16 @@ def test_what_the_login_rests_on_is_the_owners_alone(server: Server) -> None:
     assert {path.name: mode(path) for path in folder.iterdir()} == {"settings.ini": 0o600, "users.db": 0o600}
     assert {mode(path) for path in (folder, server.layout.var, server.layout.settings.data)} == {0o700}
     assert server.login.password not in (server.layout.logs / "mlflow.log").read_text()
+
+
+def test_a_command_asks_the_server_with_the_login_that_mlflow_itself_takes(server: Server, monkeypatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.layout.mlflow_address)
+    monkeypatch.delenv("MLFLOW_TRACKING_USERNAME", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_PASSWORD", raising=False)
+    assert database.look_at_store()[1] == "unreachable"
+    with pytest.raises(StoreError, match=r"401 .* the login \(MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD\)"):
+        database.prepare_store()
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", server.login.user)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", server.login.password)
+    assert database.look_at_store() == (f"a server, MLflow {mlflow.__version__}", "")
+    database.prepare_store()

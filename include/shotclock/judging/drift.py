@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas import DataFrame
+from scipy.spatial.distance import jensenshannon
 
 from shotclock.config import DriftMethod, DriftRules, Feature
 from shotclock.errors import ContractError
@@ -35,6 +36,9 @@ LABEL = Feature(type="integer", allowed=(0, 1), drift="jensenshannon", drift_thr
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
 _MOST_LEVELS, _RARE = 10, 0.02  # of a category that are told apart, and the share below which none is
 _OTHERS, _MISSING = "(all others)", "(missing)"
+_MISSING_THRESHOLD = (
+    0.1  # of the distance between two shares of missing values: 3 % where none were, a third where a fifth were
+)
 _BROKEN = "is the feed broken?"
 _HEADINGS = ("Column", "Kind", "Method", "Score", "Threshold", "Result")
 _OFFLINE = (  # what the page may load: nothing but itself
@@ -54,10 +58,28 @@ class ColumnDrift:
     gap: str | None = None
     broken: bool = False
     """Whether it stands still where the reference moves: a broken feed rather than drift."""
+    missing: float | None = None
+    """The distance between the shares of missing values, of a number that may be missing."""
+    sparse: bool = False
+    """Whether a window holds too few values of a number that may be missing: what is missing is then all there is to judge."""
+
+    @property
+    def judged(self) -> bool:
+        return self.score is not None or self.sparse
 
     @property
     def drifted(self) -> bool:
-        return self.score is not None and self.score >= self.threshold
+        return (self.score is not None and self.score >= self.threshold) or self.gaps_drifted
+
+    @property
+    def gaps_drifted(self) -> bool:
+        return self.missing is not None and self.missing >= _MISSING_THRESHOLD
+
+    @property
+    def told(self) -> str:
+        """The distance, or both of them, as a verdict shows it."""
+        apart = f"{self.missing:.3f} in what is missing" if self.gaps_drifted else ""
+        return " and ".join(filter(None, ["" if self.score is None else f"{self.score:.3f}", apart]))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"drifted": self.drifted}
@@ -96,9 +118,10 @@ class Drift:
         return [column.column for column in self.columns if column.broken]
 
     def metrics(self) -> dict[str, float]:
-        """Flat and finite, for a metric store: `drift_share`, `drift_score_<column>`, rows."""
+        """Flat and finite, for a metric store: `drift_share`, `drift_score_<column>`, `drift_missing_<column>`, rows."""
         judged = [column for column in (*self.columns, self.prediction, self.label) if column]
         flat = {f"drift_score_{c.column}": c.score for c in judged if c.score is not None}
+        flat |= {f"drift_missing_{c.column}": c.missing for c in judged if c.missing is not None}
         flat |= {"drift_rows_current": float(self.current.used), "drift_rows_reference": float(self.reference.used)}
         return flat if self.share is None else flat | {"drift_share": self.share}
 
@@ -139,9 +162,9 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
 
     `alert`: the share of drifted features reaches `rules.share`. `warning`: some feature, the predictions or the labels
     drifted, but not enough features. `insufficient data`: a side holds fewer than `rules.min_rows` rows, or a feature
-    cannot be judged: too few values, constant now but over no stretch of the reference that is as long (a broken feed
-    rather than drift; rows stand in the order of time), or constant in the reference (no scale to measure by). A column
-    of categories may well be constant.
+    cannot be judged: too few values (where none may be missing), constant now but over no stretch of the reference that
+    is as long (a broken feed rather than drift; rows stand in the order of time), or constant in the reference (no scale
+    to measure by). A column of categories may well be constant.
 
     Args:
         columns: the features, and how each is measured.
@@ -164,7 +187,12 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
     gaps = _gaps((now, now_rows), (then, then_rows), measured, target, floor)
     judged = {name: feature for name, feature in measured.items() if name not in gaps}
     scores, page = _measured(now, then, judged)
-    results = {name: _column(name, feature, scores.get(name), gaps.get(name)) for name, feature in measured.items()}
+    results = {
+        name: replace(
+            _column(name, feature, scores.get(name), gaps.get(name)), **_missing(now[name], then[name], feature, floor)
+        )
+        for name, feature in measured.items()
+    }
     features = tuple(results[name] for name in columns)
     predictions, labels = results[prediction] if prediction else None, results[target] if target else None
     verdict = _verdict(features, predictions, labels, (now_rows, then_rows), rules)
@@ -273,8 +301,17 @@ def _column(name: str, feature: Feature, score: float | None, gap: str | None) -
     return ColumnDrift(name, feature.drift, feature.drift_threshold, score, gap, broken)
 
 
+def _missing(now: "pd.Series[float]", then: "pd.Series[float]", feature: Feature, min_rows: int) -> dict[str, Any]:
+    """The distance between the shares of missing values, 0 to 0.83, and whether there is more; nothing where none may be."""
+    if feature.is_text or not feature.may_be_missing:
+        return {}
+    shares = [float(side.isna().mean()) for side in (now, then)]
+    distance = jensenshannon(*([share, 1 - share] for share in shares))
+    return {"missing": float(np.nan_to_num(distance)), "sparse": min(now.count(), then.count()) < min_rows}
+
+
 def _share(features: tuple[ColumnDrift, ...]) -> float | None:
-    if any(column.score is None for column in features):
+    if not all(column.judged for column in features):
         return None
     return sum(column.drifted for column in features) / len(features)
 
@@ -294,14 +331,17 @@ def _verdict(
     rules: DriftRules,
 ) -> Verdict:
     drifted, share = [column for column in features if column.drifted], _share(features)
-    named = f" ({', '.join(f'{c.column} {c.score:.3f}' for c in drifted)})" if drifted else ""
+    named = f" ({', '.join(f'{c.column} {c.told}' for c in drifted)})" if drifted else ""
     said = f"{len(drifted)} of {len(features)} columns drifted{named}"
     others = [(kind, column) for kind, column in (("predictions", prediction), ("labels", label)) if column]
     apart = [f"{kind} drifted ({column.score:.3f})" for kind, column in others if column.drifted]
     apart += [f"{kind} not judged: {column.gap}" for kind, column in others if column.gap]
     status: Status = "warning" if drifted or any(column.drifted for _, column in others) else "ok"
     if share is None:
-        status, said = "insufficient data", "; ".join([*(f"{c.column}: {c.gap}" for c in features if c.gap), said])
+        status, said = (
+            "insufficient data",
+            "; ".join([*(f"{c.column}: {c.gap}" for c in features if not c.judged), said]),
+        )
     elif share >= rules.share:
         status, said = "alert", f"{said}: the share {share:.2f} reaches {rules.share:g}"
     else:
@@ -345,4 +385,8 @@ def _score(column: ColumnDrift) -> str:
 
 
 def _result(column: ColumnDrift) -> str:
-    return column.gap or ("drifted" if column.drifted else "not drifted")
+    gaps = (
+        "" if column.missing is None else f"; what is missing: {column.missing:.3f} (threshold {_MISSING_THRESHOLD:g})"
+    )
+    judged = ("drifted" if column.drifted else "not drifted") if column.judged else ""
+    return "; ".join(filter(None, [column.gap, judged])) + gaps

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 import mlflow
+from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -37,7 +38,8 @@ def prepare_store() -> None:
         found, fault = _look_at_server(uri)
         if fault:
             raise StoreError(
-                f"MLflow's server at {uri} gives no answer ({found}); start it, or correct MLFLOW_TRACKING_URI"
+                f"MLflow's server at {uri} gives no answer ({found}); start it, or correct MLFLOW_TRACKING_URI "
+                "and the login (MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD)"
             )
     else:
         internals.migrate(uri)
@@ -83,11 +85,7 @@ def look_at_store() -> tuple[str, str]:
 
 
 def _look_at_server(uri: str) -> tuple[str, str]:
-    import httpx
-
     try:
-        answer = httpx.get(f"{uri.rstrip('/')}/version", timeout=_ANSWER_SECONDS)
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
-        return str(error).splitlines()[0] or type(error).__name__, "unreachable"
-    return f"a server, MLflow {answer.text}", ""
+        return f"a server, MLflow {internals.server_version(uri.rstrip('/'), _ANSWER_SECONDS)}", ""
+    except MlflowException as error:
+        return str(error.message).splitlines()[0], "unreachable"

@@ -76,3 +76,23 @@ def is_whole(model: Any) -> bool:
     finds it.
     """
     return bool(model.status == LoggedModelStatus.READY)
+
+
+def server_version(uri: str, seconds: float) -> str:
+    """Which MLflow the server at an address is, asked once, as MLflow's own client asks: with its login and certificates.
+
+    Raises:
+        MlflowException: it does not answer within these seconds, or something else than this.
+
+    Upstream: nothing found; what is public tries for minutes before it says that nobody answers. Without it: a server that is
+    away holds up each command, or one behind a login is taken to be away. Goes: when the client has such a question.
+    """
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    answer = http_request(
+        get_default_host_creds(uri), "/version", "GET", timeout=seconds, max_retries=0, raise_on_status=False
+    )
+    if not answer.ok:
+        raise MlflowException(f"{answer.status_code} {answer.reason} for {uri}/version")
+    return str(answer.text)

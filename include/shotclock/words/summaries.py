@@ -82,7 +82,13 @@ def scored(done: Scored, version: str) -> str:
 def drift(found: Drift) -> str:
     judged = [column for column in (*found.columns, found.prediction, found.label) if column]
     rows = [
-        (c.column, c.method, c.score if c.gap is None else c.gap, c.threshold, "drifted" if c.drifted else "stable")
+        (
+            c.column,
+            c.method,
+            c.score if c.gap is None else c.gap,
+            c.threshold,
+            "drifted" if c.drifted else "stable" if c.judged else "not judged",
+        )
         for c in judged
     ]
     verdict = f"**{found.verdict.status}**: {found.verdict.reason}"

@@ -302,3 +302,50 @@ def test_metrics_are_flat_and_finite(found):
 def test_importing_the_module_does_not_import_evidently():
     code = "import sys, shotclock.judging.drift; sys.exit('evidently' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+GAPPY = Feature(type="number", missing="allowed")
+
+
+def gappy(share, rows=2000, seed=0):
+    """A window whose column `a` lacks this share of its values."""
+    found = window(rows, seed)
+    return found.assign(a=found["a"].where(np.random.default_rng(seed + 7).random(rows) >= share))
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "drifted", "distance"),
+    [
+        (0.0, 0.0, False, 0.0),
+        (0.3, 0.3, False, 0.01),
+        (0.0, 0.01, False, 0.06),
+        (0.05, 0.0, True, 0.13),
+        (0.2, 0.35, True, 0.12),
+        (0.9, 0.9, False, 0.02),
+        (0.95, 0.5, True, 0.38),
+        (1.0, 0.1, True, 0.73),
+        (1.0, 1.0, False, 0.0),
+    ],
+)
+def test_a_number_that_may_be_missing_drifts_when_another_share_is_missing(now, then, drifted, distance):
+    found = check(gappy(now), gappy(then, seed=1), {**COLUMNS, "a": GAPPY}, RULES)
+    column = found.columns[0]
+    assert column.missing == pytest.approx(distance, abs=0.02)
+    assert column.gaps_drifted == column.drifted == drifted
+    assert found.verdict.status == ("warning" if drifted else "ok")  # one of three columns, and no want of data
+    assert found.metrics()["drift_missing_a"] == column.missing
+    assert ("in what is missing" in found.verdict.reason) == drifted
+    assert "what is missing: " in found.html
+
+
+def test_too_few_values_are_a_want_of_data_only_where_none_may_be_missing():
+    found = check(gappy(0.9), gappy(0.9, seed=1), COLUMNS, RULES)
+    assert found.verdict.status == "insufficient data" and "a: " in found.verdict.reason
+
+
+def test_a_number_that_may_be_missing_and_stands_still_is_a_broken_feed_all_the_same():
+    now = gappy(0.2)
+    found = check(
+        now.assign(a=now["a"].where(now["a"].isna(), 3.0)), gappy(0.2, seed=1), {**COLUMNS, "a": GAPPY}, RULES
+    )
+    assert found.broken == ["a"] and found.verdict.status == "insufficient data"

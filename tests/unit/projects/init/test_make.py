@@ -90,6 +90,7 @@ def test_the_project_file_says_what_was_guessed_and_why(home, loans):
     assert "# Guessed by `shotclock init` from loans.csv." in text
     assert "target: repaid     # has two outcomes; no and yes became 0 and 1" in text
     assert "    city: {type: category}" in text
+    assert load_project(home / "include" / "projects" / "loans.yaml").quarantine.training == 0.01
     assert "'income: yearly': {type: number, min: 0, max: " in text
 
 
