@@ -31,6 +31,7 @@ POLL = 1.0  # seconds between two looks at the store,
 _SHARE = (
     20  # or this many times the processor time that a look took: many projects must not keep a core busy with looking
 )
+_LONGEST = 10.0  # seconds; a look that took a version over costs more than those after it
 _AGAIN = 30.0  # seconds until a version that could not be taken over is tried again: its store may have been away
 
 
@@ -212,7 +213,9 @@ class Service:
         self.trouble = trouble
 
     def _watch(self) -> None:
-        while not self._ended.is_set():
+        self.look()  # which imports MLflow, once
+        pause = POLL
+        while not self._ended.wait(pause):
             spent = time.thread_time()
             self.look()
-            self._ended.wait(max(POLL, _SHARE * (time.thread_time() - spent)))
+            pause = min(max(POLL, _SHARE * (time.thread_time() - spent)), _LONGEST)
