@@ -40,6 +40,8 @@ def worker(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[su
         NAME,
         "--without-mingle",
         "--without-gossip",
+        "--loglevel",
+        "INFO",
     ]
     folder = tmp_path_factory.mktemp("worker")
     env = os.environ | {"CELERY_BROKER_URL": broker}
