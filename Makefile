@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run := .venv/bin/python -m
 # Plain calls and single servers, of which two at once disturb nobody.
 plain := tests/integration/package tests/integration/flows tests/security/test_mlflow_roles.py \
-  $(addprefix tests/integration/test_,demo_history.py mlflow_login.py ui_plugin.py worker_health.py)
+  $(addprefix tests/integration/test_,mlflow_login.py ui_plugin.py worker_health.py)
 WITH ?= 3.13
 spread := -n auto --dist loadfile --no-loadscope-reorder # tests that need no quiet, a file at a time to each worker
 export OMP_NUM_THREADS := 1
