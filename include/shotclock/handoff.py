@@ -19,8 +19,8 @@ from shotclock.judging.alerts import Kind, Outcome
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Performance
 from shotclock.judging.verdict import Status
-from shotclock.models.candidates.algorithms import Search
 from shotclock.models.scoring import Partition, Scored
+from shotclock.models.searched import Search
 
 T = TypeVar("T")
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)

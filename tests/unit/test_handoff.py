@@ -56,8 +56,8 @@ from shotclock.handoff import (
 )
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Figure, Performance
-from shotclock.models.candidates.algorithms import Search, Tried
 from shotclock.models.scoring import Partition, Scored
+from shotclock.models.searched import Search, Tried
 
 FIGURE = Figure(0.02, 0.01, 0.03)
 CAUSE = Cause(

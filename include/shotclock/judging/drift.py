@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas import DataFrame
-from scipy.spatial.distance import jensenshannon
+from scipy.special import rel_entr
 
 from shotclock.config import DriftMethod, DriftRules, Feature
 from shotclock.errors import ContractError
@@ -305,9 +305,9 @@ def _missing(now: "pd.Series[float]", then: "pd.Series[float]", feature: Feature
     """The distance between the shares of missing values, 0 to 0.83, and whether there is more; nothing where none may be."""
     if feature.is_text or not feature.may_be_missing:
         return {}
-    shares = [float(side.isna().mean()) for side in (now, then)]
-    distance = jensenshannon(*([share, 1 - share] for share in shares))
-    return {"missing": float(np.nan_to_num(distance)), "sparse": min(now.count(), then.count()) < min_rows}
+    shares = np.array([[share := side.isna().mean(), 1 - share] for side in (now, then)])
+    divergence = float(rel_entr(shares, shares.mean(axis=0)).sum()) / 2
+    return {"missing": math.sqrt(max(divergence, 0.0)), "sparse": min(now.count(), then.count()) < min_rows}
 
 
 def _share(features: tuple[ColumnDrift, ...]) -> float | None:

@@ -8,8 +8,8 @@ from shotclock.judging.drift import Drift
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Estimate, Performance
 from shotclock.judging.verdict import Verdict
-from shotclock.models.candidates.algorithms import Search
 from shotclock.models.scoring import Scored
+from shotclock.models.searched import Search
 from shotclock.words import glossary
 
 REGIMES = {"training": "base_test", "production": "production rows"}

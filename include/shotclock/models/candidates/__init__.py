@@ -13,9 +13,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from shotclock.config import ALGORITHMS, Backend
 from shotclock.errors import ConfigError, ContractError
-from shotclock.models.candidates.algorithms import Entry, Folds, Inputs, Plan, Rows, Search, Searching, Settings
+from shotclock.models.candidates.algorithms import Entry, Inputs, Plan, Rows, Searching
 from shotclock.models.candidates.leaves import smoothed
 from shotclock.models.candidates.widening import widened
+from shotclock.models.searched import Folds, Search, Settings
 
 __all__ = [
     "Entry",

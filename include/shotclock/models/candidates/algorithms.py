@@ -17,8 +17,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from shotclock.config import ALGORITHMS, Backend, Feature
+from shotclock.config import ALGORITHMS, Feature
 from shotclock.errors import ConfigError
+from shotclock.models.searched import Search, Settings
 
 MODEL = "model"  # the name of the pipeline's last step
 ENCODE = "encode"  # of the step that makes numbers of all columns, where a pipeline needs one
@@ -58,10 +59,6 @@ LADDERS: Mapping[str, dict[str, list[Any]]] = {
     },
 }
 """All values of a setting, in order: those of its space, and on either side where a search goes on that ends at its edge."""
-
-Settings = Mapping[str, int | float | None]
-Folds = list[dict[str, float]]
-"""Metrics by name, a dict for each fold."""
 
 
 def chosen(names: Collection[str]) -> list[str]:
@@ -185,41 +182,6 @@ class Entry:
     name: str
     plan: Plan
     rows: Rows
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A setting, and its log loss in each fold, in nats per row."""
-
-    settings: Settings
-    log_losses: tuple[float, ...]
-
-    @property
-    def log_loss(self) -> float:
-        return float(np.mean(self.log_losses))
-
-
-@dataclass(frozen=True)
-class Search:
-    """What a backend found.
-
-    Attributes:
-        backend: `pycaret` or `scikit-learn`.
-        tried: every setting of the plan, in its order: the library's defaults come first.
-        best: the number of the one with the lowest mean log loss; between equals the first.
-        folds: the metrics of that one: `log_loss` (of probabilities), `roc_auc`, `accuracy`, `f1` (the last two at a
-            probability of 0.5).
-    """
-
-    backend: Backend
-    tried: tuple[Tried, ...]
-    best: int
-    folds: Folds
-
-    @property
-    def settings(self) -> Settings:
-        """The best one."""
-        return self.tried[self.best].settings
 
 
 class Searching(Protocol):

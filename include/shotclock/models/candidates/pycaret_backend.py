@@ -21,7 +21,8 @@ from pydantic import TypeAdapter, ValidationError
 from sklearn.base import BaseEstimator
 
 from shotclock.errors import ConfigError, SearchBrokenOffError, SearchError
-from shotclock.models.candidates.algorithms import Entry, Folds, Search, Tried, in_pipeline
+from shotclock.models.candidates.algorithms import Entry, in_pipeline
+from shotclock.models.searched import Folds, Search, Tried
 
 REMEDY = (
     "make env, with a project file that has `backend: pycaret`, makes the environment; SHOTCLOCK_PYCARET_PYTHON names another "

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import PredefinedSplit, cross_validate
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from shotclock.models.candidates.algorithms import Entry, Folds, Search, Settings, Tried
+from shotclock.models.candidates.algorithms import Entry
+from shotclock.models.searched import Folds, Search, Settings, Tried
 
 _SCORERS = {"log_loss": "neg_log_loss", "roc_auc": "roc_auc", "accuracy": "accuracy", "f1": "f1"}
 

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from shotclock.models.candidates.algorithms import Entry, Search, Tried
+from shotclock.models.candidates.algorithms import Entry
 from shotclock.models.candidates.sklearn_backend import cross_validated
+from shotclock.models.searched import Search, Tried
 
 MOST_STEPS = 12  # settings that are tried beyond
 WORTH = 1e-5  # nats per row: a smaller gain is none

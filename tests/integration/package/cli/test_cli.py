@@ -61,7 +61,7 @@ def test_looking_loads_no_model_and_nothing_that_trains_or_draws(at, command):
     at("trained")
     brought = loaded(command, "shots")
     assert "mlflow" in brought
-    assert brought & {"skops", "matplotlib", "evidently", "pycaret", "airflow", "httpx"} == set()
+    assert brought & {"sklearn", "skops", "matplotlib", "evidently", "pycaret", "airflow", "httpx"} == set()
 
 
 @pytest.mark.parametrize(
