@@ -12,16 +12,15 @@ _HERE = Path(__file__).parent
 def main() -> None:
     st.set_page_config(page_title="Shotclock", page_icon=str(_HERE / "icon.svg"), layout="wide")
     st.html(_HERE / "page.css")
-    if not login.passed():
-        return
     pages = [
         st.Page("shotclock_dashboard/views/quality.py", title="Quality", icon=":material/monitoring:", default=True),
         st.Page("shotclock_dashboard/views/data.py", title="Data", icon=":material/bar_chart:"),
         st.Page("shotclock_dashboard/views/retrainings.py", title="Retrainings", icon=":material/model_training:"),
         st.Page("shotclock_dashboard/views/trial.py", title="Try it", icon=":material/touch_app:"),
     ]
-    page = st.navigation(pages, position="top")
-    if standing.choose():
+    # Named before the login, too: an address that leads to one of them would be forgotten for one that is unknown.
+    page = st.navigation(pages, position="top" if login.is_known() else "hidden")
+    if login.passed() and standing.choose():
         standing.answers(standing.chosen())
         page.run()
 

@@ -11,11 +11,17 @@ _PASSED = "login_passed"
 _AFTER_A_WRONG_ONE = 1.0  # seconds that each guess costs
 
 
+def is_known() -> bool:
+    """Whether nobody needs to be asked any more."""
+    return settings().dashboard_alone or bool(st.session_state.get(_PASSED))
+
+
 def passed() -> bool:
     """Whether the pages may be shown. If not, what stands there instead has been drawn."""
-    told = settings()
-    if told.dashboard_alone or st.session_state.get(_PASSED):
+    if is_known():
         return True
+    told = settings()
+    st.header("Shotclock")
     if not told.dashboard_password:
         st.error(
             "No password is set for this dashboard: set SHOTCLOCK_DASHBOARD_PASSWORD, or SHOTCLOCK_DASHBOARD_ALONE=1 where "
