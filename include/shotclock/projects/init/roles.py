@@ -16,7 +16,7 @@ _CLASSES = 20  # of more different numbers one would not speak as of classes
 
 _TARGET = re.compile(r"target|label|labels|y|class|outcome|response", re.IGNORECASE)
 _TIME = re.compile(r"date|time|day|timestamp|_at$|_on$|when|^year$|epoch", re.IGNORECASE)
-_ID = re.compile(r"(^|[_ .-])(id|key|uuid|guid|nr|number|no|index)$|^unnamed$|[a-z]I[dD]$", re.IGNORECASE)
+_ID = re.compile(r"(^|[_ .-])(id|key|uuid|guid|nr|number|no|index)\W*$|^unnamed$|[a-z]I[dD]$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

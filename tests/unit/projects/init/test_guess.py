@@ -140,6 +140,11 @@ def test_a_table_that_lacks_a_role_is_refused_with_the_option_that_helps(loans, 
         guessed(loans(**missing))
 
 
+@pytest.mark.parametrize("name", ["Kunden-Nr.", "id", "order no.", "row_number", "customerId", "unnamed", "KEY:"])
+def test_a_column_is_known_by_its_name_to_be_an_id(loans, name):
+    assert guessed(loans(**{"loan_id": None, name: np.arange(ROWS)})).columns.id == name
+
+
 def test_an_id_is_added_where_there_is_none_and_that_is_said(loans):
     found = guessed(loans(loan_id=None))
     assert found.columns.id == "row_id"
