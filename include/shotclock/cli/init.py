@@ -86,15 +86,10 @@ def init(  # noqa: PLR0913  (one option for each guess)
 
 def _allowed(feature: "Feature") -> str:
     """Which values a feature may have; empty where it may have any."""
-    values = (
-        ", ".join(map(str, feature.allowed))
-        if feature.allowed
-        else ""
-        if feature.is_text
-        else f"{feature.min:g} to {feature.max:g}"
-    )
-    either = " or ".join(filter(None, [values, "none" if feature.may_be_missing else ""]))
-    return f"{either} allowed, " if values else ""
+    if feature.is_text:
+        return ""
+    values = ", ".join(map(str, feature.allowed)) if feature.allowed else f"{feature.min:g} to {feature.max:g}"
+    return f"{values}{' or none' if feature.may_be_missing else ''} allowed, "
 
 
 def _show(done: "Made") -> None:

@@ -36,9 +36,7 @@ LABEL = Feature(type="integer", allowed=(0, 1), drift="jensenshannon", drift_thr
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
 _MOST_LEVELS, _RARE = 10, 0.02  # of a category that are told apart, and the share below which none is
 _OTHERS, _MISSING = "(all others)", "(missing)"
-_MISSING_THRESHOLD = (
-    0.1  # of the distance between two shares of missing values: 3 % where none were, a third where a fifth were
-)
+_MISSING_THRESHOLD = 0.1  # of two shares of missing values: 3 % where none were, a third where a fifth were
 _BROKEN = "is the feed broken?"
 _HEADINGS = ("Column", "Kind", "Method", "Score", "Threshold", "Result")
 _OFFLINE = (  # what the page may load: nothing but itself
@@ -69,16 +67,16 @@ class ColumnDrift:
 
     @property
     def drifted(self) -> bool:
-        return (self.score is not None and self.score >= self.threshold) or self.gaps_drifted
+        return (self.score is not None and self.score >= self.threshold) or self.missing_drifted
 
     @property
-    def gaps_drifted(self) -> bool:
+    def missing_drifted(self) -> bool:
         return self.missing is not None and self.missing >= _MISSING_THRESHOLD
 
     @property
     def told(self) -> str:
         """The distance, or both of them, as a verdict shows it."""
-        apart = f"{self.missing:.3f} in what is missing" if self.gaps_drifted else ""
+        apart = f"{self.missing:.3f} in what is missing" if self.missing_drifted else ""
         return " and ".join(filter(None, ["" if self.score is None else f"{self.score:.3f}", apart]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -187,12 +185,9 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
     gaps = _gaps((now, now_rows), (then, then_rows), measured, target, floor)
     judged = {name: feature for name, feature in measured.items() if name not in gaps}
     scores, page = _measured(now, then, judged)
-    results = {
-        name: replace(
-            _column(name, feature, scores.get(name), gaps.get(name)), **_missing(now[name], then[name], feature, floor)
-        )
-        for name, feature in measured.items()
-    }
+    results = {name: _column(name, feature, scores.get(name), gaps.get(name)) for name, feature in measured.items()}
+    gappy = [name for name, feature in measured.items() if feature.may_be_missing and not feature.is_text]
+    results |= {name: _with_missing(results[name], now[name], then[name], floor) for name in gappy}
     features = tuple(results[name] for name in columns)
     predictions, labels = results[prediction] if prediction else None, results[target] if target else None
     verdict = _verdict(features, predictions, labels, (now_rows, then_rows), rules)
@@ -301,13 +296,12 @@ def _column(name: str, feature: Feature, score: float | None, gap: str | None) -
     return ColumnDrift(name, feature.drift, feature.drift_threshold, score, gap, broken)
 
 
-def _missing(now: "pd.Series[float]", then: "pd.Series[float]", feature: Feature, min_rows: int) -> dict[str, Any]:
-    """The distance between the shares of missing values, 0 to 0.83, and whether there is more; nothing where none may be."""
-    if feature.is_text or not feature.may_be_missing:
-        return {}
+def _with_missing(column: ColumnDrift, now: "pd.Series[float]", then: "pd.Series[float]", min_rows: int) -> ColumnDrift:
+    """The column with the distance between its shares of missing values, 0 to 0.83, and whether there is more to judge."""
     shares = np.array([[share := side.isna().mean(), 1 - share] for side in (now, then)])
     divergence = float(rel_entr(shares, shares.mean(axis=0)).sum()) / 2
-    return {"missing": math.sqrt(max(divergence, 0.0)), "sparse": min(now.count(), then.count()) < min_rows}
+    sparse = min(now.count(), then.count()) < min_rows
+    return replace(column, missing=math.sqrt(max(divergence, 0.0)), sparse=bool(sparse))
 
 
 def _share(features: tuple[ColumnDrift, ...]) -> float | None:
@@ -338,10 +332,8 @@ def _verdict(
     apart += [f"{kind} not judged: {column.gap}" for kind, column in others if column.gap]
     status: Status = "warning" if drifted or any(column.drifted for _, column in others) else "ok"
     if share is None:
-        status, said = (
-            "insufficient data",
-            "; ".join([*(f"{c.column}: {c.gap}" for c in features if not c.judged), said]),
-        )
+        status = "insufficient data"
+        said = "; ".join([*(f"{c.column}: {c.gap}" for c in features if not c.judged), said])
     elif share >= rules.share:
         status, said = "alert", f"{said}: the share {share:.2f} reaches {rules.share:g}"
     else:
@@ -385,8 +377,8 @@ def _score(column: ColumnDrift) -> str:
 
 
 def _result(column: ColumnDrift) -> str:
-    gaps = (
-        "" if column.missing is None else f"; what is missing: {column.missing:.3f} (threshold {_MISSING_THRESHOLD:g})"
-    )
     judged = ("drifted" if column.drifted else "not drifted") if column.judged else ""
-    return "; ".join(filter(None, [column.gap, judged])) + gaps
+    missing = (
+        "" if column.missing is None else f"what is missing: {column.missing:.3f} (threshold {_MISSING_THRESHOLD:g})"
+    )
+    return "; ".join(filter(None, [column.gap, judged, missing]))

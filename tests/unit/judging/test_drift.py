@@ -331,7 +331,7 @@ def test_a_number_that_may_be_missing_drifts_when_another_share_is_missing(now, 
     found = check(gappy(now), gappy(then, seed=1), {**COLUMNS, "a": GAPPY}, RULES)
     column = found.columns[0]
     assert column.missing == pytest.approx(distance, abs=0.02)
-    assert column.gaps_drifted == column.drifted == drifted
+    assert column.missing_drifted == column.drifted == drifted
     assert found.verdict.status == ("warning" if drifted else "ok")  # one of three columns, and no want of data
     assert found.metrics()["drift_missing_a"] == column.missing
     assert ("in what is missing" in found.verdict.reason) == drifted

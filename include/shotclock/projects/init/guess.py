@@ -84,7 +84,8 @@ def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
                 raise ContractError(
                     f"--category: found '{name}' with {written[name].type} values, expected text or whole numbers"
                 )
-            table, _ = table.set_column(place, name, names), notes.pop(name, None)
+            table = table.set_column(place, name, names)
+            notes.pop(name, None)
     training = roles.older(table[time.name], split) if isinstance(split, float) else split
     labels = table[target.name]
     used: dict[str, Feature] = {}
