@@ -4,19 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from typing import Any, get_args
+from typing import Any
 
 import plotly.graph_objects as go
 
 from shotclock.judging.distributions import Distribution
 from shotclock.judging.figure import Figure
-from shotclock.judging.fitness import WindowHealth
+from shotclock.judging.fitness import LEVELS, Level, WindowHealth
 from shotclock.judging.intervals import wilson
-from shotclock.judging.verdict import Status
 from shotclock.reading.health import Candidate, Competition, Tenure
 from shotclock.words import signs
 from shotclock.words.glossary import NATS
 from shotclock.words.moments import moment
+from shotclock.words.windows import about
 from shotclock_dashboard import words
 
 BLUE, ORANGE, RED, GREEN, GREY = "#4c8fd6", "#d9822b", "#d64550", "#2f9e68", "#8c919a"
@@ -38,10 +38,10 @@ def over_time(windows: Sequence[WindowHealth], tenures: Sequence[Tenure], name: 
     made = _frame(height=270)
     places = range(1, len(windows) + 1)
     measured = [(place, window, window.figure(name)) for place, window in zip(places, windows, strict=True)]
-    for status in get_args(Status):
-        shown = [(p, w, f) for p, w, f in measured if f and w.performance and w.performance.status == status]
+    for level in LEVELS:
+        shown = [(p, w, f) for p, w, f in measured if f and w.quality == level]
         if shown:
-            made.add_trace(_points(shown, name, status))
+            made.add_trace(_points(shown, name, level))
     bare = [
         (place, rate)
         for place, window in zip(places, windows, strict=True)
@@ -54,12 +54,10 @@ def over_time(windows: Sequence[WindowHealth], tenures: Sequence[Tenure], name: 
     return made
 
 
-def _points(shown: Sequence[tuple[int, WindowHealth, Figure]], name: str, status: Status) -> go.Scatter:
-    sign = signs.sign(status)
+def _points(shown: Sequence[tuple[int, WindowHealth, Figure]], name: str, level: Level) -> go.Scatter:
+    sign = signs.SIGNS[level]
     colour = COLOURS[sign.colour]
-    told = [
-        f"<b>{words.NAMES[name]} {figure}</b><br>{_hover(window)}<br>verdict: {status}" for _, window, figure in shown
-    ]
+    told = [f"<b>{words.NAMES[name]} {figure}</b><br>{_hover(window)}<br>{sign.alone}" for _, window, figure in shown]
     return go.Scatter(
         x=[place for place, _, _ in shown],
         y=[figure.value for _, _, figure in shown],
@@ -90,7 +88,7 @@ def _intervals(figures: Sequence[Figure], colour: str, **options: int) -> dict[s
 
 
 def _hover(window: WindowHealth) -> str:
-    return words.harmless(words.about(window)).replace(", ", "<br>")
+    return words.harmless(about(window)).replace(", ", "<br>")
 
 
 def base_rate(window: WindowHealth, name: str) -> float | None:

@@ -7,6 +7,7 @@ import streamlit as st
 from shotclock.reading.health import Overview, Summary
 from shotclock.words.moments import age, when
 from shotclock.words.signs import sign
+from shotclock.words.windows import about
 from shotclock_dashboard import store, words
 
 _CHOSEN = "chosen_project"
@@ -61,7 +62,7 @@ def answers(name: str) -> None:
         st.markdown(f"### {words.ICONS[answer.shape]} :{answer.colour}[{answer.word}]")
         st.markdown(words.plain(fitness.verdict))
         if summary.newest:
-            st.caption(words.plain(f"Judged on {words.about(summary.newest)}"))
+            st.caption(words.plain(f"Judged on {about(summary.newest)}"))
     with second.container(border=True, height="stretch"):
         st.markdown("Since when not?", help=words.HELP["since"])
         st.markdown(f"### {_since(summary, everything.at)}")

@@ -1,12 +1,9 @@
 """The package's words and signs as Streamlit and Plotly take them, and texts made harmless."""
 
 import re
-from collections.abc import Sequence
 
 from shotclock.judging.figure import Figure
-from shotclock.judging.fitness import WindowHealth
 from shotclock.words import glossary, signs
-from shotclock.words.moments import when
 
 HELP = glossary.HELP
 NAMES = {name: glossary.capital(glossary.NAMES[name]) for name in ("log_loss_skill", "log_loss", "accuracy", "f1")}
@@ -40,16 +37,3 @@ def badge(state: signs.State, text: str) -> str:
 def figure(measured: Figure | None) -> str:
     """A value with its interval."""
     return "not measured" if measured is None else str(measured)
-
-
-def span(batches: Sequence[str]) -> str:
-    """Which batches a window holds."""
-    if not batches:
-        return "–"
-    return batches[0] if len(batches) == 1 else f"{batches[0]} … {batches[-1]} ({len(batches)} batches)"
-
-
-def about(window: WindowHealth) -> str:
-    """One line that says which window a figure is of."""
-    rows = f"{window.judged_rows:,} labelled rows" if window.judged_rows else "no labelled rows"
-    return f"window {span(window.batches)}, checked {when(window.at)}, scored by v{window.champion}, {rows}"

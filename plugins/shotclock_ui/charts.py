@@ -1,6 +1,6 @@
 """The pictures of the Model health pages: values in, SVG out.
 
-One marker means one thing everywhere: a disc for fit, a triangle for a warning, a cross for not fit, a ring for unknown.
+One marker means one thing everywhere: a disc for fit, a triangle for not proven, a cross for not fit, a ring for unknown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,13 +65,7 @@ def _band(drawing: Drawing, points: Sequence[tuple[float, Figure]], y: Scale) ->
 
 
 def _told(window: WindowHealth, figure: Figure) -> str:
-    return f"{window_name(window)}, v{window.champion}: skill {figure:.3f} on {window.judged_rows:,} rows"
-
-
-def window_name(window: WindowHealth) -> str:
-    """A window by its batches, from the first to the last."""
-    ends = dict.fromkeys((window.batches[0], window.batches[-1])) if window.batches else [window.id]
-    return " … ".join(ends)
+    return f"{window.name}, v{window.champion}: skill {figure:.3f} on {window.judged_rows:,} rows"
 
 
 def timeline(details: Details) -> Markup:
@@ -117,7 +111,7 @@ def _drift_lane(drawing: Drawing, details: Details, xs: Sequence[float], step: f
         share = window.drift_share
         if share is not None:
             look = "fill over" if share >= limit else "fill"
-            tip = f"{window_name(window)}: {share:.0%} of the columns drifted, {limit:.0%} raise an alert"
+            tip = f"{window.name}: {share:.0%} of the columns drifted, {limit:.0%} raise an alert"
             drawing.bar((x - width / 2, y(share)), width, y(0.0) - y(share), look, tip)
     drawing.line((_LEFT - 8, y(limit)), (_WIDTH, y(limit)), "limit")
     drawing.text((_LEFT - 12, y(limit) + 4), f"{limit:.0%}", "tick")
@@ -193,7 +187,7 @@ def column(
     for number, window, score in points:
         state = signs.column(score, limit)
         if state == "drifted" or window is points[-1][1]:  # where it drifted, and how it stands now
-            _mark(drawing, (x(number), y(score)), state, f"{window_name(window)}: {score:.3f}, {state}")
+            _mark(drawing, (x(number), y(score)), state, f"{window.name}: {score:.3f}, {state}")
     return drawing.svg()
 
 

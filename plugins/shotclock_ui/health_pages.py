@@ -113,6 +113,7 @@ _templates = Environment(
 _templates.globals |= {
     "charts": charts,
     "signs": signs.SIGNS,
+    "drift_words": signs.DRIFT,
     "figures": {name: glossary.capital(glossary.SHORT[name]) for name in FIGURES},
     "terms": glossary.HELP,
     "age": moments.age,

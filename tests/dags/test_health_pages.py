@@ -160,7 +160,12 @@ def test_the_worst_model_stands_first_and_each_level_has_its_own_sign_and_word(p
     text = pages.overview(Overview(rows, (), NOW), dict.fromkeys("abcd", live()))
     places = [text.index(f"/health/{name}") for name in ("c", "d", "b", "a")]
     assert places == sorted(places)
-    for shape, word in (("circle", "Fit for use"), ("triangle", "Warning"), ("cross", "Not fit"), ("ring", "Unknown")):
+    for shape, word in (
+        ("circle", "Fit for use"),
+        ("triangle", "Not proven"),
+        ("cross", "Not fit"),
+        ("ring", "Unknown"),
+    ):
         assert f' {shape}"' in text
         assert word in text
 

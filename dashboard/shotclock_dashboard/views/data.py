@@ -10,6 +10,7 @@ from shotclock.judging.distributions import Distribution
 from shotclock.judging.fitness import WindowHealth
 from shotclock.reading.health import Details, Summary
 from shotclock.words import moments, signs
+from shotclock.words.windows import about
 from shotclock_dashboard import charts, missing, standing, store, words
 
 _ABREAST = 3
@@ -44,11 +45,7 @@ def _features(details: Details, columns: Mapping[str, Distribution]) -> None:
 
 def _about(summary: Summary, shape: Distribution) -> str:
     newest = summary.newest
-    window = (
-        f"window {words.span(newest.batches)}, checked {moments.when(newest.at)}"
-        if newest
-        else "window not checked yet"
-    )
+    window = f"window {newest.name}, checked {moments.when(newest.at)}" if newest else "window not checked yet"
     rows = f"{shape.rows_current:,} rows; reference of v{summary.champion}: {shape.rows_reference:,} rows"
     return words.plain(f"Bars: {window}, {rows}. The stepped line is the reference.")
 
@@ -105,9 +102,7 @@ def _label_rows(windows: Sequence[WindowHealth]) -> str:
     newest: Any = windows[-1] if windows else None
     if newest is None or not newest.judged_rows:
         return "No label has come yet."
-    return words.plain(
-        f"With 95 % interval, of the rows that the champion was not trained on; last: {words.about(newest)}"
-    )
+    return words.plain(f"With 95 % interval, of the rows that the champion was not trained on; last: {about(newest)}")
 
 
 show(standing.chosen())

@@ -1,14 +1,13 @@
 """How good the model has been, window by window."""
 
 from collections.abc import Sequence
-from typing import get_args
 
 import streamlit as st
 
 from shotclock.judging.fitness import WindowHealth
-from shotclock.judging.verdict import Status
 from shotclock.words import moments
-from shotclock.words.signs import sign
+from shotclock.words.signs import DRIFT, SIGNS
+from shotclock.words.windows import about
 from shotclock_dashboard import charts, missing, standing, store, words
 
 
@@ -19,7 +18,7 @@ def show(name: str) -> None:
         missing.window(name, details.summary.champion)
         return
     st.subheader("Quality over time", anchor=False)
-    st.markdown(f"**Newest:** {words.plain(words.about(details.windows[-1]))}")
+    st.markdown(f"**Newest:** {words.plain(about(details.windows[-1]))}")
     st.caption(_legend(details.summary.rules.degradation.confidence))
     for pair in (("log_loss_skill", "log_loss"), ("accuracy", "f1")):
         for place, metric in zip(st.columns(2), pair, strict=True):
@@ -33,7 +32,7 @@ def show(name: str) -> None:
 
 def _legend(confidence: float) -> str:
     """What the marks mean, each named by its shape."""
-    signs = " · ".join(f"{sign(status).letter} {status}" for status in get_args(Status))
+    signs = " · ".join(f"{sign.letter} {sign.alone.lower()}" for sign in SIGNS.values())
     return (
         f"Each mark is one window with its {confidence:.0%} interval; its shape is the verdict: {signs}. ━ is what the "
         "window's own positive rate alone would come to. A dotted line is a change of the champion."
@@ -51,10 +50,10 @@ def _table(windows: Sequence[WindowHealth]) -> list[dict[str, str]]:
     return [
         {
             "checked": moments.when(window.at),
-            "window": words.span(window.batches),
+            "window": window.name,
             "scored by": f"v{window.champion}",
-            "quality": window.performance.status if window.performance else "–",
-            "data": window.drift.status if window.drift else "–",
+            "quality": f"{SIGNS[window.quality].letter} {SIGNS[window.quality].word}",
+            "data": DRIFT[window.drift.status] if window.drift else "–",
             "labelled rows": f"{window.judged_rows:,}",
             **{title: words.figure(window.figure(metric)) for metric, title in words.NAMES.items()},
         }

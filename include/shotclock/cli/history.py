@@ -45,18 +45,18 @@ def history(project: Project = "", on: OnDay = None, as_json: AsJson = False) ->
 
 
 def batches(project: Project = "", as_json: AsJson = False) -> None:
-    """A line for each batch that was taken in: its window, drift, quality, alerts, decisions, champion; and what was not."""
+    """Each batch that was taken in: how each version was judged on its window, alerts, decisions; and what was not taken in."""
     with at_work_on(project, as_json):
         from shotclock.reading import history, lines
 
         found, aside = history.batches(project), history.passed_over(project)
-        said = [lines.batch_header(), *map(lines.batch, found)] if found else [f"{project}: no batch was taken in yet"]
+        said = [*map(lines.batch, found)] or [f"{project}: no batch was taken in yet"]
         said += [f"passed over ({noted.folder}): {noted.reason}" for noted in aside]
-    tell(found, "\n".join(said), as_json)
+    tell(found, "\n\n".join(said), as_json)
 
 
 def status(project: Project = "", as_json: AsJson = False) -> None:
-    """What happened lately and how the project stands: champion, findings, open alerts, where everything lies."""
+    """Whether the model is fit, since when, what is being done; then figures, what happened lately, where everything lies."""
     with at_work_on(project, as_json):
         from shotclock.reading.status import status
         from shotclock.reading.summary import summarise
@@ -73,12 +73,14 @@ def _day(text: str) -> date:
 
 
 def _decision(done: "Told") -> str:
+    from shotclock.words.text import wrapped
+
     gate = f" (the gate: {done.gate})" if done.gate not in (done.outcome, "") else ""
     champion = f"champion v{done.champion}" if done.champion else "no champion"
     lines = [
         f"{done.at.replace('T', ' ')}  {done.flow}: {done.outcome.upper()}{gate}, {champion}",
-        f"  why:        {done.reason}",
+        wrapped(done.reason, "  why:        "),
         f"  decided by: {done.decided_by}",
     ]
-    started = f"  started by: {done.started_because}"
-    return "\n".join([*lines, started] if done.started_because else lines)
+    started = [wrapped(done.started_because, "  started by: ")] if done.started_because else []
+    return "\n".join([*lines, *started])

@@ -6,6 +6,7 @@ from typing import Literal
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, WindowHealth
+from shotclock.judging.verdict import UNLIKE, against_base_rate
 
 Act = Literal["wait", "retrain", "roll back", "mend the feed", "approve"]
 
@@ -54,19 +55,13 @@ def _meaning(alert: Alert) -> str:
     if alert.kind == "new_records":
         return "Enough rows with known outcomes have come to learn from. Nothing is wrong with the model."
     if alert.kind == "drift":
-        return (
-            "The rows that the model meets are no longer like those that it was judged on. Whether it does worse on them "
-            "only their outcomes can say."
-        )
+        return f"{UNLIKE[:1].upper()}{UNLIKE[1:]}. Whether the model does worse on them only their outcomes can say."
     skill = Figure.among(alert.figures, "log_loss_skill")
     if skill is None:
         return "The model does worse than it should on the newest rows whose outcome is known."
     if skill.high < 0:
-        return f"The model is worse than guessing the base rate, by {-skill.high:.1%} to {-skill.low:.1%}."
-    return (
-        "The model does much worse than on the rows that it was judged on. Against guessing the base rate it lies between "
-        f"{skill.low:+.1%} and {skill.high:+.1%}."
-    )
+        return f"The model is {against_base_rate(skill)}."
+    return f"The model does much worse than on the rows that it was judged on, and is {against_base_rate(skill)}."
 
 
 def _sure(alert: Alert, confidence: float) -> str:

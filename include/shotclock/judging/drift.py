@@ -26,7 +26,7 @@ from scipy.special import rel_entr
 from shotclock.config import DriftMethod, DriftRules, Feature
 from shotclock.errors import ContractError
 from shotclock.judging.stillness import stands_still_like
-from shotclock.judging.verdict import Status, Verdict
+from shotclock.judging.verdict import UNLIKE, Status, Verdict
 
 log = logging.getLogger(__name__)
 
@@ -335,9 +335,9 @@ def _verdict(
         status = "insufficient data"
         said = "; ".join([*(f"{c.column}: {c.gap}" for c in features if not c.judged), said])
     elif share >= rules.share:
-        status, said = "alert", f"{said}: the share {share:.2f} reaches {rules.share:g}"
+        status, said = "alert", f"{UNLIKE}: {said}, {share:.0%} where {100 * rules.share:g}% raise an alert"
     else:
-        said = f"{said}: the share {share:.2f} is below {rules.share:g}"
+        said = f"{said}, {share:.0%} where {100 * rules.share:g}% raise an alert"
     where = f"{rows[0]} current against {rows[1]} reference rows"
     figures = {
         "share": share,

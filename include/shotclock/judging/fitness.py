@@ -10,12 +10,19 @@ from shotclock.config import RetrainingRules
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Alert, Decision, Finding, Kind
 from shotclock.judging.figure import Figure
-from shotclock.judging.verdict import Status, Verdict
+from shotclock.judging.verdict import UNLIKE, Status, Verdict
 
 Level = Literal["fit", "watch", "unfit", "unknown"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 LEVEL_OF: dict[Status, Level] = {"ok": "fit", "warning": "watch", "alert": "unfit", "insufficient data": "unknown"}
 """How fit a model is where nothing is known of it but a check's verdict."""
+
+
+def level_of(skill: Figure) -> Level:
+    """How fit a log-loss skill says that a model is: never fit where its interval holds 0."""
+    return "unfit" if skill.high < 0 else "fit" if skill.low > 0 else "watch"
+
+
 Activity = Literal["approval", "retraining", "training", "rollback", "paused"]
 
 
@@ -50,6 +57,13 @@ class WindowHealth:
     performance: Check | None = None
 
     @property
+    def name(self) -> str:
+        """Its batches: the first, the last, and how many there are."""
+        if len(self.batches) < 2:
+            return self.batches[0] if self.batches else self.id
+        return f"{self.batches[0]} … {self.batches[-1]} ({len(self.batches)} batches)"
+
+    @property
     def drift_share(self) -> float | None:
         """Of the features, how many drifted, 0 to 1."""
         return self.drift.metrics.get("drift_share") if self.drift else None
@@ -80,8 +94,14 @@ class WindowHealth:
         """How fit the champion was in this window: as its quality says; drift alone is a warning, a broken feed never fit."""
         if self.drift and self.drift.broken:
             return "unfit"
+        return "watch" if self.quality == "fit" and self.drift and self.drift.status == "alert" else self.quality
+
+    @property
+    def quality(self) -> Level:
+        """How fit its performance check says that the champion was."""
         level = LEVEL_OF[self.performance.status if self.performance else "insufficient data"]
-        return "watch" if level == "fit" and self.drift and self.drift.status == "alert" else level
+        skill = self.figure("log_loss_skill")
+        return level_of(skill) if level == "fit" and skill else level  # `ok` once meant: not proven worse
 
 
 @dataclass(frozen=True)
@@ -148,13 +168,13 @@ def _verdict(window: WindowHealth) -> str:
     drift, quality = window.drift, window.performance
     if drift and drift.broken:
         return f"The feed looks broken: {drift.broken} stood still"
-    drifted = "its data has drifted" if drift and drift.status == "alert" else ""
+    drifted = f"; {UNLIKE}" if drift and drift.status == "alert" else ""
     if quality is None or quality.status == "insufficient data":
         why = quality.reason if quality else "no performance check yet"
-        return f"Nobody can tell yet: {why}" + (f"; {drifted}" if drifted else "")
-    if quality.status == "ok" and drifted:
-        return f"Good where it can be measured, but {drifted}: {quality.reason}"
-    return quality.reason[:1].upper() + quality.reason[1:] + (f"; {drifted}" if drifted else "")
+        return f"Nobody can tell yet: {why}{drifted}"
+    if window.quality == "fit" and drifted:
+        return f"Good where it can be measured, but {UNLIKE}: {quality.reason}"
+    return f"{quality.reason[:1].upper()}{quality.reason[1:]}{drifted}"
 
 
 def _doing(

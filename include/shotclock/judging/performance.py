@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from shotclock.config import DegradationRules
 from shotclock.errors import ContractError
 from shotclock.judging.figure import Figure
-from shotclock.judging.verdict import Verdict
+from shotclock.judging.verdict import Verdict, against_base_rate
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -176,7 +176,8 @@ def judge_performance(current: Performance | None, reference: Performance | None
 
     `alert` when the skill's interval lies below 0, or when the skill fell against the reference by more than
     `max_skill_drop` and the reference's value lies above the current interval, so that the fall is not noise.
-    `warning` for the same signs without the proof.
+    `warning` for the same signs without the proof, and as long as the skill's interval holds 0: a model that is not proven
+    better than the base rate is not `ok`. The reason begins with a sentence without jargon.
 
     Args:
         current: the window under test; None when no labels have come yet.
@@ -199,18 +200,17 @@ def judge_performance(current: Performance | None, reference: Performance | None
 def _degradation(
     skill: Figure, before: Figure | None, rules: DegradationRules, figures: Mapping[str, object]
 ) -> Verdict:
-    now = f"log-loss skill {skill}"
+    said, now = against_base_rate(skill), f"log-loss skill {skill}"
     if skill.high < 0:
-        return Verdict("alert", f"{now} lies below 0: the base rate alone predicts better", figures)
+        return Verdict("alert", f"{said}; {now}", figures)
     drop = before.value - skill.value if before else 0.0
     if before and drop > rules.max_skill_drop:
         fall = f"{now} fell by {drop:.4f} from {before.value:.4f}, more than {rules.max_skill_drop:g}"
         if skill.high < before.value:
-            return Verdict("alert", fall, figures)
-        return Verdict("warning", f"{fall}, but its interval still holds the reference's value", figures)
-    if skill.value < 0:
-        return Verdict("warning", f"{now} is below 0, but its interval is not", figures)
-    return Verdict("ok", f"{now}, {_against(before)}", figures)
+            return Verdict("alert", f"much worse than on the rows that it was judged on, and {said}; {fall}", figures)
+        unsure = f"perhaps much worse than on the rows that it was judged on, and {said}"
+        return Verdict("warning", f"{unsure}; {fall}, but its interval still holds the reference's value", figures)
+    return Verdict("ok" if skill.low > 0 else "warning", f"{said}; {now}, {_against(before)}", figures)
 
 
 def _against(before: Figure | None) -> str:

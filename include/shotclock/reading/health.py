@@ -251,7 +251,7 @@ class _Happened:
 def _summary(
     project: Project, happened: _Happened, champion: str | None, activity: Activity | None, now: datetime
 ) -> Summary:
-    windows = _windows(happened)
+    windows = windows_of([*happened.performance, *happened.drift])
     own = [window for window in windows if window.champion == champion]
     decisions = [history.decision(stored) for stored in happened.decisions]
     waiting = _open(happened, decisions, champion)
@@ -301,10 +301,9 @@ def _since(decisions: Sequence[Decision], champion: str | None) -> datetime | No
     return next((done.at for done in changes), None)
 
 
-def _windows(happened: _Happened) -> list[WindowHealth]:
-    """The windows that were checked, in the order of their first check."""
+def windows_of(checks: Sequence[Checking]) -> list[WindowHealth]:
+    """The windows that were checked, each as one champion's checks left it, in the order of their first check."""
     found: dict[tuple[str, str], list[Checking]] = {}
-    checks: list[Checking] = [*happened.performance, *happened.drift]
     for check in sorted(checks, key=lambda stored: stored.at):
         found.setdefault((check.record.champion, check.record.window), []).append(check)
     return [_window(checks) for checks in found.values()]

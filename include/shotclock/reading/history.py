@@ -7,7 +7,10 @@ from typing import TypeVar
 
 from shotclock.files import storage
 from shotclock.judging.alerts import Decision
+from shotclock.judging.figure import Figure
+from shotclock.judging.fitness import Level
 from shotclock.judging.verdict import Status
+from shotclock.reading.health import windows_of
 from shotclock.store import history, ledger, queries, records
 from shotclock.store import passed_over as notes
 from shotclock.store.records import R, Stored
@@ -27,6 +30,18 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What the newest checks of one version said of the window that a batch completed."""
+
+    version: str
+    level: Level
+    labelled_rows: int
+    drift_share: float | None
+    log_loss: Figure | None
+    log_loss_skill: Figure | None
+
+
+@dataclass(frozen=True)
 class Arrival:
     """One batch: its rows, the window that it completed, what was found there, what came of it.
 
@@ -36,6 +51,7 @@ class Arrival:
         window: the window's batches, oldest first.
         labelled_rows: that the figures are about; `rows_new`: that neither the champion nor the last decision knew.
         log_loss: in nats per row.
+        judged: by version, in the order of their first checks: the one in service at its arrival, and whatever came of it.
         champion: the version in service when the next batch came.
     """
 
@@ -53,6 +69,7 @@ class Arrival:
     log_loss_skill_high: float | None
     log_loss_skill_low: float | None
     rows_new: float | None
+    judged: tuple[Judged, ...]
     alerts: tuple[str, ...]
     decisions: tuple[Outcome, ...]
     champion: str | None
@@ -153,9 +170,26 @@ def _arrival(
         log_loss_skill_high=measured.get("log_loss_skill_high"),
         log_loss_skill_low=measured.get("log_loss_skill_low"),
         rows_new=measured.get("rows_new"),
+        judged=_judged(found, checked.window) if checked else (),
         alerts=tuple(sorted({stored.record.trigger for stored in found.alerts})),
         decisions=tuple(_outcome(stored.record) for stored in reversed(found.decisions)),
         champion=champion,
+    )
+
+
+def _judged(found: _Happened, window: str) -> tuple[Judged, ...]:
+    checked = windows_of([*found.performance, *found.drift])
+    return tuple(
+        Judged(
+            version=judged.champion,
+            level=judged.level,
+            labelled_rows=judged.judged_rows,
+            drift_share=judged.drift_share,
+            log_loss=judged.figure("log_loss"),
+            log_loss_skill=judged.figure("log_loss_skill"),
+        )
+        for judged in checked
+        if judged.id == window
     )
 
 

@@ -1,45 +1,37 @@
-"""What happened to a batch, as one line."""
+"""What happened to a batch, as a few lines of text."""
 
 from shotclock.judging.figure import Figure
-from shotclock.reading.history import Arrival, Outcome
-
-_BATCH = (("batch", 9), ("rows", 6), ("window", 24), ("drift", 6), ("log loss", 9), ("skill", 27), ("alerts", 30))
-_BATCH_LEGEND = "? behind a skill: too few labelled rows for a verdict. –: not measured, or nothing happened."
-
-
-def batch_header() -> str:
-    """The heads of the columns of `batch`, below what its marks mean."""
-    return f"{_BATCH_LEGEND}\n" + "".join(f"{head:<{width}} " for head, width in _BATCH) + "champion  decision"
+from shotclock.reading.history import Arrival, Judged, Outcome
+from shotclock.words.glossary import spoken
+from shotclock.words.signs import SIGNS
+from shotclock.words.text import wrapped
 
 
 def batch(told: Arrival) -> str:
-    """One line about a batch. What was not measured is a dash."""
-    window = told.window
-    span = f"{window[0]}…{window[-1]} ({len(window)})" if len(window) > 1 else "".join(window)
-    cells = (
-        told.batch,
-        "–" if told.rows is None else f"{told.rows:,}",
-        span or "–",
-        _figure(told.drift_share, 2),
-        _figure(told.log_loss, 4),
-        _skill(told),
-        ", ".join(told.alerts) or "–",
+    """Its name and rows; a line of figures for each version that was judged on its window; what came of it."""
+    rows = "not scored" if told.rows is None else f"{told.rows:,} rows"
+    span = f", window {told.window[0]} … {told.window[-1]} ({len(told.window)} batches)" if len(told.window) > 1 else ""
+    champion = f"v{told.champion} in service afterwards" if told.champion else "no champion"
+    alerts = ", ".join(map(spoken, told.alerts))
+    came = [f"alerts: {alerts}"] if told.alerts else []
+    came += dict.fromkeys(map(_came_of_it, told.decisions))  # two alerts may be told the same
+    return "\n".join(
+        [
+            wrapped(f"{told.batch}: {rows}{span}", rest="  "),
+            *map(_judged, told.judged),
+            wrapped("; ".join([*came, champion]), "  ", "    "),
+        ]
     )
-    line = "".join(f"{cell:<{width}} " for cell, (_, width) in zip(cells, _BATCH, strict=True))
-    champion = f"v{told.champion}" if told.champion else "none"
-    came = dict.fromkeys(map(_came_of_it, told.decisions))  # two alerts may be told the same
-    return f"{line}{champion:<9} {'; '.join(came) or '–'}"
 
 
-def _skill(told: Arrival) -> str:
-    value, low, high = told.log_loss_skill, told.log_loss_skill_low, told.log_loss_skill_high
-    if value is None or low is None or high is None:
-        return "–"
-    return f"{Figure(value, low, high)}{'?' if told.performance_verdict == 'insufficient data' else ''}"
+def _judged(found: Judged) -> str:
+    sign = SIGNS[found.level]
+    drift = "  –" if found.drift_share is None else f"{found.drift_share:4.0%}"
+    return f"  {f'v{found.version}':<4}{sign.letter} {sign.word:<10}  skill {_skill(found.log_loss_skill):<26} drift {drift}"
 
 
-def _figure(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+def _skill(skill: Figure | None) -> str:
+    return str(skill) if skill else "not measured"
 
 
 def _came_of_it(decision: Outcome) -> str:

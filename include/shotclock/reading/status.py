@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shotclock.config import project, settings
+from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.judging.alerts import Alert, Kind, unanswered
+from shotclock.judging.fitness import Fitness, WindowHealth
 from shotclock.judging.verdict import Status as Verdict
 from shotclock.reading import findings as checks
+from shotclock.reading import health
 from shotclock.reading.history import Told, batches, decisions
 from shotclock.store import history, passed_over, queries, records, registry
 from shotclock.store.records import R, Stored
@@ -51,6 +53,7 @@ class Story:
     flow: str
     preparation: list[records.Preparation] = field(default_factory=list)
     training: list[Trained] = field(default_factory=list)
+    gate: list[records.Gate] = field(default_factory=list)
     decision: list[records.Decision] = field(default_factory=list)
     application: list[records.Application] = field(default_factory=list)
     drift: list[records.Drift] = field(default_factory=list)
@@ -70,6 +73,8 @@ class Status:
     """How a project stands now.
 
     Attributes:
+        fitness: whether the model is fit, since when not, and what is being done.
+        newest: the champion's newest window, with its figures, or None.
         champion, previous: versions, or None.
         nobody: why there is no champion; empty where there is one.
         findings: about the champion, by what was checked.
@@ -82,6 +87,8 @@ class Status:
 
     project: str
     title: str
+    fitness: Fitness
+    newest: WindowHealth | None
     champion: str | None
     previous: str | None
     nobody: str
@@ -106,9 +113,12 @@ def status(name: str, stories: int = STORIES) -> Status:
     decided = decisions(name, most=1)
     kinds: tuple[Kind, ...] = ("drift", "degradation")
     found = {kind: _finding(name, kind, champion.number) for kind in kinds} if champion else {}
+    summary = health.details(name).summary
     return Status(
         project=name,
-        title=project(name).title,
+        title=summary.title,
+        fitness=summary.fitness,
+        newest=summary.newest,
         champion=champion.number if champion else None,
         previous=previous.number if previous else None,
         nobody="" if champion else registry.nobody(name),
@@ -175,6 +185,8 @@ def _stories(name: str) -> tuple[Story, ...]:
         story(preparation).preparation.append(preparation.record)
     for training in queries.newest(name, records.Training, most=_MOST):
         story(training).training.append(_trained(name, training))
+    for gate in queries.newest(name, records.Gate, most=_MOST):
+        story(gate).gate.append(gate.record)
     for decision in queries.newest(name, records.Decision, most=_MOST):
         story(decision).decision.append(decision.record)
     for application in queries.newest(name, records.Application, most=_MOST):

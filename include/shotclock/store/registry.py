@@ -181,7 +181,10 @@ def version(project: str, number: str) -> Version:
     try:
         return _version(connect().get_model_version(project, number))
     except MlflowException as error:
-        raise StoreError(f"models:/{project}/{number}: no such version in MLflow ({error.message})") from error
+        there = ", ".join(f"v{found.number}" for found in versions(project)) or "none yet"
+        raise StoreError(
+            f"models:/{project}/{number}: no such version in MLflow, which has {there} ({error.message})"
+        ) from error
 
 
 def by_alias(project: str, alias: str) -> Version | None:

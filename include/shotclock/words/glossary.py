@@ -26,8 +26,9 @@ HELP = {
     "f1": "Harmonic mean of precision and recall at probability ≥ 0.5. It is 0 where no positive is ever predicted, which is "
     "right where all probabilities lie below 0.5. Nothing is decided by it.",
     "calibration_error": "Mean distance between predicted and observed rate over ten bins of as many rows each.",
-    "fitness": "Fit: its newest window shows no sign against it. Warning: signs without proof. Not fit: the skill's interval "
-    "lies below 0, or the skill fell too far, or the feed is broken. Unknown: not judged yet, or too few labels.",
+    "fitness": "Fit: on its newest window it is proven better than guessing the base rate. Not proven: it may be no better, "
+    "may have fallen, or its rows have drifted. Not fit: it is proven worse than the base rate, or fell too far, or the feed "
+    "is broken. Unknown: not judged yet, or too few labels.",
     "since": "The first of the newest windows in a row that were judged like the newest one.",
     "doing": "Alerts start a retraining. It replaces the champion only with a model that is proven better on rows that "
     "neither has seen.",

@@ -26,11 +26,18 @@ class Sign:
 
 SIGNS: dict[Level, Sign] = {
     "fit": Sign("fit", "Fit", "Fit for use", "circle", "●", "green"),
-    "watch": Sign("watch", "Warning", "Warning", "triangle", "▲", "orange"),
+    "watch": Sign("watch", "Not proven", "Not proven", "triangle", "▲", "orange"),
     "unfit": Sign("unfit", "Not fit", "Not fit for use", "cross", "✖", "red"),
     "unknown": Sign("unknown", "Unknown", "Unknown", "ring", "○", "gray"),
 }
-WORST_FIRST: tuple[Level, ...] = ("unfit", "unknown", "watch", "fit")
+DRIFT: dict[Status, str] = {
+    "ok": "stable",
+    "warning": "single columns drifted",
+    "alert": "drifted",
+    "insufficient data": "too few rows",
+}
+"""What a drift check of a whole window is called. What a performance check is called follows from the level."""
+WORST_FIRST: tuple[Level, ...] = ("unfit", "watch", "unknown", "fit")
 
 _LEVELS: dict[State, Level] = {"drifted": "unfit", "stable": "fit", "broken": "unfit"}
 _LEVELS.update(LEVEL_OF.items())

@@ -92,12 +92,10 @@ def _hand_in(stack: Stack, name: str, file: Path, place: int, patience: float) -
     from shotclock.files import storage
     from shotclock.reading import history, lines
 
-    if place == 0:
-        show("\n" + "\n".join(f"{'':>11}{line}" for line in lines.batch_header().splitlines()))
     with storage.replacing(stack.layout.settings.data / "raw" / name / file.name) as partial:
         shutil.copyfile(file, partial)
     outcome = announce(stack, f"{name}/batch", {"file": file.name}, patience)
-    say(lines.batch(history.batches(name)[-1]))
+    say(f"batch {place + 1}\n{lines.batch(history.batches(name)[-1])}\n")
     return outcome.good
 
 

@@ -253,8 +253,9 @@ def test_the_loop_rests_after_each_season_and_too_few_rows_are_said_and_not_coun
     assert [done.outcome for done in lines[8].decisions] == ["promote"]
     assert lines[8].log_loss_skill_high < 0
     shown = [told_in_lines.batch(line) for line in lines]
-    assert "1996-97…2001-02 (6)" in shown[5] and "skip: 964 labelled rows, 1,667 are needed" in shown[5]
-    assert shown[8].endswith("v2        promote")
+    assert "1996-97 … 2001-02 (6 batches)" in shown[5] and "skip: 964 labelled rows, 1,667 are needed" in shown[5]
+    assert "promote; v2 in service afterwards" in shown[8]
+    assert [judged.version for judged in lines[8].judged] == ["1", "2"]
 
 
 # Labels that come later

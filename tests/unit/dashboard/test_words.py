@@ -40,10 +40,6 @@ def test_a_figure_carries_its_interval_or_says_that_it_was_not_measured():
     assert words.figure(None) == "not measured"
 
 
-def test_a_window_of_several_batches_is_told_from_the_first_to_the_last():
-    assert [words.span(batches) for batches in ((), ("a",), ("a", "b", "c"))] == ["–", "a", "a … c (3 batches)"]
-
-
 def test_a_badge_has_the_icon_and_the_colour_of_its_state():
     assert words.badge("drifted", "drifted") == ":red-badge[:material/cancel: drifted]"
     assert words.badge("unknown", "not judged") == ":gray-badge[:material/help: not judged]"

@@ -36,7 +36,7 @@ def asked(told, **known):
         (alert("degradation", rows=3.0), "does worse than it should", "on 3 rows"),
         (
             alert("drift", **DRIFT),
-            "no longer like those that it was judged on",
+            "The rows are no longer like those that it was judged on",
             "83% of the columns drifted, on 6,426 rows",
         ),
         (alert("drift", x=1.0), "no longer like those", "Measured on the rows of its window"),

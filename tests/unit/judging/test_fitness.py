@@ -1,5 +1,6 @@
 """The three answers, from what happened."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from shotclock.config import RetrainingRules
 from shotclock.judging import fitness
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.fitness import Check, WindowHealth
+from shotclock.judging.verdict import UNLIKE
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 BEGIN = NOW - timedelta(days=9)
@@ -65,6 +67,19 @@ def test_quality_decides_drift_alone_is_a_warning_and_without_labels_nobody_can_
     assert (found.since is None) == (level == "fit")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "level"), [(0.001, 0.02, "fit"), (0.0, 0.02, "watch"), (-0.02, -0.001, "unfit")]
+)
+def test_a_window_is_never_fit_where_the_interval_of_its_skill_holds_0_whatever_was_said_of_it_then(low, high, level):
+    ends = {"log_loss_skill_low": low, "log_loss_skill_high": high}
+    assert window(1, log_loss_skill=(low + high) / 2, **ends).level == level
+
+
+def test_a_window_is_called_by_its_batches():
+    named = [replace(window(1), batches=batches).name for batches in ((), ("a",), ("a", "b", "c"))]
+    assert named == ["w1", "a", "a … c (3 batches)"]
+
+
 def test_since_is_the_first_of_the_windows_in_a_row_that_stand_as_the_newest():
     windows = [window(1, "alert"), window(2), window(3, "alert"), window(4, "alert")]
     found = judge(windows)
@@ -77,10 +92,8 @@ def test_a_window_that_is_fit_again_ends_it():
 
 
 def test_the_verdict_names_the_quality_and_the_drift_beside_it():
-    assert judge([window(1, "alert", "alert")]).verdict == "Quality reason; its data has drifted"
-    assert judge([window(1, drift="alert")]).verdict.startswith(
-        "Good where it can be measured, but its data has drifted"
-    )
+    assert judge([window(1, "alert", "alert")]).verdict == f"Quality reason; {UNLIKE}"
+    assert judge([window(1, drift="alert")]).verdict == f"Good where it can be measured, but {UNLIKE}: quality reason"
     assert judge([window(1, broken="lat, lon")]).verdict == "The feed looks broken: lat, lon stood still"
 
 

@@ -20,6 +20,7 @@ from shotclock.errors import ContractError
 from shotclock.judging import performance
 from shotclock.judging.figure import Figure
 from shotclock.judging.performance import Performance, Tally, estimate, judge_performance, losses, measure
+from shotclock.judging.verdict import against_base_rate
 
 PROPERTY = settings(deadline=None, max_examples=50)  # a busy machine is no reason to fail
 RULES = DegradationRules()
@@ -285,12 +286,19 @@ def window_with_skill(value, low, high, rows=5000):
         (window_with_skill(0.26, 0.25, 0.27), window_with_skill(0.30, 0.29, 0.31), "ok"),
         (window_with_skill(0.40, 0.38, 0.42), window_with_skill(0.30, 0.28, 0.32), "ok"),
         (window_with_skill(0.02, 0.01, 0.03), None, "ok"),
+        (window_with_skill(0.02, -0.01, 0.05), None, "warning"),
+        (window_with_skill(0.02, 0.0, 0.05), window_with_skill(0.02, 0.01, 0.03), "warning"),
         (window_with_skill(-0.9, -0.95, -0.85, rows=999), None, "insufficient data"),
         (window_with_skill(-0.9, -0.95, -0.85, rows=1000), None, "alert"),
     ],
 )
 def test_the_verdict_on_a_skill(current, reference, status):
-    assert judge_performance(current, reference, RULES).status == status
+    verdict = judge_performance(current, reference, RULES)
+    assert verdict.status == status
+    if current.rows >= RULES.min_rows:  # a sentence without jargon, then the figures
+        said, _, figures = verdict.reason.partition("; ")
+        assert said.endswith(against_base_rate(current.log_loss_skill))
+        assert figures.startswith(f"log-loss skill {current.log_loss_skill}")
 
 
 def test_a_noisy_small_window_of_a_useful_model_does_not_alarm(kobe_windows):

@@ -16,12 +16,15 @@ from shotclock.files.storage import Address
 from shotclock.handoff import AnyData, Gated, RecentData, Selection
 from shotclock.judging import slices
 from shotclock.judging.figure import Figure
+from shotclock.judging.fitness import level_of
+from shotclock.judging.verdict import against_base_rate
 from shotclock.models.candidates.algorithms import at_edge
 from shotclock.store import registry
 from shotclock.store.records import Decision
 from shotclock.store.run import Run, folder_of
 from shotclock.words import glossary, summaries
 from shotclock.words.cards import pages, plots
+from shotclock.words.signs import SIGNS, Sign
 
 MODEL_CARD = "model_card.html"
 DECISION_PAGE = "decision.html"
@@ -48,6 +51,7 @@ def model_card(
     rows = storage.read_table(storage.at(gated.scores)).to_pandas()
     cut = _slices(rules, rows)
     shown = [part.skill for parts in cut.values() for part in parts if part.skill]
+    sign, fitness = _fitness(measured.log_loss_skill, gated)
     told = _shared(run, selection, gated, data) | {
         "version": version.number,
         "algorithm": selection.winner,
@@ -57,7 +61,8 @@ def model_card(
         "base_rate": measured.base_rate,
         "figures": {name: measured.figures.get(name) for name in summaries.NAMES},
         "gap": measured.gap,
-        "fitness": _fitness(measured.log_loss_skill, gated),
+        "sign": sign,
+        "fitness": fitness,
         "data": _data(rules, selection, gated, data),
         "training": _training(rules, selection),
         "slices": cut,
@@ -145,17 +150,14 @@ def _slices(project: Project, rows: pd.DataFrame) -> dict[str, list[slices.Slice
     return slices.by_slice(rows, *_scored(project, rows), chosen, confidence=project.gate.confidence)
 
 
-def _fitness(skill: Figure | None, gated: Gated) -> str:
-    """The first question of a reader, in one or two sentences."""
+def _fitness(skill: Figure | None, gated: Gated) -> tuple[Sign, str]:
+    """The first question of a reader, with the sign and in the words that all pages have for it."""
     on = f"On {gated.ruling.rows:,} {_REGIMES[gated.regime]} that it never saw"
     better = f"The gate found it better than the {gated.ruling.against}."
     if skill is None:
-        return f"{on}, its skill could not be measured. {better}"
-    if skill.low > 0:
-        return f"Yes. {on}, it tells more than the base rate: log-loss skill {skill}. {better}"
-    if skill.high < 0:
-        return f"Only for want of a better one. {on}, the base rate alone predicts better: log-loss skill {skill}. {better}"
-    return f"Not proven. {on}, its log-loss skill {skill} cannot be told from 0: the base rate says about as much. {better}"
+        return SIGNS["unknown"], f"{on}, its skill could not be measured. {better}"
+    said = glossary.capital(against_base_rate(skill))
+    return SIGNS[level_of(skill)], f"{said}. {on}, its log-loss skill is {skill}. {better}"
 
 
 def _data(project: Project, selection: Selection, gated: Gated, data: AnyData) -> list[tuple[str, str]]:

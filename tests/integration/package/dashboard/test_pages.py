@@ -64,8 +64,8 @@ def test_before_the_first_training_every_page_says_that_no_model_is_in_service(o
     ("stage", "answer"),
     [
         ("trained", "v1 has not been judged yet"),
-        ("alerted", "lies below 0"),
-        ("rested", "is below 0, but its interval is not"),
+        ("alerted", "Worse than guessing the base rate, by 1\\.9% to 3\\.5%"),
+        ("rested", "Not proven better than the base rate"),
     ],
 )
 def test_every_page_begins_with_the_three_answers_in_their_order(open_page, stage, answer):
@@ -116,8 +116,8 @@ def test_retrainings_tell_cause_answered_alerts_and_reason(open_page):
     told = said(app)
     for part in (
         "Caused by** alerts: ",
-        "answered: **degradation**: log-loss skill",
-        "answered: **drift**: 5 of 6 columns drifted",
+        "answered: **degradation**: worse than guessing the base rate",
+        "answered: **drift**: the rows are no longer like those that it was judged on\\: 5 of 6 columns drifted",
         "answered: **new records**: 5,412 new labelled rows",
         "gain over the champion",
         "gain over the constant predictor",

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from shotclock.reading.status import status
 from shotclock.reading.summary import summarise
 from shotclock.store import history, queries, records, tracking
@@ -19,7 +21,9 @@ def test_a_project_at_rest_is_told_from_the_first_rows_to_the_last_check(at):
         "PROMOTE, champion v1",
         "6,426 rows, 6,426 scored by v1",
         "5 of 6 columns drifted",
-        "ALERT        degradation",
+        "ALERT    new records, degradation, drift",
+        "v1, in service",
+        "the base rate",
         "PROMOTE, champion v2",
         "6,426 scored by v2",
         "no new alert",
@@ -37,7 +41,7 @@ def test_open_alerts_are_named(at):
     at("alerted")
     told = summarise(status("shots"))
     assert all(
-        kind in told.split("open alerts: ")[1].splitlines()[0] for kind in ("drift", "degradation", "new_records")
+        kind in told.split("open alerts: ")[1].splitlines()[0] for kind in ("drift", "degradation", "new records")
     )
 
 
@@ -66,7 +70,7 @@ def test_a_champion_worse_than_the_base_rate_is_never_at_rest_without_a_word(at)
     told = summarise(status("shots")).split("open alerts: ")[1]
     assert told.startswith("none\nnot at rest\n")
     for said in (
-        "degradation: log-loss skill -0.0263",
+        "degradation: worse than guessing the base rate",
         "Tried last: promote",
         "shotclock retrain shots",
         "shotclock rollback",
@@ -74,9 +78,36 @@ def test_a_champion_worse_than_the_base_rate_is_never_at_rest_without_a_word(at)
         assert said in told, said
 
 
-def test_what_is_only_a_warning_is_told_of_a_loop_at_rest(at):
+def test_what_is_only_a_warning_is_the_answer_of_a_loop_at_rest(at):
     at("rested")
-    assert "the loop is at rest\nto be watched\n  degradation: log-loss skill -0.0" in summarise(status("shots"))
+    assert "▲ Not proven since " in summarise(status("shots")).splitlines()[2]
+
+
+@pytest.mark.parametrize(
+    ("stage", "answer"),
+    [
+        ("empty", "○ Unknown; nothing: trigger the training."),
+        ("trained", "○ Unknown; nothing yet: the next batch that it scores is checked."),
+        ("alerted", "✖ Not fit for use since 20"),
+        ("rested", "▲ Not proven since 20"),
+    ],
+)
+def test_it_begins_with_the_answer_and_no_sentence_and_no_table_is_wider_than_80_columns(at, stage, answer):
+    at(stage)
+    told = summarise(status("shots")).splitlines()
+    assert told[2].startswith(answer)
+    assert [line for line in told if len(line) > 80 and "/" not in line] == []
+
+
+def test_a_retraining_that_found_no_champion_yet_is_not_the_beginning_of_the_story(at):
+    at("trained")
+    with tracking.tracked(Run("shots", "retraining", "r0"), "decision", records.Decision) as run:
+        run.write(records.Decision(decision="skip", reason="no champion yet", by="gate", flow="retraining"))
+    stories = status("shots").stories
+    first = replace(status("shots"), stories=stories[::-1])  # the skipped one, then the training
+    told = summarise(first)
+    assert "no champion yet" in summarise(status("shots")) and "no champion yet" not in told
+    assert "1. training" in told
 
 
 def test_a_project_without_a_past_says_so(at):

@@ -7,6 +7,7 @@ from shotclock import flows
 from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.judging.alerts import KINDS
+from shotclock.judging.verdict import UNLIKE
 from shotclock.reading import findings
 from shotclock.steps import monitoring
 from shotclock.store.run import Run
@@ -33,7 +34,7 @@ def test_production_drifts_in_5_of_6_columns_and_playoffs_is_not_among_them(at, 
     folder = at("alerted")
     (run,) = stored_runs("drift")
     assert run.data.tags["shotclock.verdict"] == "alert"
-    assert run.data.tags["shotclock.reason"].startswith("5 of 6 columns drifted (lat 2.0")
+    assert run.data.tags["shotclock.reason"].startswith(f"{UNLIKE}: 5 of 6 columns drifted (lat 2.0")
     assert run.data.metrics["drift_share"] == pytest.approx(5 / 6)
     assert run.data.metrics["drift_score_playoffs"] < 0.1
     assert (folder / "data" / "shots" / "monitoring" / "drift_report.html").stat().st_size > 1_000_000

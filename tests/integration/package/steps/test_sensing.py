@@ -7,6 +7,7 @@ import pytest
 from shotclock.errors import StoreError
 from shotclock.handoff import Approval
 from shotclock.judging.alerts import KINDS
+from shotclock.judging.verdict import UNLIKE
 from shotclock.reading import findings
 from shotclock.steps import monitoring, sensing, training
 from shotclock.store import history, records, tracking
@@ -26,8 +27,8 @@ def decide(number, **told):
 @pytest.mark.parametrize(
     ("kind", "reason", "figure"),
     [
-        ("drift", "5 of 6 columns drifted", "drift_share"),
-        ("degradation", "log-loss skill -0.02", "log_loss_skill"),
+        ("drift", f"{UNLIKE}: 5 of 6 columns drifted", "drift_share"),
+        ("degradation", "worse than guessing the base rate, by 1.9% to 3.5%; log-loss skill -0.0263", "log_loss_skill"),
         ("new_records", "5,412 new labelled rows, 5,000 ask for a retraining", "new_labelled_rows"),
     ],
 )
