@@ -12,7 +12,7 @@ from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
-from shotclock.store import history, passed_over, records, registry
+from shotclock.store import history, left, passed_over, records, registry
 from shotclock.store.artifacts import artifact
 from shotclock.store.history import REFERENCE
 from shotclock.store.run import Run, folder_of
@@ -27,6 +27,7 @@ def drift_check(run: Run, version: int | None = None) -> Checked:
     Args:
         version: the model version whose newest window is judged; without it, the champion's.
     """
+    left.take_up(run)
     window = Window.newest(run.project, _version(run, version))
     found = _drift(window)
     report = folder_of(run) / "drift_report.html"
