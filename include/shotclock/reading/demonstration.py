@@ -12,7 +12,6 @@ from shotclock.config import Feature, Value, project
 from shotclock.files import storage
 from shotclock.rows import values
 from shotclock.store import registry
-from shotclock.store.history import TRAINING_IDS
 from shotclock.store.window import Window, reference_rows
 
 Floats = NDArray[np.float64]
@@ -136,6 +135,6 @@ def unseen(name: str, number: str) -> Unseen:
     """
     columns, version = project(name).columns, registry.version(name, number)
     rows, ids = Window.newest(name, version).rows()[0].to_pandas(), columns.id
-    trained_on = storage.read_table(version.artifact(TRAINING_IDS), [ids])[ids].to_numpy()
+    trained_on = storage.read_table(version.training_ids(), [ids])[ids].to_numpy()
     rows = rows[~np.isin(rows[ids], trained_on)]
     return Unseen(rows, *(rows[column].to_numpy(dtype=float) for column in (columns.probability, columns.target)))

@@ -15,7 +15,7 @@ from shotclock.judging.stillness import stands_still_like
 from shotclock.models import scoring
 from shotclock.rows import contract, types
 from shotclock.sources import find, named
-from shotclock.store import history, ledger, passed_over, queries, registry, taken
+from shotclock.store import history, ledger, left, passed_over, queries, registry, taken
 from shotclock.store import types as store_types
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
@@ -34,6 +34,7 @@ def ingest(run: Run, role: Role, path: str | Address | None = None) -> Source:
     Raises:
         SourceError: it is missing, truncated, not the file that the project expects, or not one that may be named.
     """
+    left.take_up(run)
     rules = project(run.project)
     source = _given(rules, path) if path else find.find(rules, role, settings())
     rows_path = taken.as_parquet(rules, source.path)
@@ -68,6 +69,7 @@ def ingest_batches(run: Run, path: str | Address | None = None) -> list[Batch]:
         source = ingest(run, "production", path)
         entered = ledger.enter(run, storage.at(source.path), source.sha256, synthetic=source.synthetic)
         return [replace(entered, named=True, kept=source.kept)]
+    left.take_up(run)
     champion = registry.champion(run.project)
     if champion is None:
         return []

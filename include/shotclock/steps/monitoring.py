@@ -12,9 +12,9 @@ from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
-from shotclock.store import history, passed_over, records, registry
+from shotclock.store import history, left, passed_over, records, registry
 from shotclock.store.artifacts import artifact
-from shotclock.store.history import REFERENCE, TRAINING_IDS
+from shotclock.store.history import REFERENCE
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import tracked
 from shotclock.store.window import Window, names_of, recent_rows, reference_rows, unseen
@@ -27,6 +27,7 @@ def drift_check(run: Run, version: int | None = None) -> Checked:
     Args:
         version: the model version whose newest window is judged; without it, the champion's.
     """
+    left.take_up(run)
     window = Window.newest(run.project, _version(run, version))
     found = _drift(window)
     report = folder_of(run) / "drift_report.html"
@@ -80,7 +81,7 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
     project, ids = window.project, window.project.columns.id
     table, rows = window.rows()
     frame, reference = table.to_pandas(), reference_rows(run.project, window.version)
-    trained_on = storage.read_table(window.version.artifact(TRAINING_IDS))[ids].to_numpy()
+    trained_on = storage.read_table(window.version.training_ids())[ids].to_numpy()
     judged = unseen.judge(window, frame, rows, trained_on)
     before = unseen.measured(project, reference[~np.isin(reference[ids], trained_on)])
     verdict = performance.judge_performance(judged.performance, before, project.degradation)

@@ -11,7 +11,7 @@ from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.schedule import answered_point
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits, types
-from shotclock.store import history, records, registry
+from shotclock.store import history, left, records, registry
 from shotclock.store.fields import visible
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import open_run, tracked
@@ -27,6 +27,7 @@ def decide(run: Run, by: str = "manual", reason: str | None = None) -> Plan:
         by: `manual`, `scheduled` or `alert`: what started the run.
         reason: what a person gave as the reason.
     """
+    left.take_up(run)
     champion, decided = registry.champion(run.project), history.decisions(run.project)
     waiting = alerts.unanswered(history.alerts(run.project), decided, champion.number) if champion else []
     stop = _stop(run.project, by, champion, waiting, decided)

@@ -1,13 +1,14 @@
 """The step that puts an earlier version back into service."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from shotclock.config import settings
 from shotclock.errors import ConfigError, StoreError
 from shotclock.files import storage
 from shotclock.handoff import Done
 from shotclock.judging import alerts
-from shotclock.store import history, registry
+from shotclock.store import history, left, registry
 from shotclock.store.fields import visible
 from shotclock.store.records import Change, Decision
 from shotclock.store.run import Run
@@ -45,9 +46,12 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
     return Done(decision="rollback", version=target.number, reason=reason, mlflow_run_id=record.id, summary=summary)
 
 
-def _one_at_a_time(run: Run) -> AbstractContextManager[None]:
+@contextmanager
+def _one_at_a_time(run: Run) -> Iterator[None]:
     """Whoever asked at the same moment chooses once this one is written down, and finds it."""
-    return storage.locked(settings().data / run.project / ".rollback.lock")
+    with storage.locked(settings().data / run.project / ".rollback.lock"):
+        left.take_up(run)
+        yield
 
 
 def _skipped(run: Run, record: Tracked, meanwhile: alerts.Decision, by: str) -> Done:

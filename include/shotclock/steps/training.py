@@ -53,7 +53,7 @@ from shotclock.store import verify as verification
 from shotclock.store.artifacts import artifact
 from shotclock.store.client import experiment_id
 from shotclock.store.fields import visible
-from shotclock.store.history import REFERENCE, TRAINING_IDS
+from shotclock.store.history import REFERENCE
 from shotclock.store.records import Regime
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked
@@ -393,7 +393,7 @@ def _unseen(champion: registry.Version | None, data: AnyData, ids: "pd.Series[An
     """Which holdout rows stand in neither model's training set, by id."""
     trained_on = [_ids(storage.at(path), ids.name) for path in data.seen]
     if champion is not None:
-        trained_on.append(_ids(champion.artifact(TRAINING_IDS), ids.name))
+        trained_on.append(_ids(champion.training_ids(), ids.name))
     return gates.untouched(ids.to_numpy(), *trained_on)
 
 
@@ -516,7 +516,7 @@ def _register(run: Run, selection: Selection, gated: Gated, verified: Verified, 
     """
     if verified.model is None:
         raise HandoffError("promote: the gate says promote, but no challenger was verified; run gate and verify again")
-    trained_on = folder_of(run) / TRAINING_IDS
+    trained_on = folder_of(run) / registry.TRAINING_IDS
     storage.write_table(_training_ids(run, selection, gated, data), trained_on)
     candidate = Tracked(selection.mlflow_run_id, experiment_id(run.project))
     for path in (trained_on, storage.at(selection.model)):
@@ -530,6 +530,7 @@ def _register(run: Run, selection: Selection, gated: Gated, verified: Verified, 
         data_sha256=data.sha256,
         rows_path=data.everything,
         model_sha256=selection.candidates[selection.winner].model_sha256,
+        training_ids_sha256=storage.digest(trained_on),
         synthetic=data.synthetic,
         model_card=f"runs:/{selection.mlflow_run_id}/{contents.MODEL_CARD}",
     )
@@ -544,7 +545,7 @@ def _training_ids(run: Run, selection: Selection, gated: Gated, data: AnyData) -
     column = project(run.project).columns.id
     paths = [storage.at(path) for path in (data.of(selection.rows), data.validation) if path]
     if selection.winner == RECALIBRATED and gated.champion:
-        paths.append(registry.version(run.project, gated.champion).artifact(TRAINING_IDS))
+        paths.append(registry.version(run.project, gated.champion).training_ids())
     ids = pa.concat_tables([storage.read_table(path, [column]) for path in paths], promote_options="permissive")
     return labelling.first_of_each(ids, column)
 

@@ -10,10 +10,7 @@ from shotclock.store import queries, records, registry
 from shotclock.store.artifacts import artifact
 from shotclock.store.records import Stored
 
-REFERENCE, TRAINING_IDS = (
-    "reference.parquet",
-    "training_ids.parquet",
-)  # as they are called in MLflow and in a run's folder
+REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's folder
 
 _REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
 

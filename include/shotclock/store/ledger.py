@@ -14,7 +14,7 @@ from shotclock.store.records import Application, Entry, Stored
 from shotclock.store.run import Run
 
 _MOST = 10_000
-_ABANDONED = timedelta(hours=6)  # without a result: whoever took it in has died
+_ABANDONED = timedelta(minutes=15)  # without a result: whoever took it in has died
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def claim(run: Run, files: Sequence[Address], look: Callable[[Address], Look] = 
     A file is known by its name, and its content by its sha256: the same rows under another name are not taken twice; a file
     that was rewritten since is taken in anew. One that cannot be used, because it is damaged, still being written, or not of
     the project's columns, is passed over and named (`passed_over`), and stops no other. What was taken in and then refused
-    when it was scored, or never came to a result, is given out again.
+    when it was scored, or came to no result because its run failed or died, is given out again.
 
     Args:
         look: raises SourceError or ContractError for a file that cannot be used.
@@ -93,6 +93,10 @@ class _Book:
         self.own = [_batch(entry.record) for entry in found if entry.record.claimed_by == run.key("claim")]
         self._refused = passed_over.names(run.project, "batches")
         self._scored = {each.record.batch for each in queries.newest(run.project, Application, most=_MOST)}
+        self._broken_off = {
+            replace(run, id=trace.run_id).key("claim")
+            for trace in map(queries.trace, queries.unfinished(run.project, run.flow))
+        }
 
     def take(self, path: Address, look: Callable[[Address], Look]) -> None:
         """Enter the file if it is new, was rewritten, or has to be tried again."""
@@ -116,8 +120,8 @@ class _Book:
         told = entry.record
         if told.claimed_by == self._run.key("claim"):
             return False
-        abandoned = told.number not in self._scored and datetime.now(UTC) - entry.at > _ABANDONED
-        return told.name in self._refused or abandoned
+        died = told.claimed_by in self._broken_off or datetime.now(UTC) - entry.at > _ABANDONED
+        return told.name in self._refused or (died and told.number not in self._scored)
 
 
 def _is_as_it_was(path: Address, entry: Stored[Entry]) -> bool:

@@ -87,6 +87,13 @@ def traces(project: str) -> Iterator[tuple[Trace, Record | None]]:
         yield trace(run), stored(run, kind).record if kind is not None and whole else None
 
 
+def unfinished(project: str, flow: str) -> list[MlflowRun]:
+    """Every run of a flow that is at work, has failed or was killed, newest first."""
+    where = f"attributes.status != 'FINISHED' and tags.`airflow.dag_id` = '{project}.{flow}'"
+    experiment = find_experiment(project)
+    return _pages([experiment], where, most=_MOST_CHANGES) if experiment else []
+
+
 def pulse(project: str) -> str:
     """What changes whenever a run of the project ends, so that readers know when to look again. Asks for one row."""
     known, order = list(experiments([project]).values()), ["attributes.end_time DESC"]

@@ -350,7 +350,8 @@ class Origin(Record):
         flow, run: the run that made it.
         data_sha256: of the file whose rows it learnt from.
         rows_path: all the rows there were, whichever of them it learnt from.
-        model_sha256: of `modelo_final.pickle`; `stored_sha256`: of the files that it was stored as.
+        model_sha256: of `modelo_final.pickle`; `stored_sha256`: of the files that it was stored as; `training_ids_sha256`:
+            of the file of the ids that it learnt from, None where an older Shotclock registered it.
         model_card: where its card lies in MLflow.
     """
 
@@ -366,6 +367,7 @@ class Origin(Record):
     synthetic: Annotated[bool, Tag()] = False
     model_card: Annotated[str, Tag()] = ""
     stored_sha256: Annotated[str | None, Tag()] = None
+    training_ids_sha256: Annotated[str | None, Tag()] = None
 
 
 KINDS: tuple[type[Record], ...] = (

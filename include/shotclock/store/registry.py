@@ -40,7 +40,7 @@ if TYPE_CHECKING:  # what takes seconds to import is imported where a model is r
 log = logging.getLogger(__name__)
 CHAMPION = "champion"
 PREVIOUS = "previous"
-MODEL_FILE = "modelo_final.pickle"
+MODEL_FILE, TRAINING_IDS = "modelo_final.pickle", "training_ids.parquet"
 _MODEL = "model.skops"
 _DIGEST = TAG + "stored_sha256"  # of a stored model, as of a version
 REQUIREMENTS = ("scikit-learn", "numpy", "scipy", "skops", "pandas")
@@ -61,7 +61,16 @@ class Version:
 
     @property
     def digest(self) -> str | None:
-        """The sha256 of the files that the model was stored as; None for a version that was not registered by Shotclock."""
+        """The sha256 of the files that the model was stored as; None for a version that was not registered by Shotclock.
+
+        Raises:
+            StoreError: Shotclock has registered it, and its digest is gone.
+        """
+        if self.origin.stored_sha256 is None and self.origin != Origin():
+            raise StoreError(
+                f"{self.uri}: its tag {_DIGEST} is gone from MLflow, so nobody can tell whether its files were changed; "
+                "restore the store from a backup, or train and promote again"
+            )
         return self.origin.stored_sha256
 
     def load(self) -> "Pipeline":
@@ -85,16 +94,30 @@ class Version:
         return found
 
     def inputs(self) -> tuple[Input, ...]:
-        """The columns that its signature asks for, in their order."""
-        mlflow.set_tracking_uri(settings().tracking_uri)
-        asked = mlflow.models.get_model_info(self.uri).signature.inputs
+        """The columns that its signature asks for, in their order.
+
+        Raises:
+            StoreError: see `load`.
+        """
+        with _files(self.uri, self.digest) as folder:
+            asked = mlflow.models.get_model_info(str(folder)).signature.inputs
         return tuple(
             Input(str(column.name), column.type == DataType.string, not column.required) for column in asked.inputs
         )
 
-    def artifact(self, name: str) -> Address:
-        """The address of a file that was stored with this version's training run."""
-        return artifact(self.run_id, name)
+    def training_ids(self) -> Address:
+        """The address of the ids of all rows that it has learnt from: parquet, one column.
+
+        Raises:
+            StoreError: the file is missing, or is not the one that was registered.
+        """
+        found, expected = artifact(self.run_id, TRAINING_IDS), self.origin.training_ids_sha256
+        if expected is not None and (sha256 := storage.digest(found)) != expected:
+            raise StoreError(
+                f"{self.uri}: its {TRAINING_IDS} has sha256 {sha256}, registered was {expected}: somebody changed it, so "
+                "nobody can tell which rows are new to the model; restore the file, or train and promote again"
+            )
+        return found
 
 
 def load_model(uri: str, digest: str | None) -> "Pipeline":

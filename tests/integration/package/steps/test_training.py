@@ -333,7 +333,7 @@ def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(gated, monke
     decision = training.gate(R1, selection, data)
     training.promote(R1, selection, decision, training.verify(R1, decision), data)
     champion = registry.require_champion("shots")
-    seen = set(pd.read_parquet(champion.artifact("training_ids.parquet"))["shot_id"])
+    seen = set(pd.read_parquet(champion.training_ids())["shot_id"])
     folder = settings().data / "shots" / "runs" / "training" / "t1"
     for path in (folder / "base_train.parquet", data.train, data.validation):
         assert set(pd.read_parquet(path)["shot_id"]) <= seen

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shotclock.sources import synthetic
-from shotclock.store import ledger, passed_over
+from shotclock.store import ledger, passed_over, records, tracking
 from shotclock.store.run import Run
 
 
@@ -49,6 +49,16 @@ def test_what_one_run_has_taken_no_other_gets(folder):
     ledger.claim(run(1), files(folder)[:3])
     assert names(ledger.claim(run(2), files(folder))) == ["3.parquet", "4.parquet"]
     assert ledger.claim(run(3), files(folder)) == []
+
+
+@pytest.mark.parametrize("status", ["FAILED", "KILLED"])
+def test_what_a_run_took_in_and_never_scored_goes_to_the_next_once_it_has_failed_or_died(folder, status):
+    taken = ledger.claim(run(1), files(folder)[:3])
+    scoring = tracking.open_run(run(1), "score/1", records.Application)
+    tracking.close_run(scoring.id, status)
+    assert ledger.claim(run(2), files(folder)[:3]) == taken
+    assert ledger.claim(run(3), files(folder)[:3]) == []
+    assert ledger.entries("shots") == taken[::-1], "none is entered twice"
 
 
 def test_a_second_try_gets_its_own_again_and_what_has_come_meanwhile(folder):

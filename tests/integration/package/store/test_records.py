@@ -322,6 +322,7 @@ ORIGIN = records.Origin(
     synthetic=True,
     model_card="runs:/1/model_card.html",
     stored_sha256="s1",
+    training_ids_sha256="i1",
 )
 
 
@@ -384,6 +385,7 @@ def test_what_a_version_says_of_itself_stands_in_the_tags_that_earlier_versions_
             "synthetic": "True",
             "model_card": "runs:/1/model_card.html",
             "stored_sha256": "s1",
+            "training_ids_sha256": "i1",
         },
     )
     assert read(records.Origin, written(ORIGIN)) == ORIGIN

@@ -1,0 +1,57 @@
+"""What a run that died left open in the store: taken up by the next run of its flow, of which there is one at a time."""
+
+import logging
+
+from mlflow.entities import Run as MlflowRun
+
+from shotclock.errors import StoreError
+from shotclock.store import registry
+from shotclock.store.client import TAG, connect
+from shotclock.store.queries import stored, unfinished
+from shotclock.store.records import Decision
+from shotclock.store.run import Run
+from shotclock.store.tracking import close_run
+
+log = logging.getLogger(__name__)
+CLOSED_BY = f"{TAG}closed_by"
+"""The tag that names the run which closed another one's."""
+
+
+def take_up(run: Run) -> None:
+    """Close what earlier runs of this flow left RUNNING: they were killed, and nobody has tried them again.
+
+    A decision that was written down whole, and whose version is in service, was all but ended: it is finished, and
+    `data/<project>/champion` shows it. Anything else is KILLED, says who closed it, and counts as nothing that happened. A
+    run that is tried again after all goes on with its own and finishes it.
+    """
+    for found in unfinished(run.project, run.flow):
+        if found.info.status == "RUNNING" and found.data.tags.get("airflow.run_id") != run.id:
+            _close(run, found)
+
+
+def _close(run: Run, left: MlflowRun) -> None:
+    kept = _is_in_service(run.project, left)
+    if kept:
+        registry.show_champion(run.project)
+    connect().set_tag(left.info.run_id, CLOSED_BY, run.key("").rstrip("/"))
+    close_run(left.info.run_id, "FINISHED" if kept else "KILLED")
+    log.warning(
+        "MLflow run %s (%s) was left open by the run %s, which has died: closed as %s",
+        left.info.run_id,
+        left.info.run_name,
+        left.data.tags.get("airflow.run_id"),
+        "what it has done stands" if kept else "KILLED",
+    )
+
+
+def _is_in_service(project: str, left: MlflowRun) -> bool:
+    """Whether it is a decision that has moved the alias."""
+    if left.data.tags.get(f"{TAG}kind") != Decision.kind:
+        return False
+    try:
+        told = stored(left, Decision).record
+    except StoreError:  # it says not yet what was decided
+        return False
+    champion = registry.champion(project)
+    moved = told.decision in ("promote", "rollback")
+    return moved and champion is not None and champion.number == told.after
