@@ -242,6 +242,15 @@ def test_a_page_names_keys_of_the_project_file_that_there_are(page: Path) -> Non
     assert [f"{section}.{key}" for section, key in named if key not in tables.get(section, {key})] == []
 
 
+def test_the_recipes_for_contributors_name_constants_functions_and_classes_that_there_are() -> None:
+    named = set(re.findall(r"`(_?[A-Z][A-Za-z_]{2,}|_[a-z_]+)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+    code = "\n".join(path.read_text("utf-8") for folder in [*CODE, ROOT / "tests"] for path in folder.rglob("*.py"))
+    words = set(re.findall(r"\w+", code.replace((ROOT / "tests/unit/test_docs.py").read_text("utf-8"), "")))
+
+    assert {"SPACES", "_steps", "KINDS"} <= named
+    assert named - words == set()
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in PAST], ids=lambda path: path.name)
 def test_a_page_names_modules_that_there_are(page: Path) -> None:
     named = set(re.findall(r"\bshotclock(?:_[a-z]+)?(?:\.[A-Za-z_]+)+", "\n".join([_shell(page), _text(page)])))

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -82,6 +83,32 @@ def faults(call: Call) -> list[str]:
     unknown, lacking = sorted(call.arguments - set(takes)), sorted(needed - call.arguments)
     found = [f"{call.place}: {call.address} takes no {name}" for name in unknown]
     return found + [f"{call.place}: {call.address} needs {name}" for name in lacking]
+
+
+def unasked(source: str) -> list[str]:
+    """The fields of the form that a template names, `{{ params.<field> }}`, and that no `params={…}` of the file has."""
+    named = re.findall(r"\{\{ *params\.(\w+)", source)
+    forms = [
+        node.value
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.keyword) and node.arg == "params" and isinstance(node.value, ast.Dict)
+    ]
+    asked = {key.value for form in forms for key in form.keys if isinstance(key, ast.Constant)}
+    return sorted(set(named) - asked)
+
+
+FLOWS = sorted(DAGS.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.name)
+def test_a_flow_asks_for_each_field_that_it_hands_on(path):
+    assert unasked(path.read_text("utf-8")) == []
+
+
+def test_a_misspelt_field_is_found():
+    form = 'with DAG(params={"version": p, "reason": q}):\n    x = f(a="{{ params.verison }}", b="{{ params.reason }}")'
+    assert unasked(form) == ["verison"]
+    assert any(unasked(path.read_text("utf-8").replace('"version": ', '"verison": ')) for path in FLOWS)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

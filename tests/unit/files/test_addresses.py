@@ -60,14 +60,3 @@ def test_local_files_need_no_object_store():
     code = "import sys; from shotclock.files import storage; storage.at('/x'); print([m for m in sys.modules if 'fs' in m])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"fsspec", "s3fs", "upath"} & set(eval(loaded))
-
-
-def test_a_log_of_ours_is_not_flooded_by_the_store_s_client(caplog, object_store):
-    from shotclock.files import storage
-
-    address = at(f"s3://{object_store.bucket()}/x")
-    with caplog.at_level("INFO"), storage.replacing(address) as partial:
-        partial.write_text("x")
-    with caplog.at_level("INFO"):
-        storage.digest(address)
-    assert caplog.text == ""

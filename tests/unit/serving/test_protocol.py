@@ -5,16 +5,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow.models import ModelSignature
-from mlflow.pyfunc import scoring_server
-from mlflow.types import ColSpec, Schema
 
 from shotclock.errors import ContractError
 from shotclock.serving import protocol
 
 FEATURES = ["near", "late", "far"]
 ROWS = pd.DataFrame({"near": [1.5, -2.0, 0.1], "late": [0, 1, 0], "far": [3.25, 1e-7, 12.0]})
-SIGNATURE = ModelSignature(Schema([ColSpec("double", name) for name in FEATURES]))
 LISTS, RECORDS = ROWS.values.tolist(), ROWS.to_dict(orient="records")
 
 TAKEN = {
@@ -45,7 +41,10 @@ class Echo:
 
 
 def by_mlflow(body, kind):
-    told = scoring_server.invocations(body, kind, Echo(), SIGNATURE.inputs)
+    from mlflow.pyfunc import scoring_server  # here, so that only the worker that runs this file imports it
+    from mlflow.types import ColSpec, Schema
+
+    told = scoring_server.invocations(body, kind, Echo(), Schema([ColSpec("double", name) for name in FEATURES]))
     return json.loads(told.response)["predictions"]
 
 

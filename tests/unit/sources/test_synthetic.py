@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -213,12 +214,20 @@ def kobe_recipe() -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def samples(kobe_recipe: Recipe) -> tuple[DataFrame, DataFrame]:
-    return generate(kobe_recipe, DEV).to_pandas(), generate(kobe_recipe, PROD).to_pandas()
+def tables(kobe_recipe: Recipe) -> dict[str, pa.Table]:
+    """Both files as they are generated, by name."""
+    return {name: generate(kobe_recipe, name) for name in (DEV, PROD)}
+
+
+@pytest.fixture(scope="module")
+def samples(tables: dict[str, pa.Table]) -> tuple[DataFrame, DataFrame]:
+    return tables[DEV].to_pandas(), tables[PROD].to_pandas()
 
 
 class TestKobeRecipe:
-    def test_the_same_seed_gives_the_same_bytes_in_another_process(self, kobe_recipe: Recipe, tmp_path: Path) -> None:
+    def test_the_same_seed_gives_the_same_bytes_in_another_process(
+        self, tables: dict[str, pa.Table], tmp_path: Path
+    ) -> None:
         here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
         code = (
             "import sys; from pathlib import Path; from shotclock.sources.synthetic import *; "
@@ -226,14 +235,16 @@ class TestKobeRecipe:
             f"write_table(generate(load_recipe(Path(sys.argv[1])), '{PROD}'), Path(sys.argv[2]))"
         )
 
-        write_table(generate(kobe_recipe, PROD), here)
+        write_table(tables[PROD], here)
         subprocess.run([sys.executable, "-c", code, str(KOBE), str(there)], check=True)
 
         assert digest(here) == digest(there)
 
-    def test_each_file_is_marked_with_its_name_seed_and_recipe(self, kobe_recipe: Recipe) -> None:
-        for name in (DEV, PROD):
-            mark = json.loads(generate(kobe_recipe, name).schema.metadata[MARK])
+    def test_each_file_is_marked_with_its_name_seed_and_recipe(
+        self, kobe_recipe: Recipe, tables: dict[str, pa.Table]
+    ) -> None:
+        for name, table in tables.items():
+            mark = json.loads(table.schema.metadata[MARK])
             assert mark == {"file": name, "seed": kobe_recipe.seed, "recipe": kobe_recipe.digest()}
 
     def test_comments_do_not_change_the_recipe_s_digest_but_values_do(
@@ -247,10 +258,10 @@ class TestKobeRecipe:
 
     @pytest.mark.parametrize("name", [DEV, PROD])
     def test_rows_columns_types_and_nulls_are_those_of_the_real_file(
-        self, kobe_recipe: Recipe, dev_path: Path, prod_path: Path, name: str
+        self, tables: dict[str, pa.Table], dev_path: Path, prod_path: Path, name: str
     ) -> None:
         real = pq.read_table(dev_path if name == DEV else prod_path)
-        sample = generate(kobe_recipe, name)
+        sample = tables[name]
 
         columns = [field for field in real.schema if field.name != "__index_level_0__"]  # what pandas left in the file
         assert [(field.name, field.type) for field in sample.schema] == [(field.name, field.type) for field in columns]

@@ -1,6 +1,10 @@
 """What is made before anything starts: folders and both databases."""
 
+import sqlite3
 import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +30,8 @@ class Spawned:
         database = {"airflow": self._layout.database, "mlflow": self._layout.store}[name]
         assert database is not None
         database.parent.mkdir(parents=True, exist_ok=True)
-        database.touch()
+        with closing(sqlite3.connect(database)) as made:
+            made.execute("CREATE TABLE IF NOT EXISTS made (here TEXT)")
         (self._layout.logs / f"{name}.log").write_text("no space left on device\n")
         return subprocess.Popen(["sh", "-c", f"exit {self._code}"])
 
@@ -43,6 +48,64 @@ def test_databases_are_made_once_and_again_when_they_or_the_version_changed(layo
     assert due() == ["airflow"]
     layout.store.with_suffix(".ready").write_text("mlflow 1.0")
     assert due() == ["mlflow"]
+
+
+@pytest.fixture
+def another(layout: Layout, tmp_path: Path) -> Callable[[str], Layout]:
+    """`another("b")`: the layout of another folder of the same user."""
+
+    def make(name: str) -> Layout:
+        made = Layout.of({"SHOTCLOCK_HOME": str(tmp_path / name), "XDG_CACHE_HOME": str(tmp_path / "cache")})
+        made.make_folders()
+        return made
+
+    return make
+
+
+def made_by(layout: Layout) -> list[str]:
+    spawn = Spawned(layout)
+    preparation.prepare(layout, spawn)
+    return spawn.names
+
+
+def test_in_another_folder_airflows_database_begins_as_a_copy_of_the_first(another: Callable[[str], Layout]) -> None:
+    first, second = another("a"), another("b")
+    assert made_by(first) == ["airflow", "mlflow"]
+    with closing(sqlite3.connect(first.database)) as used:  # what is written later is the first folder's own
+        used.execute("INSERT INTO made VALUES ('a')")
+        used.commit()
+    assert made_by(second) == ["mlflow"]
+    assert made_by(second) == []
+    with closing(sqlite3.connect(second.database)) as database:
+        assert database.execute("SELECT * FROM made").fetchall() == []
+
+
+def test_a_database_that_was_in_use_before_is_no_template(another: Callable[[str], Layout]) -> None:
+    first, second = another("a"), another("b")
+    first.database.touch()
+    assert made_by(first) == made_by(second) == ["airflow", "mlflow"]
+
+
+def test_of_other_settings_another_template_is_made(another: Callable[[str], Layout], tmp_path: Path) -> None:
+    assert made_by(another("a")) == ["airflow", "mlflow"]
+    (tmp_path / "common.env").write_text("AIRFLOW__CORE__DEFAULT_POOL_TASK_SLOT_COUNT=1\n")
+    assert made_by(replace(another("b"), config=tmp_path)) == ["airflow", "mlflow"]
+
+
+def test_where_nothing_can_be_kept_each_folder_makes_its_own_and_it_is_said(
+    another: Callable[[str], Layout], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "cache").write_text("a file")
+    assert made_by(another("a")) == made_by(another("b")) == ["airflow", "mlflow"]
+    assert "Airflow's database is kept for no other folder" in "".join(capsys.readouterr())
+
+
+def test_airflow_writes_no_settings_into_a_file(layout: Layout) -> None:
+    preparation.prepare(layout, Spawned(layout))
+    assert (layout.airflow / "airflow.cfg").read_text().startswith("# ")
+    (layout.airflow / "airflow.cfg").write_text("[core]\n")
+    preparation.prepare(layout, Spawned(layout))
+    assert (layout.airflow / "airflow.cfg").read_text() == "[core]\n"
 
 
 def test_a_failed_preparation_shows_its_log_and_is_tried_again(layout: Layout) -> None:

@@ -130,11 +130,9 @@ def test_a_process_that_was_killed_may_be_tried_again(python, entry):
 
 def test_a_process_beyond_its_limit_is_ended_with_its_children(python, entry, tmp_path):
     children = tmp_path / "children"
-    started = time.monotonic()
     body = f"echo at work; sleep 300 & echo $! > {children}; (sleep 300 & echo $! >> {children}; wait); wait"
     with pytest.raises(SearchError, match=r"longer than 0:00:01\b.*raise training.search_minutes.*last: at work"):
         asked(python(body), entry, seconds=1)
-    assert time.monotonic() - started < 30
     pids = [int(line) for line in children.read_text().split()]
     assert len(pids) == 2
     for _ in range(100):

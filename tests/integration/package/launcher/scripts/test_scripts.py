@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from shotclock_launcher.running import lock
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[5]
 PROGRAMS = ("bash", "env", "dirname", "sha256sum", "cut", "cat", "mkdir", "touch", "rm", "grep", "tail", "sed", "sleep")
 
 

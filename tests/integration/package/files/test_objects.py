@@ -191,3 +191,12 @@ def test_what_is_published_is_named_by_an_object_that_a_copy_of_the_bucket_keeps
     storage.publish(folder, "champion")
     assert object_store.keys(bucket) == ["data/kobe/champion"]
     assert storage.read(storage.at(f"s3://{bucket}/data/kobe/champion")) == b"runs/training/t1"
+
+
+def test_a_log_of_ours_is_not_flooded_by_the_store_s_client(caplog, object_store):
+    address = storage.at(f"s3://{object_store.bucket()}/x")
+    with caplog.at_level("INFO"), storage.replacing(address) as partial:
+        partial.write_text("x")
+    with caplog.at_level("INFO"):
+        storage.digest(address)
+    assert caplog.text == ""
