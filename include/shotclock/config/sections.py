@@ -351,6 +351,14 @@ class Slice(Section):
         return self
 
 
+class Cost(Section):
+    """What retraining and being wrong cost, in one and the same money: for comparing policies, nothing decides by it."""
+
+    training: float = Field(gt=0)
+    per_nat: float = Field(gt=0)
+    """Of one nat of log loss in one row."""
+
+
 class NotifyRules(Section):
     """Who is told besides the log: ids of Airflow connections. Nothing here is needed to run."""
 
@@ -397,6 +405,7 @@ class Project(Section):
 
     slices: dict[str, Slice] = {}
     notify: NotifyRules = NotifyRules()
+    cost: Cost | None = None
     demonstration: Section | None = None
     """What the dashboard asks for one prediction with, instead of a form of all features: an extension says what is in it."""
     periods: ClassVar[Mapping[str, Period]] = {"month": month}
