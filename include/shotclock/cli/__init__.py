@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from shotclock.cli import doctor, flows, history, init, prune, split_history, validate
+from shotclock.cli import doctor, flows, history, init, policies, prune, split_history, validate
 from shotclock.cli.common import EXIT_CODES
 
 _ENV = Path(__file__).parents[3] / ".env"
@@ -50,6 +50,7 @@ def _add(panel: str, commands: dict[str, object]) -> None:
 _add("Begin", {"init": init.init, "validate": validate.validate, "doctor": doctor.doctor})
 _add("Run a flow", {"train": flows.train, "score": flows.score, "check": flows.check, "retrain": flows.retrain})
 _add("Look and steer", {"status": history.status, "history": history.history, "batches": history.batches})
+_add("Look and steer", {"policies": policies.policies})
 _add(
     "Look and steer", {"rollback": history.rollback, "split-history": split_history.split_history, "prune": prune.prune}
 )

@@ -326,6 +326,8 @@ class RetrainingRules(Section):
     cool_down_days: float = Field(30, ge=0)
     min_new_labels: int = Field(1000, ge=1)
     max_fruitless: int = Field(3, ge=1)
+    ships: Literal["refit", "measured"] = "refit"
+    """What takes over: the recipe fitted on all labelled rows, or exactly the model that was measured."""
     train_share: float = Field(0.5, gt=0, lt=1)
     validation_share: float = Field(0.2, gt=0, lt=1)
 
@@ -349,6 +351,14 @@ class Slice(Section):
             found = ", ".join(f"{edge:g}" for edge in self.edges)
             raise ValueError(f"found edges {found}, allowed: each one above the one before")
         return self
+
+
+class Cost(Section):
+    """What retraining and being wrong cost, in one and the same money: for comparing policies, nothing decides by it."""
+
+    training: float = Field(gt=0)
+    per_nat: float = Field(gt=0)
+    """Of one nat of log loss in one row."""
 
 
 class NotifyRules(Section):
@@ -397,6 +407,7 @@ class Project(Section):
 
     slices: dict[str, Slice] = {}
     notify: NotifyRules = NotifyRules()
+    cost: Cost | None = None
     demonstration: Section | None = None
     """What the dashboard asks for one prediction with, instead of a form of all features: an extension says what is in it."""
     periods: ClassVar[Mapping[str, Period]] = {"month": month}

@@ -107,6 +107,12 @@ class Gains:
         seen = int((self.nats < -UNSEEN / 2).sum())
         return float(_unseen_risk(self.nats.mean(), self.error, self.rows, seen)[0])
 
+    @property
+    def proven(self) -> bool:
+        """Whether all holds that a challenger has to show, but for `min_rows`."""
+        above = self.mean.value > self.rules.min_gain and self.mean.low > 0
+        return above and self.unseen_risk <= 1 - self.rules.confidence
+
     @cached_property
     def power(self) -> float:
         """How probably so many rows prove a true gain of `rules.to_find`."""

@@ -93,7 +93,7 @@ def _rows(preparation: records.Preparation) -> str:
 
 def _candidates(trained: Trained, gates: Sequence[records.Gate]) -> str:
     told = trained.training
-    validated = {"validation": "validation_log_loss"} if told.chosen_by == "validation_log_loss" else {}
+    validated = {"older blocks": "validation_log_loss"} if told.chosen_by == "validation_log_loss" else {}
     header = ["  log loss:", "CV", *validated, "holdout", SHORT["log_loss_skill"]]
     rows = []
     for stored in trained.candidates:
@@ -121,7 +121,8 @@ def _scored(story: Story) -> list[str]:
 def _judged(story: Story) -> list[str]:
     lines = [wrapped(f"{told.verdict}: {told.reason}", f"{_IN}drift    ") for told in story.drift]
     for told in story.performance:
-        lines += [wrapped(f"{told.verdict}: {told.reason}", f"{_IN}quality  "), _figures(told)]
+        lines.append(wrapped(f"{told.verdict}: {told.reason}", f"{_IN}quality  "))
+        lines += [_figures(told)] if told.figures["rows"] else []
     alerts = ", ".join(glossary.spoken(told.trigger) for told in story.alert)
     return [*lines, f"{_IN}ALERT    {alerts}" if alerts else f"{_IN}no new alert"] if lines or alerts else []
 

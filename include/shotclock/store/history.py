@@ -12,6 +12,9 @@ from shotclock.store.records import Stored
 
 REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's folder
 
+BEFORE = "shotclock_before"
+"""In a reference: the probability that the model, or its recipe, gave to a row before it learnt from it; or nothing."""
+
 _REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
 
 

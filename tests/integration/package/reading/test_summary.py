@@ -80,7 +80,11 @@ def test_a_champion_worse_than_the_base_rate_is_never_at_rest_without_a_word(at)
 
 def test_what_is_only_a_warning_is_the_answer_of_a_loop_at_rest(at):
     at("rested")
-    assert "▲ Not proven since " in summarise(status("shots")).splitlines()[2]
+    with tracking.tracked(Run("shots", "monitoring", "m2"), "performance", records.Performance) as run:
+        run.write(
+            replace(run.written(records.Performance), verdict="warning", reason="log-loss skill -0.01 is below 0")
+        )
+    assert "the loop is at rest\nto be watched\n  degradation: log-loss skill -0.0" in summarise(status("shots"))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +93,7 @@ def test_what_is_only_a_warning_is_the_answer_of_a_loop_at_rest(at):
         ("empty", "○ Unknown; nothing: trigger the training."),
         ("trained", "○ Unknown; nothing yet: the next batch that it scores is checked."),
         ("alerted", "✖ Not fit for use since 20"),
-        ("rested", "▲ Not proven since 20"),
+        ("rested", "○ Unknown"),
     ],
 )
 def test_it_begins_with_the_answer_and_no_sentence_and_no_table_is_wider_than_80_columns(at, stage, answer):
@@ -108,6 +112,13 @@ def test_a_retraining_that_found_no_champion_yet_is_not_the_beginning_of_the_sto
     told = summarise(first)
     assert "no champion yet" in summarise(status("shots")) and "no champion yet" not in told
     assert "1. training" in told
+
+
+def test_a_window_that_the_champion_has_learnt_from_is_told_without_figures(at):
+    at("rested")
+    told = summarise(status("shots"))
+    assert "5,412 labelled rows of this window are those that it has learnt from" in told
+    assert "0 judged rows" not in told
 
 
 def test_a_project_without_a_past_says_so(at):

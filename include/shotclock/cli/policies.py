@@ -1,0 +1,35 @@
+"""The command that compares policies of retraining on a project's own past."""
+
+from typing import TYPE_CHECKING
+
+from shotclock.cli.common import AsJson, Project, at_work_on, tell
+
+if TYPE_CHECKING:
+    from shotclock.projects.policies import Compared
+
+
+def policies(project: Project = "", as_json: AsJson = False) -> None:
+    """Replay the labelled rows under each way to decide when to retrain: what each would have cost. Changes nothing."""
+    with at_work_on(project, as_json):
+        from shotclock.projects.policies import compare
+
+        found = compare(project)
+    tell(found, _table(found), as_json)
+
+
+def _table(found: "Compared") -> str:
+    priced = any(one.money is not None for one in found.replayed)
+    header = f"{'policy':<26}{'log loss':>10}{'regret':>10}{'trainings':>11}{'promotions':>12}" + (
+        "money".rjust(14) if priced else ""
+    )
+    lines = [
+        f"{one.name:<26}{one.log_loss:>10.4f}{one.regret:>10.4f}{one.trainings:>11}{one.promotions:>12}"
+        + ("" if one.money is None else f"{one.money:>14,.2f}")
+        for one in found.replayed
+    ]
+    about = (
+        f"{found.project}: {found.rows:,} labelled rows from {found.begin} to {found.end} in {found.blocks} blocks (each a "
+        f"{found.cut_by}),\neach scored before its labels were known; log loss and regret in nats per row\n"
+    )
+    chosen = [f"{one.name}:\n" + "\n".join(f"    {line}" for line in one.yaml.splitlines()) for one in found.replayed]
+    return "\n".join([about, header, *lines, "\nWhat chooses each, in the project file:", *chosen])

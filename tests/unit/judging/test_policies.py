@@ -1,0 +1,119 @@
+"""Policies on pasts whose right answer is known."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from shotclock.config import DegradationRules, GateRules, RetrainingRules
+from shotclock.judging.performance import measure
+from shotclock.judging.policies import Made, Past, Policy, compare, cost_aware, in_hindsight, policies, walk
+
+ROWS, BLOCKS, CHANGE = 600, 8, 3
+GATE = GateRules(min_rows=200, resamples=100)
+DEGRADATION = DegradationRules(min_rows=300, resamples=100)
+RULES = RetrainingRules(every_new_records=1200, schedule="0 0 1 * *", recent_rows=1200, min_new_labels=600)
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def told(chosen, gate=GATE):
+    return {name: walk(PAST, policy, gate) for name, policy in chosen.items()}
+
+
+def changing(change=CHANGE, seed=0):
+    """A month a block. From block `change` on the outcome turns round; a model knows what its recent rows have shown."""
+    generator, cuts = np.random.default_rng(seed), tuple(range(0, ROWS * BLOCKS + 1, ROWS))
+    x = generator.random(ROWS * BLOCKS)
+    turned = np.arange(len(x)) >= cuts[change]
+    before, after = 0.2 + 0.6 * x, 0.8 - 0.6 * x
+    labels = (generator.random(len(x)) < np.where(turned, after, before)).astype(float)
+    knows = [block > change + 1 for block in range(BLOCKS)]
+    made = [Made(0, 0), *(Made(max(0, c - 1200), c - 400) for c in cuts[1:-1])]
+    drifted = np.array([[block >= change and not knows[model] for block in range(BLOCKS)] for model in range(BLOCKS)])
+    return Past(
+        begin=BEGIN,
+        ends=tuple(BEGIN + timedelta(days=31 * (block + 1)) for block in range(BLOCKS)),
+        cuts=cuts,
+        labels=labels,
+        probability=np.array([after if known else before for known in knows]),
+        made=tuple(made),
+        drifted=drifted,
+        reference=measure(labels[:ROWS], before[:ROWS], resamples=100),
+    )
+
+
+PAST = changing()
+ALL = policies(DEGRADATION, RULES)
+
+
+def test_never_costs_the_first_model_on_every_row_and_trains_nothing():
+    assert told(ALL)["never"] == (pytest.approx(PAST.loss(0).sum()), 0, 0)
+
+
+def test_asking_before_each_block_trains_each_time_and_promotes_once_the_change_is_learnt():
+    lost, trainings, promotions = told(ALL)["each block"]
+    assert (trainings, promotions) == (BLOCKS - 1, 1)
+    assert lost < PAST.loss(0).sum() - 100
+
+
+@pytest.mark.parametrize("name", ["drift only", "degradation only", "the project's own rules"])
+def test_who_waits_for_a_sign_asks_after_the_change_and_not_before(name):
+    lost, trainings, promotions = told(ALL)[name]
+    assert (trainings < BLOCKS - 1 or name.startswith("the")) and promotions == 1
+    assert lost == pytest.approx(told(ALL)["each block"][0])
+
+
+@pytest.mark.parametrize(
+    ("name", "trainings"), [("weekly", 7), ("monthly", 7), ("quarterly", 2), ("every 1,200 rows", 3)]
+)
+def test_calendar_and_counts_ask_as_often_as_time_and_rows_say(name, trainings):
+    assert told(ALL)[name][1] == trainings
+
+
+def test_on_a_quiet_past_nobody_who_waits_for_a_sign_asks():
+    quiet = changing(change=BLOCKS)
+    found = {name: walk(quiet, ALL[name], GATE) for name in ("never", "drift only", "degradation only")}
+    assert {walked[1:] for walked in found.values()} == {(0, 0)}
+
+
+def test_nothing_that_comes_later_changes_what_was_asked_before():
+    asked = []
+    later = changing(seed=1)
+    labels = np.concatenate([PAST.labels[: PAST.cuts[6]], later.labels[PAST.cuts[6] :]])
+    for past in (PAST, Past(**{**vars(PAST), "labels": labels})):
+        seen = []
+        rule = ALL["the project's own rules"].asks
+        walk(past, Policy(lambda at, rule=rule, seen=seen: seen.append((at.block, rule(at))) or seen[-1][1], ""), GATE)
+        asked.append([(block, answer) for block, answer in seen if block <= 6])
+    assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("training", [0.0, 30.0, 300.0, 1e6])
+def test_the_best_in_hindsight_is_the_best_of_all_choices_of_moments(training):
+    def cost(moments):
+        models = [max(m for m in (0, *moments) if m <= block) for block in range(BLOCKS)]
+        lost = sum(PAST.loss(model)[PAST.rows(block, block + 1)].sum() for block, model in enumerate(models))
+        return lost + training * len(moments)
+
+    every = [moments for size in range(BLOCKS) for moments in combinations(range(1, BLOCKS), size)]
+    least, moments = in_hindsight(PAST, training)
+    assert least + training * len(moments) == pytest.approx(min(map(cost, every)))
+
+
+def test_a_training_that_costs_more_than_staleness_does_is_not_asked_for():
+    asked = [walk(PAST, cost_aware(training), GATE)[1] for training in (10.0, 200.0, 1e6)]
+    assert asked[0] >= asked[1] > asked[2] == 0
+
+
+def test_a_table_begins_with_the_best_in_hindsight_and_goes_on_from_cheap_to_dear():
+    found = compare(PAST, ALL, GATE)
+    assert found[0].name == "best in hindsight"
+    assert [one.log_loss for one in found[1:]] == sorted(one.log_loss for one in found[1:])
+    assert all(one.regret >= -1e-9 for one in found)
+    assert {one.name for one in found[1:]} == ALL.keys()
+
+
+def test_a_moment_with_too_few_rows_trains_nothing_whoever_asks():
+    bare = Past(**{**vars(PAST), "made": (PAST.made[0], *(None for _ in PAST.made[1:]))})
+    assert walk(bare, ALL["each block"], GATE)[1:] == (0, 0)
