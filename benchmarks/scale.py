@@ -6,6 +6,9 @@ The file is made from the project's real rows, jittered so that they do not repe
 afterwards. Each measurement runs in a fresh process: its seconds leave the imports out, its peak memory does not. The copies
 are the floor: what pyarrow, DuckDB and polars take to read the same columns and write them, without a prediction. Files stay in
 the page cache of a machine that has room for them, so this is about processors and not about disks.
+
+The prediction alone is compared with scikit-learn's own `predict_proba` first, on one core and the same rows: boosting with
+the library's default settings, on numbers and with text among them.
 """
 
 import argparse
@@ -26,10 +29,15 @@ import pyarrow.parquet as pq
 
 from shotclock.config import Project, project, settings
 from shotclock.models import scoring
+from shotclock.models.candidates.algorithms import Inputs, Plan
+from shotclock.models.predictor import predictor
 
 GROUP_ROWS = 1 << 20  # pyarrow's own default
 CHUNK_ROWS = 1 << 18  # that are made at once
-MODELS = ("logistic_regression", "decision_tree")
+MODELS = ("logistic_regression", "decision_tree", "gradient_boosting")
+PREDICTED = ("numbers", "texts")  # what boosting is asked of where its prediction alone is measured
+PREDICTED_ROWS = 1 << 17
+ROUNDS = 5  # the best of so many, in turn
 SEED = 0
 PARTITIONS = 8  # at least, so that two workers have as much to do
 
@@ -37,8 +45,13 @@ PARTITIONS = 8  # at least, so that two workers have as much to do
 def main() -> None:
     options = _options()
     if options.one:
-        print(json.dumps(_measured(options)))
+        print(json.dumps(_prediction(options.one) if options.one in PREDICTED else _measured(options)))
         return
+    for what in PREDICTED:
+        alone = subprocess.run(
+            [sys.executable, "-m", "benchmarks.scale", "--one", what], stdout=subprocess.PIPE, check=True
+        )
+        print(_predicted(what, json.loads(alone.stdout)), flush=True)
     for rows in options.rows:
         with tempfile.TemporaryDirectory(prefix="scale-", dir=options.folder) as folder:
             _compare(options, rows, Path(folder))
@@ -50,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=1, help="the best of so many counts")
     parser.add_argument("--project", default="kobe_shots")
     parser.add_argument("--folder", help="where the temporary folder is made")
-    parser.add_argument("--one", choices=RUNS, help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=[*RUNS, *PREDICTED], help=argparse.SUPPRESS)
     parser.add_argument("--share", type=int, nargs=2, default=(0, 1), help=argparse.SUPPRESS)
     parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -120,6 +133,55 @@ def _start(
         name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"
     }  # pyarrow heeds it too
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+# The prediction alone
+
+
+def _predicted(what: str, found: dict[str, float]) -> str:
+    ours, theirs = (PREDICTED_ROWS / found[name] / 1e6 for name in ("ours", "theirs"))
+    return (
+        f"boosting, {what:8} {ours:.2f} M rows/s of CPU time, scikit-learn {theirs:.3f}: {ours / theirs:.1f} times; "
+        f"probabilities differ by {found['apart']:.0e} at most; tables made in {found['made']:.2f} s"
+    )
+
+
+def _prediction(what: str) -> dict[str, float]:
+    """CPU seconds of both on one core and of making the tables, and how far the probabilities are apart."""
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    rows, labels, texts = _made_up(what)
+    numbers = tuple(range(len(texts), rows.num_columns))
+    plan = Plan("gradient_boosting", folds=2, iterations=1, seed=SEED, inputs=Inputs(texts, numbers, missing=texts))
+    model = plan.pipeline({}).fit(rows.to_pandas(), labels)
+    made, predict = _seconds(lambda: predictor(model, rows.schema.names, "1"))
+    frame, best = rows.to_pandas(), {"ours": np.inf, "theirs": np.inf}
+    found: dict[str, Any] = {}
+    for _ in range(ROUNDS):
+        for name, ask in (("ours", lambda: predict(rows)), ("theirs", lambda: model.predict_proba(frame)[:, 1])):
+            took, found[name] = _seconds(ask)
+            best[name] = min(best[name], took)
+    return {**best, "apart": float(np.abs(found["ours"] - found["theirs"]).max()), "made": made}
+
+
+def _seconds(ask: Callable[[], Any]) -> tuple[float, Any]:
+    start = time.process_time()
+    answer = ask()
+    return time.process_time() - start, answer
+
+
+def _made_up(what: str) -> tuple[pa.RecordBatch, np.ndarray[Any, Any], tuple[int, ...]]:
+    """Eight columns, of which two are text where `what` asks for it; labels; the places of these two."""
+    rng = np.random.default_rng(SEED)
+    values = rng.normal(size=(8, PREDICTED_ROWS))
+    odds = values[0] + values[3] * values[4] + np.sin(3 * values[5])
+    columns = {f"column_{number}": pa.array(one) for number, one in enumerate(values)}
+    if what == "texts":
+        towns, kinds = rng.integers(0, 100, PREDICTED_ROWS), rng.integers(0, 5, PREDICTED_ROWS)
+        odds += rng.normal(size=100)[towns] - values[0]
+        for name, codes in (("column_0", towns), ("column_1", kinds)):
+            columns[name] = pa.array(codes).cast(pa.string())
+    labels = (rng.random(PREDICTED_ROWS) < 1 / (1 + np.exp(-odds))).astype(int)
+    return pa.RecordBatch.from_pydict(columns), labels, (0, 1) if what == "texts" else ()
 
 
 # One measurement, in a process of its own
@@ -233,6 +295,7 @@ RUNS: dict[str, Callable[..., Callable[[], int]]] = {
 
 
 def _make_models(rules: Project, folder: Path) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -240,7 +303,11 @@ def _make_models(rules: Project, folder: Path) -> None:
 
     features, target = list(rules.columns.features), rules.columns.target
     rows = pq.read_table(_real(rules.data.training), columns=[*features, target]).to_pandas().dropna()
-    models = (make_pipeline(StandardScaler(), LogisticRegression()), make_pipeline(DecisionTreeClassifier(max_depth=4)))
+    models = (
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        make_pipeline(DecisionTreeClassifier(max_depth=4)),
+        make_pipeline(HistGradientBoostingClassifier(early_stopping=False)),
+    )
     for name, model in zip(MODELS, models, strict=True):
         model.fit(rows[features], rows[target].astype(int))
         (folder / f"{name}.pickle").write_bytes(pickle.dumps(model))

@@ -14,6 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer
 
 from shotclock.errors import StoreError
+from shotclock.models.boosting import by_tables
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,9 @@ BLOCK_ROWS = 16_384  # a matrix that stays in the processor's cache while the mo
 def predictor(model: Any, features: list[str], version: str) -> Predictor:
     """A function from rows that keep the contract to P(target = 1), float64; it may be called from several threads.
 
-    A pipeline of scikit-learn's own steps gets matrices, which is twice as fast as DataFrames: its copy forgets the
-    names of the columns, having been checked for them here once, and so has no cause to warn of a matrix without names.
+    Histogram boosting is looked up in tables: see `boosting`. Any other pipeline of scikit-learn's own steps gets matrices,
+    which is twice as fast as DataFrames: its copy forgets the names of the columns, having been checked for them here once,
+    and so has no cause to warn of a matrix without names.
 
     Args:
         model: a fitted scikit-learn estimator with `predict_proba`, fitted on a DataFrame with the columns `features`.
@@ -38,6 +40,9 @@ def predictor(model: Any, features: list[str], version: str) -> Predictor:
             another order of them.
     """
     _check_model(model, features, version)
+    looked_up = by_tables(model, features)
+    if looked_up is not None:
+        return looked_up
     nameless = without_names(model)
     if nameless is None:
         log.info(

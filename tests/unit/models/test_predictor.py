@@ -58,6 +58,7 @@ MODELS = {
     "tree": Pipeline([("model", DecisionTreeClassifier(max_depth=4))]),
     "gradient boosting": GradientBoostingClassifier(n_estimators=5),
     "histogram boosting": HistGradientBoostingClassifier(max_iter=5),
+    "histogram boosting in a pipeline": Pipeline([("model", HistGradientBoostingClassifier(max_iter=5))]),
     "calibrated": calibrated(),
     "columns by name": make_pipeline(
         ColumnTransformer([("scale", StandardScaler(), ["count"])], remainder="passthrough"), LogisticRegression()

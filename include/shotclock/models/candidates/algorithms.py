@@ -60,6 +60,8 @@ LADDERS: Mapping[str, dict[str, list[Any]]] = {
 }
 """All values of a setting, in order: those of its space, and on either side where a search goes on that ends at its edge."""
 
+_NO_LESS = {"max_depth": 1, "max_leaf_nodes": 2}  # no tree is smaller: such an end is none of ours
+
 
 def chosen(names: Collection[str]) -> list[str]:
     """The algorithms of these names, each once.
@@ -79,7 +81,10 @@ def at_edge(algorithm: str, settings: Mapping[str, object]) -> list[str]:
     Args:
         settings: values by name, or their texts. A value that is on no ladder, such as a library's default, is at no edge.
     """
-    ends = {name: {str(ladder[0]), str(ladder[-1])} for name, ladder in LADDERS.get(algorithm, {}).items()}
+    ends = {
+        name: {str(end) for end in (ladder[0], ladder[-1]) if end != _NO_LESS.get(name)}
+        for name, ladder in LADDERS.get(algorithm, {}).items()
+    }
     return [name for name, value in settings.items() if str(value) in ends.get(name, ())]
 
 

@@ -52,6 +52,8 @@ def test_a_search_whose_best_is_inside_stays_as_it_is():
         ("logistic_regression", {"C": 100.0}, []),
         ("decision_tree", {"max_depth": "15", "min_samples_leaf": "10"}, ["max_depth", "min_samples_leaf"]),
         ("decision_tree", {"max_depth": "None", "min_samples_leaf": "1"}, []),
+        ("decision_tree", {"max_depth": "1", "min_samples_leaf": "2000"}, ["min_samples_leaf"]),
+        ("gradient_boosting", {"max_leaf_nodes": 2, "max_iter": 1600, "learning_rate": 0.1}, ["max_iter"]),
         ("recalibrated_champion", {"slope": "1"}, []),
     ],
 )
