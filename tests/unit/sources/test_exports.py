@@ -142,6 +142,7 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (zipped(a=TEXT, b=TEXT), {}, ["june.csv: found 2 files in the archive, expected one"]),
         (zipped(a=TEXT)[:40], {}, ["june.csv: cannot be unpacked"]),
     ],
+    ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,  # archives hold the time of day
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused_with_place_and_remedy(tmp_path, content, reading, said):
     path = tmp_path / "june.csv"
