@@ -251,3 +251,34 @@ def in_hindsight(past: Past, training: float = 0.0) -> tuple[float, tuple[int, .
         best.append((cost, (*best[moment][1], moment) if moment else ()))
     least, moments = best[-1]
     return least - training * len(moments), moments
+
+
+@dataclass(frozen=True)
+class Aged:
+    """What models of one age have cost.
+
+    Attributes:
+        blocks: how many blocks came between the making of the models and the rows; 0 is a model made just before.
+        rows: that models of this age and a fresh one have both scored.
+        excess: nats per row above what the fresh model lost on the same rows.
+    """
+
+    blocks: int
+    rows: int
+    excess: float
+
+
+def staleness(past: Past) -> list[Aged]:
+    """Loss against the age of the model, youngest first: each model on each later block beside the one made before that block.
+
+    The ages differ in the blocks that they are measured on, so this is a course and no exact law.
+    """
+    fresh = [block for block in range(1, past.blocks) if past.made[block]]
+    losses_of = {model: past.loss(model) for model in (0, *fresh)}
+    excess: dict[int, list[Floats]] = {}
+    for block in fresh:
+        rows = past.rows(block, block + 1)
+        for model in (model for model in losses_of if model <= block):
+            excess.setdefault(block - model, []).append(losses_of[model][rows] - losses_of[block][rows])
+    joined = {age: np.concatenate(parts) for age, parts in sorted(excess.items())}
+    return [Aged(age, len(nats), float(nats.mean())) for age, nats in joined.items()]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,20 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from shotclock.config import Feature, Project
+from shotclock.judging.drift import MISSING_THRESHOLD, frequent_levels, missing_distance
 from shotclock.judging.performance import losses, measure
 from shotclock.judging.policies import Made, Past
-from shotclock.models.candidates import sklearn_backend
-from shotclock.models.candidates.algorithms import Plan
+from shotclock.models.candidates import Entry, Plan, Rows, rows_of, widened
+from shotclock.models.candidates.algorithms import Inputs
+from shotclock.models.candidates.leaves import smoothed
+from shotclock.models.candidates.sklearn_backend import ScikitLearn
 from shotclock.rows import splits
 
 Floats = NDArray[np.float64]
 
 _COMPARED = 2000  # rows on each side of a drift comparison, spread evenly
 _RESAMPLES = 200
+_NOTHING = 1e-12  # of a scale
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,11 @@ def past(history: History, project: Project) -> Past:
 
 def _tuned(rows: pd.DataFrame, project: Project) -> list[Pipeline]:
     """The candidates, unfitted, with the settings that these rows are best served by."""
-    rules, found = project.training, []
-    for name in rules.candidates:
-        plan = Plan(name, rules.folds, rules.iterations, rules.seed)
-        found.append(plan.pipeline(sklearn_backend.search(*_numbers(rows, project), plan).settings))
-    return found
+    rules, inputs = project.training, Inputs.of(project.columns.features)
+    plans = [Plan(name, rules.folds, rules.iterations, rules.seed, inputs) for name in rules.candidates]
+    entries = [Entry(plan.algorithm, plan, _learnt_from(rows, project)) for plan in plans]
+    found = map(widened, entries, ScikitLearn().search(entries))
+    return [plan.pipeline(search.settings) for plan, search in zip(plans, found, strict=True)]
 
 
 def _challenger(
@@ -100,7 +105,14 @@ def _challenger(
 
 
 def _fitted(recipe: Pipeline, rows: pd.DataFrame, project: Project) -> Pipeline:
-    return clone(recipe).fit(*_numbers(rows, project))
+    given = _learnt_from(rows, project)
+    return smoothed(clone(recipe).fit(given.features, given.labels))
+
+
+def _learnt_from(rows: pd.DataFrame, project: Project) -> Rows:
+    columns = project.columns
+    features, target = rows[list(columns.features)], rows[columns.target]
+    return rows_of(features, target, project.training.folds, Inputs.of(columns.features))
 
 
 def _best(models: Sequence[Pipeline], rows: pd.DataFrame, project: Project) -> Pipeline:
@@ -109,13 +121,8 @@ def _best(models: Sequence[Pipeline], rows: pd.DataFrame, project: Project) -> P
 
 
 def _probability(model: Pipeline, rows: pd.DataFrame, project: Project) -> Floats:
-    given: Floats = model.predict_proba(_numbers(rows, project)[0])[:, 1]
+    given: Floats = model.predict_proba(rows[list(project.columns.features)])[:, 1]
     return given
-
-
-def _numbers(rows: pd.DataFrame, project: Project) -> tuple[Floats, NDArray[np.int64]]:
-    features = rows[list(project.columns.features)].to_numpy(dtype=np.float64)
-    return features, rows[project.columns.target].to_numpy(dtype=np.int64)
 
 
 def _drifted(history: History, made: Sequence[Made | None], project: Project) -> NDArray[np.bool_]:
@@ -133,11 +140,17 @@ def _drifted(history: History, made: Sequence[Made | None], project: Project) ->
     return found
 
 
-def _far(current: "pd.Series[float]", reference: "pd.Series[float]", feature: Feature) -> bool:
+def _far(current: "pd.Series[Any]", reference: "pd.Series[Any]", feature: Feature) -> bool:
     """Whether a column has drifted, measured as the drift check does, on an even sample."""
-    now, then = (values.iloc[:: -(-len(values) // _COMPARED)].to_numpy(dtype=float) for values in (current, reference))
+    now, then = (values.iloc[:: -(-len(values) // _COMPARED)] for values in (current, reference))
+    if feature.may_be_missing and not feature.is_text and missing_distance(now, then) >= MISSING_THRESHOLD:
+        return True
+    now, then = frequent_levels(now, then) if feature.is_text else (now.dropna(), then.dropna())
+    if now.empty or then.empty:
+        return False
     if feature.drift == "jensenshannon":
-        kinds = np.union1d(now, then)
+        kinds = sorted({*now, *then}, key=str)
         shares = [np.array([(values == kind).mean() for kind in kinds]) for values in (now, then)]
         return bool(jensenshannon(*shares) >= feature.drift_threshold)
-    return bool(wasserstein_distance(now, then) >= feature.drift_threshold * max(then.std(), 1e-12))
+    ours, theirs = now.to_numpy(dtype=float), then.to_numpy(dtype=float)
+    return bool(wasserstein_distance(ours, theirs) >= feature.drift_threshold * max(theirs.std(), _NOTHING))

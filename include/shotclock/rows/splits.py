@@ -32,7 +32,7 @@ def filter_labelled(table: pa.Table, columns: Columns) -> pa.Table:
         )
     target = labelled.schema.get_field_index(columns.target)
     labelled = labelled.set_column(target, columns.target, labelled[columns.target].cast(pa.int64()))
-    labelled = _in_order(labelled, columns)
+    labelled = in_order(labelled, columns)
     return labelled.replace_schema_metadata(None)  # what the file's writer noted, such as a pandas index
 
 
@@ -91,10 +91,10 @@ def joined(older: pa.Table, recent: pa.Table, columns: Columns) -> pa.Table:
     """Older and recent rows in the order of time and id, each id once: of a row that stands in both, the recent one."""
     only_older = older.filter(pc.invert(pc.is_in(older[columns.id], recent[columns.id])))
     both = pa.concat_tables([only_older.select(columns.all), recent.select(columns.all)])
-    return _in_order(both, columns)
+    return in_order(both, columns)
 
 
-def _in_order(table: pa.Table, columns: Columns) -> pa.Table:
+def in_order(table: pa.Table, columns: Columns) -> pa.Table:
     """By time and id, under names of our own: pyarrow takes a name such as `.id` for a path."""
     keys = pa.table([table[columns.time], table[columns.id]], ["time", "id"])
     return table.take(pc.sort_indices(keys, [("time", "ascending"), ("id", "ascending")]))

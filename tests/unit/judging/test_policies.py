@@ -8,7 +8,7 @@ import pytest
 
 from shotclock.config import DegradationRules, GateRules, RetrainingRules
 from shotclock.judging.performance import measure
-from shotclock.judging.policies import Made, Past, Policy, compare, cost_aware, in_hindsight, policies, walk
+from shotclock.judging.policies import Made, Past, Policy, compare, cost_aware, in_hindsight, policies, staleness, walk
 
 ROWS, BLOCKS, CHANGE = 600, 8, 3
 GATE = GateRules(min_rows=200, resamples=100)
@@ -117,3 +117,16 @@ def test_a_table_begins_with_the_best_in_hindsight_and_goes_on_from_cheap_to_dea
 def test_a_moment_with_too_few_rows_trains_nothing_whoever_asks():
     bare = Past(**{**vars(PAST), "made": (PAST.made[0], *(None for _ in PAST.made[1:]))})
     assert walk(bare, ALL["each block"], GATE)[1:] == (0, 0)
+
+
+def test_staleness_is_what_a_model_of_an_age_loses_above_a_fresh_one_on_the_same_rows():
+    found = {one.blocks: one for one in staleness(PAST)}
+    assert found[0].excess == 0 and found[0].rows == ROWS * (BLOCKS - 1)
+    assert found[BLOCKS - 1].rows == ROWS
+    last = PAST.rows(BLOCKS - 1, BLOCKS)
+    assert found[BLOCKS - 1].excess == pytest.approx((PAST.loss(0) - PAST.loss(BLOCKS - 1))[last].mean())
+    assert found[BLOCKS - 1].excess > 0.1
+
+
+def test_where_nothing_changes_age_costs_nothing():
+    assert {one.excess for one in staleness(changing(change=BLOCKS))} == {0.0}
