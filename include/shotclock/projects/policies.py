@@ -96,10 +96,10 @@ def _labelled(rules: Project) -> tuple[pa.Table, list[int]]:
     ids = rows[rules.columns.id].to_pandas()
     rows = rows.filter(pa.array(~ids.duplicated(keep="last").to_numpy()))
     rows = rows.slice(max(0, rows.num_rows - MOST_ROWS))
-    least = splits.rows_for_holdout(rules.gate.min_rows, rules.retraining)
-    if rows.num_rows < 2 * least:
+    least = 2 * rules.gate.min_rows
+    if rows.num_rows < least:
         raise ContractError(
-            f"project '{rules.name}': {rows.num_rows:,} labelled production rows, expected at least {2 * least:,}, or no "
+            f"project '{rules.name}': {rows.num_rows:,} labelled production rows, expected at least {least:,}, or no "
             "retraining could be replayed; score more batches, or bring their labels"
         )
     return rows.drop_columns([_BATCH]), rows[_BATCH].to_pylist()

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 from shotclock.config import Project
+from shotclock.judging.performance import losses
+from shotclock.judging.policies import Made
 from shotclock.models.replay import History, past
 
 ROWS, BLOCKS, TURN = 500, 6, 2
@@ -53,16 +55,20 @@ def found():
 
 def test_text_and_gaps_are_learnt_from_as_the_project_declares_them(found):
     assert found.reference.log_loss_skill.value > 0.1
-    assert found.loss(0)[found.rows(0, 1)].mean() < 0.65
+    assert losses(found.labels, found.first)[found.rows(0, 1)].mean() < 0.65
 
 
-def test_a_challenger_has_seen_nothing_of_the_rows_that_its_gate_is_held_on(found):
-    made = [one for one in found.made if one]
-    assert all(one.first <= one.holdout < cut for one, cut in zip(made[1:], found.cuts[2:], strict=False))
-    assert found.made[1] is None  # 500 rows leave fewer than 200 to the gate
+def test_a_recipe_gives_nothing_to_rows_that_it_has_learnt_from(found):
+    assert found.probability.shape == (2, BLOCKS, ROWS * BLOCKS)  # on everything, and on recent rows alone
+    for block, cut in enumerate(found.cuts[:-1]):
+        given = ~np.isnan(found.probability[:, block])
+        assert not given[:, :cut].any() and given[:, cut:].all()
+    assert not np.isnan(found.record).any()
 
 
 def test_after_a_turn_the_newer_models_lose_less_and_the_first_ones_window_has_drifted(found):
     last = found.rows(BLOCKS - 1, BLOCKS)
-    assert found.loss(BLOCKS - 1)[last].mean() < found.loss(0)[last].mean() - 0.4
+    recent = found.loss(Made(1, BLOCKS - 1))[last].mean()
+    assert recent < found.loss(Made(1, 0))[last].mean() - 0.4
+    assert recent < found.loss(Made(0, BLOCKS - 1))[last].mean()  # who learns from everything has more to forget
     assert found.drifted[0].tolist() == [block >= TURN for block in range(BLOCKS)]

@@ -16,13 +16,13 @@ def test_the_seasons_of_kobes_production_shots_are_replayed_under_each_policy(at
     assert (found["rows"], found["blocks"], found["cut_by"]) == (5412, 20, "season")
     told = {one["name"]: one for one in found["replayed"]}
     assert FIGURES.items() <= {name: round(one["log_loss"], 4) for name, one in told.items()}.items()
-    assert (told["never"]["trainings"], told["each block"]["trainings"]) == (0, 11)
+    assert (told["never"]["trainings"], told["each block"]["trainings"]) == (0, 16)
     assert all(one["regret"] >= 0 and one["money"] is None for one in told.values())
     assert found["staleness"][0]["excess"] == 0
     assert files(home / "data") == before  # it looks, and changes nothing
 
 
-FIGURES = {"best in hindsight": 0.6362, "each block": 0.6376, "degradation only": 0.6405, "never": 0.6507}
+FIGURES = {"best in hindsight": 0.6241, "each block": 0.6293, "degradation only": 0.6327, "never": 0.6507}
 
 
 def test_costs_are_told_in_money_and_bring_the_policy_that_weighs_them(at):
@@ -39,9 +39,9 @@ def test_costs_are_told_in_money_and_bring_the_policy_that_weighs_them(at):
 
 
 def test_too_few_labelled_rows_are_told_with_how_many_would_do(shop):
-    shop.put("in/1.parquet", shop.orders(900, first=5000))
+    shop.put("in/1.parquet", shop.orders(300, first=5000))
     shop.score()
     with pytest.raises(
-        ContractError, match="900 labelled production rows, expected at least 1,334, or no retraining could be replayed"
+        ContractError, match="300 labelled production rows, expected at least 400, or no retraining could be replayed"
     ):
         compare("shop")
