@@ -34,6 +34,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "retraining": config.RetrainingRules,
     r"slices.\<name\>": config.Slice,
     "notify": config.NotifyRules,
+    "cost": config.Cost,
     "demonstration": COURT.Demonstration,
     "demonstration.court": COURT.Court,
     "demonstration.court.x and y": COURT.Axis,

@@ -8,6 +8,9 @@ if TYPE_CHECKING:
     from shotclock.projects.policies import Compared
 
 
+_AGED = f"{'age/blocks':>10}{'rows':>12}{'excess':>12}"
+
+
 def policies(project: Project = "", as_json: AsJson = False) -> None:
     """Replay the labelled rows under each way to decide when to retrain: what each would have cost. Changes nothing."""
     with at_work_on(project, as_json):
@@ -32,4 +35,6 @@ def _table(found: "Compared") -> str:
         f"{found.cut_by}),\neach scored before its labels were known; log loss and regret in nats per row\n"
     )
     chosen = [f"{one.name}:\n" + "\n".join(f"    {line}" for line in one.yaml.splitlines()) for one in found.replayed]
-    return "\n".join([about, header, *lines, "\nWhat chooses each, in the project file:", *chosen])
+    ages = [f"{one.blocks:>10}{one.rows:>12,}{one.excess:>12.4f}" for one in found.staleness]
+    aged = ["\nWhat age costs: nats per row above a model made just before the same rows", _AGED, *ages]
+    return "\n".join([about, header, *lines, *aged, "\nWhat chooses each, in the project file:", *chosen])

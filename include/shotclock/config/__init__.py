@@ -15,6 +15,7 @@ from shotclock.config.sections import (
     Algorithm,
     Backend,
     Columns,
+    Cost,
     Data,
     DegradationRules,
     DriftMethod,
@@ -37,7 +38,7 @@ from shotclock.config.sections import (
 )
 
 __all__ = [
-    "ALGORITHMS", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Data",
+    "ALGORITHMS", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Cost", "Data",
     "DegradationRules", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules", "PackageTable", "Project",
     "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training", "Value",
     "load_project", "load_yaml", "project", "project_names", "projects", "settings", "usable_projects",

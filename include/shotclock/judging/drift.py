@@ -36,7 +36,7 @@ LABEL = Feature(type="integer", allowed=(0, 1), drift="jensenshannon", drift_thr
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
 _MOST_LEVELS, _RARE = 10, 0.02  # of a category that are told apart, and the share below which none is
 _OTHERS, _MISSING = "(all others)", "(missing)"
-_MISSING_THRESHOLD = 0.1  # of two shares of missing values: 3 % where none were, a third where a fifth were
+MISSING_THRESHOLD = 0.1  # of two shares of missing values: 3 % where none were, a third where a fifth were
 _BROKEN = "is the feed broken?"
 _HEADINGS = ("Column", "Kind", "Method", "Score", "Threshold", "Result")
 _OFFLINE = (  # what the page may load: nothing but itself
@@ -71,7 +71,7 @@ class ColumnDrift:
 
     @property
     def missing_drifted(self) -> bool:
-        return self.missing is not None and self.missing >= _MISSING_THRESHOLD
+        return self.missing is not None and self.missing >= MISSING_THRESHOLD
 
     @property
     def told(self) -> str:
@@ -223,11 +223,15 @@ def _levels(values: "pd.Series[Any]") -> NDArray[Any]:
 def _few_levels(now: DataFrame, then: DataFrame, columns: Mapping[str, Feature]) -> None:
     """In both windows, let all but the reference's most frequent levels of a category be one."""
     for name in (name for name, feature in columns.items() if feature.is_text):
-        counts = then[name].value_counts().sort_index().sort_values(ascending=False, kind="stable")
-        most = counts.head(_MOST_LEVELS)
-        frequent = set(most.index[most.to_numpy() >= _RARE * len(then)])
-        for side in (now, then):
-            side[name] = side[name].where(side[name].isin(frequent), _OTHERS)
+        now[name], then[name] = frequent_levels(now[name], then[name])
+
+
+def frequent_levels(now: "pd.Series[Any]", then: "pd.Series[Any]") -> tuple["pd.Series[Any]", "pd.Series[Any]"]:
+    """A category's values on both sides; all levels but the most frequent ones of `then`, the reference, are one."""
+    counts = then.value_counts().sort_index().sort_values(ascending=False, kind="stable")
+    most = counts.head(_MOST_LEVELS)
+    frequent = set(most.index[most.to_numpy() >= _RARE * len(then)])
+    return now.where(now.isin(frequent), _OTHERS), then.where(then.isin(frequent), _OTHERS)
 
 
 def _numbers(values: "pd.Series[Any]", name: str, side: str) -> NDArray[np.float64]:
@@ -297,11 +301,16 @@ def _column(name: str, feature: Feature, score: float | None, gap: str | None) -
 
 
 def _with_missing(column: ColumnDrift, now: "pd.Series[float]", then: "pd.Series[float]", min_rows: int) -> ColumnDrift:
-    """The column with the distance between its shares of missing values, 0 to 0.83, and whether there is more to judge."""
+    """The column with the distance between its shares of missing values, and whether there is more to judge."""
+    sparse = min(now.count(), then.count()) < min_rows
+    return replace(column, missing=missing_distance(now, then), sparse=bool(sparse))
+
+
+def missing_distance(now: "pd.Series[Any]", then: "pd.Series[Any]") -> float:
+    """The Jensen-Shannon distance between the two sides' shares of missing values, 0 to 0.83."""
     shares = np.array([[share := side.isna().mean(), 1 - share] for side in (now, then)])
     divergence = float(rel_entr(shares, shares.mean(axis=0)).sum()) / 2
-    sparse = min(now.count(), then.count()) < min_rows
-    return replace(column, missing=math.sqrt(max(divergence, 0.0)), sparse=bool(sparse))
+    return math.sqrt(max(divergence, 0.0))
 
 
 def _share(features: tuple[ColumnDrift, ...]) -> float | None:
@@ -379,6 +388,6 @@ def _score(column: ColumnDrift) -> str:
 def _result(column: ColumnDrift) -> str:
     judged = ("drifted" if column.drifted else "not drifted") if column.judged else ""
     missing = (
-        "" if column.missing is None else f"what is missing: {column.missing:.3f} (threshold {_MISSING_THRESHOLD:g})"
+        "" if column.missing is None else f"what is missing: {column.missing:.3f} (threshold {MISSING_THRESHOLD:g})"
     )
     return "; ".join(filter(None, [column.gap, judged, missing]))

@@ -1,13 +1,14 @@
 """What each way to decide *when* to retrain would have cost on the project's own past.
 
-A retraining before a block of rows brings the same challenger whoever asked for it, so all challengers are made once, and
-each policy is a walk through them: it asks or does not, the gate of today judges the challenger against the champion of that
-walk, and who is in service pays its log loss on the next block. Everything that a policy looks at was known by then.
+A retraining before a block of rows brings the same recipes whoever asked for it, so all are fitted once, and each policy is
+a walk through them: it asks or does not, the track record says which recipe serves from then on, as in the flow, and who is in
+service pays its log loss on the next block. Everything that a policy looks at was known by then.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from croniter import croniter
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from shotclock.config import DegradationRules, GateRules, RetrainingRules
 from shotclock.judging.gate import WORST, Gains
 from shotclock.judging.performance import Performance, judge_performance, losses, measure
+from shotclock.rows.blocks import judging_from
 
 Floats = NDArray[np.float64]
 
@@ -24,46 +26,67 @@ _RESAMPLES = 200  # of a window's figures: here one look of many
 
 @dataclass(frozen=True)
 class Made:
-    """What the challenger made before a block had learnt of the rows, and where its gate is held: row numbers.
+    """A model in service: which recipe's, and before which block it was fitted; that of the first training before block 0."""
 
-    Attributes:
-        first, holdout: it has seen the rows from `first` up to `holdout`, and is judged on those from there to the block.
-    """
-
-    first: int
-    holdout: int
+    recipe: int
+    block: int
 
 
 @dataclass(frozen=True)
 class Past:
-    """Labelled rows in the order of time, cut into blocks, and what the model made before each block gives to all of them.
+    """Labelled rows in the order of time, cut into blocks, and what each recipe's models of all before a block give them.
 
     Attributes:
         begin, ends: when the first block begins, and when each ends.
         cuts: where blocks begin, and the end, shape (blocks + 1,).
         labels: 0 or 1, shape (rows,).
-        probability: shape (blocks, rows); the first row is the first training's model.
-        made: of each model; None where a retraining would have had too few rows. The first one has seen none of these.
-        drifted: of model and block, whether the block has drifted from the model's reference, shape (blocks, blocks).
+        first: what the first training's model gives to all rows, shape (rows,).
+        probability: shape (recipes, blocks, rows): of each recipe, and each block before which it was fitted; only rows from
+            that block on count.
+        serves: the recipe that made the first model.
+        drifted: of the block before which the champion was made, and a later block, whether this one has drifted from the
+            champion's reference, shape (blocks, blocks).
         reference: the first model's figures on its own test rows.
+        recent_rows: how many of the newest rows a retraining looks at.
     """
 
     begin: datetime
     ends: tuple[datetime, ...]
     cuts: tuple[int, ...]
     labels: Floats
+    first: Floats = field(repr=False)
     probability: Floats = field(repr=False)
-    made: tuple[Made | None, ...]
+    serves: int
     drifted: NDArray[np.bool_] = field(repr=False)
     reference: Performance
+    recent_rows: int
 
     @property
     def blocks(self) -> int:
         return len(self.ends)
 
-    def loss(self, model: int) -> Floats:
+    @property
+    def recipes(self) -> int:
+        return len(self.probability)
+
+    @cached_property
+    def record(self) -> Floats:
+        """What each recipe's model of all rows before a row's block gives to it, shape (recipes, rows)."""
+        rows = np.arange(len(self.labels))
+        block = np.searchsorted(self.cuts, rows, side="right") - 1
+        found: Floats = self.probability[:, block, rows]
+        return found
+
+    def gives(self, model: Made) -> Floats:
+        """What a model gives to all rows; before its block: what its recipe's models had given."""
+        if model.block == 0:
+            return self.first
+        start = self.cuts[model.block]
+        return np.concatenate([self.record[model.recipe, :start], self.probability[model.recipe, model.block, start:]])
+
+    def loss(self, model: Made) -> Floats:
         """Of each row, in nats."""
-        return losses(self.labels, self.probability[model])
+        return losses(self.labels, self.gives(model))
 
     def rows(self, first: int, last: int) -> slice:
         """The rows of the blocks from `first` up to `last`."""
@@ -80,9 +103,11 @@ class Standing:
 
     past: Past
     block: int
-    champion: int
+    champion: Made
     asked: int
     """The block before which the last retraining was asked for; 0: none since the first training."""
+    kept: bool = False
+    """Whether that one found no better recipe."""
 
     @property
     def new_rows(self) -> int:
@@ -95,12 +120,12 @@ class Standing:
 
     def drifted(self) -> bool:
         """Whether the newest block has drifted from the champion's reference."""
-        return bool(self.past.drifted[self.champion, self.block - 1])
+        return bool(self.past.drifted[self.champion.block, self.block - 1])
 
     def degraded(self, rules: DegradationRules) -> bool:
         """Whether the newest blocks that the champion served prove that it has become too bad."""
         first = self.block
-        while first > self.champion and self.past.cuts[self.block] - self.past.cuts[first] < rules.min_rows:
+        while first > self.champion.block and self.past.cuts[self.block] - self.past.cuts[first] < rules.min_rows:
             first -= 1
         current = _measured(self.past, self.champion, self.past.rows(first, self.block))
         return judge_performance(current, self._reference(), rules).status == "alert"
@@ -113,14 +138,14 @@ class Standing:
         return (before.log_loss_skill.value - now.log_loss_skill.value) * now.constant_log_loss * now.rows
 
     def _reference(self) -> Performance:
-        made = self.past.made[self.champion]
-        if self.champion == 0 or made is None:
+        if self.champion.block == 0:
             return self.past.reference
-        return _measured(self.past, self.champion, slice(made.holdout, self.past.cuts[self.champion]))
+        cut = self.past.cuts[self.champion.block]
+        return _measured(self.past, self.champion, slice(max(0, cut - self.past.recent_rows), cut))
 
 
-def _measured(past: Past, model: int, rows: slice) -> Performance:
-    return measure(past.labels[rows], past.probability[model, rows], resamples=_RESAMPLES)
+def _measured(past: Past, model: Made, rows: slice) -> Performance:
+    return measure(past.labels[rows], past.gives(model)[rows], resamples=_RESAMPLES)
 
 
 @dataclass(frozen=True)
@@ -138,7 +163,7 @@ class Replayed:
     Attributes:
         log_loss: mean over all rows of all blocks, each scored before its label was known, in nats.
         regret: nats per row above the best in hindsight.
-        trainings: how many retrainings it asked for; `promotions`: how many of them changed the champion.
+        trainings: how many retrainings it asked for; `promotions`: in how many of them another recipe took over.
         money: what rows and trainings cost, where the project file says what a nat and a training do.
     """
 
@@ -158,7 +183,7 @@ def policies(degradation: DegradationRules, rules: RetrainingRules) -> dict[str,
     few = "retraining: {every_new_records: 1000000000}"
 
     def own(at: Standing) -> bool:
-        silent = at.asked > at.champion and at.new_rows < rules.min_new_labels
+        silent = at.kept and at.new_rows < rules.min_new_labels
         alerts = at.drifted() or at.degraded(degradation) or at.new_rows >= every
         return at.passed(rules.schedule) or (alerts and not silent)
 
@@ -210,44 +235,91 @@ def compare(past: Past, chosen: Mapping[str, Policy], gate: GateRules, training:
 
 
 def walk(past: Past, policy: Policy, gate: GateRules) -> tuple[float, int, int]:
-    """Nats lost over all rows, retrainings asked for, and promotions."""
-    lost, champion, asked, trainings, promotions = float(past.loss(0)[past.rows(0, 1)].sum()), 0, 0, 0, 0
+    """Nats lost over all rows, retrainings asked for, and how often another recipe took over."""
+    champion, asked, trainings, promotions, kept = Made(past.serves, 0), 0, 0, 0, False
+    lost = float(past.loss(champion)[past.rows(0, 1)].sum())
     for block in range(1, past.blocks):
-        if past.made[block] and policy.asks(Standing(past, block, champion, asked)):
+        if past.cuts[block] >= gate.min_rows and policy.asks(Standing(past, block, champion, asked, kept)):
             trainings, asked = trainings + 1, block
-            if _takes_over(past, champion, block, gate):
-                champion, promotions = block, promotions + 1
+            serving = _ruled(past, champion, block, gate)
+            kept = serving == champion.recipe
+            promotions += not kept
+            champion = Made(serving, block)
         lost += float(past.loss(champion)[past.rows(block, block + 1)].sum())
     return lost, trainings, promotions
 
 
-def _takes_over(past: Past, champion: int, challenger: int, rules: GateRules) -> bool:
-    made, before = past.made[challenger], past.made[champion]
-    if made is None:
-        return False
-    rows = np.arange(made.holdout, past.cuts[challenger])
-    if before is not None:
-        rows = rows[(rows < before.first) | (rows >= before.holdout)]
-    if len(rows) < rules.min_rows:
-        return False
-    nats = np.clip(past.loss(champion)[rows] - past.loss(challenger)[rows], -WORST, WORST)
-    return Gains(nats, rules).proven
+def _ruled(past: Past, champion: Made, block: int, rules: GateRules) -> int:
+    """The recipe that serves after a retraining before this block: another one where the newest blocks prove it better."""
+    cuts = np.array(past.cuts[: block + 1])
+    cuts = cuts[cuts >= cuts[-1] - past.recent_rows]
+    begin, end = judging_from(cuts.tolist(), int(cuts[-1] - cuts[0]), rules.min_rows), int(cuts[-1])
+    apart = begin > cuts[0]
+    record = _each(past.labels[:end], past.record[:, :end])
+    challenger = int(record[:, cuts[0] : begin if apart else end].mean(axis=1).argmin())
+    if challenger == champion.recipe or end - begin < rules.min_rows:
+        return champion.recipe
+    nats = past.loss(champion)[begin:end] - record[challenger, begin:end]
+    if not apart:
+        rules = rules.model_copy(update={"confidence": 1 - (1 - rules.confidence) / past.recipes})
+    return challenger if Gains(np.clip(nats, -WORST, WORST), rules).proven else champion.recipe
+
+
+def _each(labels: Floats, probability: Floats) -> Floats:
+    """The losses of each recipe, in nats, shape (recipes, rows)."""
+    return np.array([losses(labels, given) for given in probability])
 
 
 def in_hindsight(past: Past, training: float = 0.0) -> tuple[float, tuple[int, ...]]:
-    """The least that any choice of moments could have lost, without a gate, in nats; and these moments, as blocks.
+    """The least that any choice of moments and recipes could have lost, in nats; and these moments, as blocks.
 
     Dynamic programming over the last moment before each block: quadratic in the blocks.
     """
-    ends = [np.add.reduceat(past.loss(model), past.cuts[:-1]).cumsum() for model in range(past.blocks)]
+    models = [[Made(past.serves, 0)], *([Made(r, b) for r in range(past.recipes)] for b in range(1, past.blocks))]
+    ends = [np.array([np.add.reduceat(past.loss(model), past.cuts[:-1]).cumsum() for model in made]) for made in models]
     best: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
     for block in range(1, past.blocks + 1):
         options = [
-            (best[m][0] + float(ends[m][block - 1] - (ends[m][m - 1] if m else 0.0)) + training * bool(m), m)
+            (
+                best[m][0]
+                + float((ends[m][:, block - 1] - (ends[m][:, m - 1] if m else 0)).min())
+                + training * bool(m),
+                m,
+            )
             for m in range(block)
-            if m == 0 or past.made[m]
         ]
         cost, moment = min(options)
         best.append((cost, (*best[moment][1], moment) if moment else ()))
     least, moments = best[-1]
     return least - training * len(moments), moments
+
+
+@dataclass(frozen=True)
+class Aged:
+    """What models of one age have cost.
+
+    Attributes:
+        blocks: how many blocks came between the making of the models and the rows; 0 is a model made just before.
+        rows: that models of this age and a fresh one have both scored.
+        excess: nats per row above what the same recipe's fresh model lost on the same rows.
+    """
+
+    blocks: int
+    rows: int
+    excess: float
+
+
+def staleness(past: Past) -> list[Aged]:
+    """Loss against the age of the model, youngest first, over the recipes: each model beside the one made before the block.
+
+    The ages differ in the blocks that they are measured on, so this is a course and no exact law.
+    """
+    excess: dict[int, list[Floats]] = {}
+    for block in range(1, past.blocks):
+        rows = past.rows(block, block + 1)
+        fresh = _each(past.labels[rows], past.probability[:, block, rows])
+        for model in range(1, block + 1):
+            older = _each(past.labels[rows], past.probability[:, model, rows])
+            excess.setdefault(block - model, []).append((older - fresh).mean(axis=0))
+    joined = {age: np.concatenate(parts) for age, parts in sorted(excess.items())}
+    return [Aged(age, len(nats), float(nats.mean())) for age, nats in joined.items()]

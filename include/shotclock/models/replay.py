@@ -1,9 +1,9 @@
 """The models that retrainings in the past would have brought: the input of `shotclock.judging.policies`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,16 +14,20 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from shotclock.config import Feature, Project
+from shotclock.judging.drift import MISSING_THRESHOLD, frequent_levels, missing_distance
 from shotclock.judging.performance import losses, measure
-from shotclock.judging.policies import Made, Past
-from shotclock.models.candidates import sklearn_backend
-from shotclock.models.candidates.algorithms import Plan
-from shotclock.rows import splits
+from shotclock.judging.policies import Past
+from shotclock.models.candidates import Entry, Plan, Rows, rows_of, widened
+from shotclock.models.candidates.algorithms import Inputs
+from shotclock.models.candidates.leaves import smoothed
+from shotclock.models.candidates.sklearn_backend import ScikitLearn
+from shotclock.rows.blocks import Blocks
 
 Floats = NDArray[np.float64]
 
 _COMPARED = 2000  # rows on each side of a drift comparison, spread evenly
 _RESAMPLES = 200
+_NOTHING = 1e-12  # of a scale
 
 
 @dataclass(frozen=True)
@@ -42,102 +46,105 @@ class History:
     begin: datetime
     ends: tuple[datetime, ...]
 
+    @property
+    def older(self) -> int:
+        """How many rows the training file has given."""
+        return len(self.training) + len(self.test)
+
 
 def past(history: History, project: Project) -> Past:
-    """Make the first model and each block's challenger, and let all of them score all later rows.
+    """Fit the first model, and each recipe before each block; let all of them score what came later.
 
-    Settings are tuned once, on the training file's rows, which are older than any that a model is judged on. As in the flow,
-    a challenger learns from the first part of the recent rows, with and without the training file's, and the second part
-    chooses it. The recalibrated champion, which hangs on the policy, does not compete.
+    Settings are tuned once, on the training file's rows, which are older than any that a model is judged on. The recalibrated
+    champion, which hangs on the policy, does not compete.
     """
-    recipes = _tuned(history.training, project)
-    first = _best([_fitted(recipe, history.training, project) for recipe in recipes], history.test, project)
-    models, made = [first], list[Made | None]([Made(0, 0)])
-    for cut in history.cuts[1:-1]:
-        begin = max(0, cut - project.retraining.recent_rows)
-        challenger, holdout = _challenger(recipes, history.training, history.later.iloc[begin:cut], project)
-        models.append(challenger or first)
-        made.append(Made(begin, begin + holdout) if challenger else None)
-    labels = history.later[project.columns.target].to_numpy(dtype=float)
+    tuned = _tuned(history.training, project)
+    models = [_fitted(pipeline, history.training, project) for pipeline in tuned]
     shown = history.test[project.columns.target].to_numpy(dtype=float)
+    scores = [float(losses(shown, _probability(model, history.test, project)).mean()) for model in models]
+    best = int(np.argmin(scores))
+    recipes = [(pipeline, only_recent) for pipeline in tuned for only_recent in (False, True)]
     return Past(
         begin=history.begin,
         ends=history.ends,
         cuts=history.cuts,
-        labels=labels,
-        probability=np.array([_probability(model, history.later, project) for model in models]),
-        made=tuple(made),
-        drifted=_drifted(history, made, project),
-        reference=measure(shown, _probability(first, history.test, project), resamples=_RESAMPLES),
+        labels=history.later[project.columns.target].to_numpy(dtype=float),
+        first=_probability(models[best], history.later, project),
+        probability=np.array([_course(history, pipeline, recent, project) for pipeline, recent in recipes]),
+        serves=2 * best,
+        drifted=_drifted(history, project),
+        reference=measure(shown, _probability(models[best], history.test, project), resamples=_RESAMPLES),
+        recent_rows=project.retraining.recent_rows,
     )
+
+
+def _course(history: History, pipeline: Pipeline, only_recent: bool, project: Project) -> Floats:
+    """What the recipe's model of the rows before each block gives to the rows from there on, shape (blocks, rows)."""
+    everything, older = pd.concat([history.training, history.test, history.later]), history.older
+    given = np.full((len(history.ends), len(history.later)), np.nan)
+    least, most = project.gate.min_rows, project.retraining.recent_rows
+    blocks = Blocks(older, tuple(older + cut for cut in history.cuts), older)
+    for block, cut in enumerate(history.cuts[:-1]):
+        known = everything.iloc[blocks.learnable(older + cut, recent=only_recent, least=least, most=most)]
+        if known[project.columns.target].value_counts().reindex([0, 1], fill_value=0).min() < project.training.folds:
+            known = everything.iloc[: older + cut]
+        given[block, cut:] = _probability(_fitted(pipeline, known, project), history.later.iloc[cut:], project)
+    return given
 
 
 def _tuned(rows: pd.DataFrame, project: Project) -> list[Pipeline]:
     """The candidates, unfitted, with the settings that these rows are best served by."""
-    rules, found = project.training, []
-    for name in rules.candidates:
-        plan = Plan(name, rules.folds, rules.iterations, rules.seed)
-        found.append(plan.pipeline(sklearn_backend.search(*_numbers(rows, project), plan).settings))
-    return found
-
-
-def _challenger(
-    recipes: Sequence[Pipeline], older: pd.DataFrame, recent: pd.DataFrame, project: Project
-) -> tuple[Pipeline | None, int]:
-    """What a retraining on these recent rows would bring to the gate, and from which of them on its gate is held."""
-    rules = project.retraining
-    if len(recent) < splits.rows_for_holdout(project.gate.min_rows, rules):
-        return None, 0
-    chosen, held = (
-        round(len(recent) * rules.train_share),
-        round(len(recent) * (rules.train_share + rules.validation_share)),
-    )
-    train, validation = recent.iloc[:chosen], recent.iloc[chosen:held]
-    if train[project.columns.target].nunique() < 2:
-        return None, 0
-    models = [_fitted(recipe, rows, project) for recipe in recipes for rows in (train, pd.concat([older, train]))]
-    return _best(models, validation, project), held
+    rules, inputs = project.training, Inputs.of(project.columns.features)
+    plans = [Plan(name, rules.folds, rules.iterations, rules.seed, inputs) for name in rules.candidates]
+    entries = [Entry(plan.algorithm, plan, _learnt_from(rows, project)) for plan in plans]
+    found = map(widened, entries, ScikitLearn().search(entries))
+    return [plan.pipeline(search.settings) for plan, search in zip(plans, found, strict=True)]
 
 
 def _fitted(recipe: Pipeline, rows: pd.DataFrame, project: Project) -> Pipeline:
-    return clone(recipe).fit(*_numbers(rows, project))
+    given = _learnt_from(rows, project)
+    return smoothed(clone(recipe).fit(given.features, given.labels))
 
 
-def _best(models: Sequence[Pipeline], rows: pd.DataFrame, project: Project) -> Pipeline:
-    labels = rows[project.columns.target].to_numpy(dtype=float)
-    return min(models, key=lambda model: float(losses(labels, _probability(model, rows, project)).mean()))
+def _learnt_from(rows: pd.DataFrame, project: Project) -> Rows:
+    columns = project.columns
+    features, target = rows[list(columns.features)], rows[columns.target]
+    return rows_of(features, target, project.training.folds, Inputs.of(columns.features))
 
 
 def _probability(model: Pipeline, rows: pd.DataFrame, project: Project) -> Floats:
-    given: Floats = model.predict_proba(_numbers(rows, project)[0])[:, 1]
+    given: Floats = model.predict_proba(rows[list(project.columns.features)])[:, 1]
     return given
 
 
-def _numbers(rows: pd.DataFrame, project: Project) -> tuple[Floats, NDArray[np.int64]]:
-    features = rows[list(project.columns.features)].to_numpy(dtype=np.float64)
-    return features, rows[project.columns.target].to_numpy(dtype=np.int64)
+def _drifted(history: History, project: Project) -> NDArray[np.bool_]:
+    """Whether each block has drifted from the reference of a champion made before a block, by the share of the features.
 
-
-def _drifted(history: History, made: Sequence[Made | None], project: Project) -> NDArray[np.bool_]:
-    """Whether each block has drifted from each model's reference, by the share of the features, shape (models, blocks)."""
+    The first champion's reference is its test rows, a later one's the recent rows. Shape (blocks, blocks).
+    """
     cuts, features = history.cuts, project.columns.features
     blocks = [history.later.iloc[slice(*ends)] for ends in pairwise(cuts)]
     found = np.zeros((len(blocks), len(blocks)), dtype=np.bool_)
-    for model, how in enumerate(made):
-        if how is None:
-            continue
-        reference = history.later.iloc[how.first : cuts[model]] if model else history.test
-        for block in range(model, len(blocks)):
+    for made, cut in enumerate(cuts[:-1]):
+        recent = history.later.iloc[max(0, cut - project.retraining.recent_rows) : cut]
+        reference = recent if made else history.test
+        for block in range(made, len(blocks)):
             over = [_far(blocks[block][name], reference[name], feature) for name, feature in features.items()]
-            found[model, block] = np.mean(over) >= project.drift.share
+            found[made, block] = np.mean(over) >= project.drift.share
     return found
 
 
-def _far(current: "pd.Series[float]", reference: "pd.Series[float]", feature: Feature) -> bool:
+def _far(current: "pd.Series[Any]", reference: "pd.Series[Any]", feature: Feature) -> bool:
     """Whether a column has drifted, measured as the drift check does, on an even sample."""
-    now, then = (values.iloc[:: -(-len(values) // _COMPARED)].to_numpy(dtype=float) for values in (current, reference))
+    now, then = (values.iloc[:: -(-len(values) // _COMPARED)] for values in (current, reference))
+    if feature.may_be_missing and not feature.is_text and missing_distance(now, then) >= MISSING_THRESHOLD:
+        return True
+    now, then = frequent_levels(now, then) if feature.is_text else (now.dropna(), then.dropna())
+    if now.empty or then.empty:
+        return False
     if feature.drift == "jensenshannon":
-        kinds = np.union1d(now, then)
+        kinds = sorted({*now, *then}, key=str)
         shares = [np.array([(values == kind).mean() for kind in kinds]) for values in (now, then)]
         return bool(jensenshannon(*shares) >= feature.drift_threshold)
-    return bool(wasserstein_distance(now, then) >= feature.drift_threshold * max(then.std(), 1e-12))
+    ours, theirs = now.to_numpy(dtype=float), then.to_numpy(dtype=float)
+    return bool(wasserstein_distance(ours, theirs) >= feature.drift_threshold * max(theirs.std(), _NOTHING))

@@ -10,10 +10,11 @@ from shotclock.config import Project, project
 from shotclock.errors import ContractError, StoreError
 from shotclock.files import storage
 from shotclock.judging import policies
-from shotclock.judging.policies import Past, Replayed
+from shotclock.judging.policies import Aged, Past, Replayed
 from shotclock.models.replay import History, past
+from shotclock.projects.split_history import periods_of
 from shotclock.rows import periods, splits
-from shotclock.store import registry
+from shotclock.store import registry, types
 from shotclock.store.window import labels, scored_batches
 
 MOST_ROWS = 200_000
@@ -33,6 +34,7 @@ class Compared:
     begin: str
     end: str
     replayed: tuple[Replayed, ...]
+    staleness: tuple[Aged, ...]
 
 
 def compare(name: str) -> Compared:
@@ -43,8 +45,7 @@ def compare(name: str) -> Compared:
         ContractError: too few labelled rows.
     """
     rules = project(name)
-    rows, batches = _labelled(rules)
-    cuts, cut_by = _cuts(rows, batches, rules)
+    rows, cuts, cut_by = _in_blocks(*_labelled(rules), rules)
     later = rows.to_pandas()
     times = pd.to_datetime(later[rules.columns.time])
     begin, *ends = (times.iloc[place].to_pydatetime() for place in (0, *(cut - 1 for cut in cuts[1:])))
@@ -57,6 +58,7 @@ def compare(name: str) -> Compared:
         begin=f"{begin:%Y-%m-%d}",
         end=f"{ends[-1]:%Y-%m-%d}",
         replayed=tuple(_priced(found, rules)),
+        staleness=tuple(policies.staleness(found)),
     )
 
 
@@ -84,9 +86,9 @@ def _first_rows(rules: Project) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def _labelled(rules: Project) -> tuple[pa.Table, list[int]]:
     """The labelled rows of all batches in the order of time, each id once with its newest row; and each batch's number."""
-    parts = []
+    parts, known = [], types.learnt(rules)
     for number, batch in enumerate(reversed(scored_batches(rules.name))):
-        found = _ordered(labels.joined(rules, batch, 1.0), rules)
+        found = _ordered(labels.joined(rules, batch, 1.0, known), rules)
         parts.append(found.append_column(_BATCH, pa.array([number] * found.num_rows)))
     if not parts:
         raise StoreError(f"project '{rules.name}' has no predictions yet; trigger {rules.name}.inference first")
@@ -94,28 +96,37 @@ def _labelled(rules: Project) -> tuple[pa.Table, list[int]]:
     ids = rows[rules.columns.id].to_pandas()
     rows = rows.filter(pa.array(~ids.duplicated(keep="last").to_numpy()))
     rows = rows.slice(max(0, rows.num_rows - MOST_ROWS))
-    least = splits.rows_for_holdout(rules.gate.min_rows, rules.retraining)
-    if rows.num_rows < 2 * least:
+    least = 2 * rules.gate.min_rows
+    if rows.num_rows < least:
         raise ContractError(
-            f"project '{rules.name}': {rows.num_rows:,} labelled production rows, expected at least {2 * least:,}, or no "
+            f"project '{rules.name}': {rows.num_rows:,} labelled production rows, expected at least {least:,}, or no "
             "retraining could be replayed; score more batches, or bring their labels"
         )
     return rows.drop_columns([_BATCH]), rows[_BATCH].to_pylist()
 
 
-def _cuts(rows: pa.Table, batches: list[int], rules: Project) -> tuple[tuple[int, ...], str]:
-    """Where blocks begin, and the end; and what they are: batches, the project's periods, or equal parts."""
-    sizes = [int(size) for size in np.unique(batches, return_counts=True)[1]]
-    by = "batch"
-    if not _FEWEST <= len(sizes) <= _MOST:
-        by = next(iter(rules.periods))
-        sizes = [part.num_rows for part in periods.cut(rows, rules.columns.time, rules.periods[by]).values()]
-    if not _FEWEST <= len(sizes) <= _MOST or (len(set(batches)) > 1 and by != "batch"):
-        by, sizes = "equal part", [len(part) for part in np.array_split(np.arange(rows.num_rows), _PARTS)]
-    return tuple(int(cut) for cut in np.cumsum([0, *sizes])), by
+def _in_blocks(rows: pa.Table, batches: list[int], rules: Project) -> tuple[pa.Table, tuple[int, ...], str]:
+    """The rows, where their blocks begin with the end, and what these are: batches, periods of one kind, or equal parts.
+
+    Batches are as retraining met them. Where they are too few or too many, the project's own periods come first, then the
+    calendar's.
+    """
+    arrived = [int(size) for size in np.unique(batches, return_counts=True)[1]]
+    if _FEWEST <= len(arrived) <= _MOST:
+        return rows, _ends(arrived), "batch"
+    rows = _ordered(rows, rules)
+    for by, of_day in periods_of(rules).items():
+        sizes = [part.num_rows for part in periods.cut(rows, rules.columns.time, of_day).values()]
+        if _FEWEST <= len(sizes) <= _MOST:
+            return rows, _ends(sizes), by
+    return rows, _ends([len(part) for part in np.array_split(np.arange(rows.num_rows), _PARTS)]), "equal part"
+
+
+def _ends(sizes: list[int]) -> tuple[int, ...]:
+    return tuple(int(cut) for cut in np.cumsum([0, *sizes]))
 
 
 def _ordered(rows: pa.Table, rules: Project) -> pa.Table:
     columns = rules.columns
     known = rows.select(columns.all).filter(rows[columns.target].is_valid())
-    return known.sort_by([(columns.time, "ascending"), (columns.id, "ascending")])
+    return splits.in_order(known, columns)

@@ -96,7 +96,7 @@ def blocks(older: NDArray[np.int64], recent: Sequence[NDArray[np.int64]], min_ro
             f"{len(labels):,} labelled rows, of which the first {learnable:,} hold fewer than {folds} of one class: "
             "nothing is left to judge a recipe by; bring rows of both classes"
         )
-    return Blocks(len(older), cuts, _judging(cuts, total, min_rows))
+    return Blocks(len(older), cuts, judging_from(cuts, total, min_rows))
 
 
 def _sizes(batches: Sequence[int], least: int) -> list[int]:
@@ -112,7 +112,7 @@ def _sizes(batches: Sequence[int], least: int) -> list[int]:
     return [*reversed([*found[:-1], found[-1] + held])]
 
 
-def _judging(cuts: Sequence[int], total: int, min_rows: int) -> int:
+def judging_from(cuts: Sequence[int], total: int, min_rows: int) -> int:
     """Where the newest blocks begin that judge: as many as hold their share, and twice the rows that the gate needs.
 
     Where too few rows would be left to choose by, all blocks do both.

@@ -32,7 +32,7 @@ def filter_labelled(table: pa.Table, columns: Columns) -> pa.Table:
         )
     target = labelled.schema.get_field_index(columns.target)
     labelled = labelled.set_column(target, columns.target, labelled[columns.target].cast(pa.int64()))
-    labelled = _in_order(labelled, columns)
+    labelled = in_order(labelled, columns)
     return labelled.replace_schema_metadata(None)  # what the file's writer noted, such as a pandas index
 
 
@@ -92,7 +92,7 @@ def only_older(older: pa.Table, recent: pa.Table, columns: Columns) -> pa.Table:
     return older.filter(pc.invert(pc.is_in(older[columns.id], recent[columns.id]))).select(columns.all)
 
 
-def _in_order(table: pa.Table, columns: Columns) -> pa.Table:
+def in_order(table: pa.Table, columns: Columns) -> pa.Table:
     """By time and id, under names of our own: pyarrow takes a name such as `.id` for a path."""
     keys = pa.table([table[columns.time], table[columns.id]], ["time", "id"])
     return table.take(pc.sort_indices(keys, [("time", "ascending"), ("id", "ascending")]))

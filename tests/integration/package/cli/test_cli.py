@@ -20,6 +20,7 @@ ON_A_PROJECT = (
     "history",
     "batches",
     "status",
+    "policies",
     "prune",
 )
 COMMANDS = (*ON_A_PROJECT, "init", "validate", "doctor")
