@@ -4,7 +4,6 @@ import codecs
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
-from math import ceil
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from croniter import croniter
@@ -328,15 +327,15 @@ class RetrainingRules(Section):
     max_fruitless: int = Field(3, ge=1)
     ships: Literal["refit", "measured"] = "refit"
     """What takes over: the recipe fitted on all labelled rows, or exactly the model that was measured."""
-    train_share: float = Field(0.5, gt=0, lt=1)
-    validation_share: float = Field(0.2, gt=0, lt=1)
 
-    @model_validator(mode="after")
-    def _rows_are_left_for_the_gate(self) -> Self:
-        if self.train_share + self.validation_share >= 1:
-            found = f"train_share {self.train_share:g} and validation_share {self.validation_share:g}"
-            raise ValueError(f"found {found}, allowed: together below 1, the rest is the gate's holdout")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_held_back_now(cls, given: object) -> object:
+        """Files that still say how the recent rows were cut are read: since recipes have a track record nobody cuts them."""
+        return {key: v for key, v in given.items() if key not in _SHARES} if isinstance(given, dict) else given
+
+
+_SHARES = ("train_share", "validation_share")
 
 
 class Slice(Section):
@@ -396,13 +395,9 @@ class Project(Section):
 
     @model_validator(mode="after")
     def _recent_rows_are_enough(self) -> Self:
-        rules = self.retraining
-        holdout = 1 - rules.train_share - rules.validation_share
-        needed = ceil(self.gate.min_rows / holdout)
-        if rules.recent_rows < needed:
-            found = f"retraining.recent_rows {rules.recent_rows:,}"
-            why = f"gate.min_rows {self.gate.min_rows:,} is the holdout's share of {holdout:.2g}"
-            raise ValueError(f"found {found}, allowed: at least {needed:,} ({why})")
+        found, needed = self.retraining.recent_rows, self.gate.min_rows
+        if found < needed:
+            raise ValueError(f"found retraining.recent_rows {found:,}, allowed: at least gate.min_rows, {needed:,}")
         return self
 
     slices: dict[str, Slice] = {}

@@ -7,10 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sklearn.model_selection import train_test_split
 
-from shotclock.config import Columns, RetrainingRules
+from shotclock.config import Columns
 from shotclock.errors import ContractError
-
-_ROUNDING = 1e-6  # of shares such as 1 - 0.5 - 0.2, which binary fractions cannot hold
 
 
 def filter_labelled(table: pa.Table, columns: Columns) -> pa.Table:
@@ -63,18 +61,6 @@ def split(table: pa.Table, target: str, *, test_share: float, seed: int, folds: 
         )
     train, test = train_test_split(rows, test_size=test_share, random_state=seed, stratify=labels)
     return table.take(np.sort(train)), table.take(np.sort(test))
-
-
-def split_by_time(table: pa.Table, train_share: float, validation_share: float) -> tuple[pa.Table, pa.Table, pa.Table]:
-    """Cut rows that stand in the order of time into training, validation and holdout rows: the holdout is the newest."""
-    rows = table.num_rows
-    first, second = round(rows * train_share), round(rows * (train_share + validation_share))
-    return table.slice(0, first), table.slice(first, second - first), table.slice(second)
-
-
-def rows_for_holdout(holdout_rows: int, rules: RetrainingRules) -> int:
-    """How many recent rows `split_by_time` needs to leave `holdout_rows` for the gate."""
-    return ceil(holdout_rows / (1 - rules.train_share - rules.validation_share) - _ROUNDING)
 
 
 def lacking(labels: pa.ChunkedArray, needed: int) -> str:

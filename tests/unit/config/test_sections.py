@@ -216,3 +216,9 @@ def test_names_are_compared_by_how_often_each_comes_and_codes_are_text() -> None
     assert (kind.drift, kind.allowed, kind.is_category, kind.missing) == ("jensenshannon", ("7", "a"), True, "refused")
     assert Feature(type="boolean").is_category
     assert not Feature(type="integer").is_category
+
+
+def test_a_file_that_still_says_how_recent_rows_were_cut_is_read():
+    from shotclock.config import RetrainingRules
+
+    assert RetrainingRules.model_validate({"train_share": 0.5, "validation_share": 0.2}) == RetrainingRules()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotclock.config import Columns, Feature, RetrainingRules
+from shotclock.config import Columns, Feature
 from shotclock.errors import ContractError
 from shotclock.rows import splits
 
@@ -95,33 +95,6 @@ def test_a_split_needs_two_rows_of_each_class(labels, found):
 
 
 # The recent rows
-
-
-@given(st.integers(0, 400), st.integers(1, 98), st.data())
-def test_time_cuts_into_three_parts_that_follow_each_other(count, train, data):
-    validation = data.draw(st.integers(1, 99 - train))
-    parts = splits.split_by_time(rows(*([0] * count)), train / 100, validation / 100)
-    assert [i for part in parts for i in part["id"].to_pylist()] == list(range(count))
-    assert parts[0].num_rows == pytest.approx(count * train / 100, abs=0.51)
-
-
-def test_production_is_cut_into_2706_1082_and_1624_rows(prod_path, kobe):
-    recent = splits.filter_labelled(pq.read_table(prod_path), kobe.columns)
-    assert [part.num_rows for part in splits.split_by_time(recent, 0.5, 0.2)] == [2_706, 1_082, 1_624]
-
-
-@given(st.integers(1, 3000), st.integers(1, 98), st.data())
-def test_the_rows_asked_for_leave_the_gate_its_holdout_to_within_a_row(holdout, train, data):
-    validation = data.draw(st.integers(1, 99 - train))
-    rules = RetrainingRules(train_share=train / 100, validation_share=validation / 100)
-    needed = splits.rows_for_holdout(holdout, rules)
-    left = needed - round(needed * (rules.train_share + rules.validation_share))
-    assert left >= holdout - 1
-    assert (needed - 2) * (1 - rules.train_share - rules.validation_share) <= holdout
-
-
-def test_a_gate_of_500_rows_asks_for_1667_recent_ones():
-    assert splits.rows_for_holdout(500, RetrainingRules()) == 1_667
 
 
 @pytest.mark.parametrize(
