@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from shotclock.config import Feature
     from shotclock.projects.init.make import Made
 
-Table = Annotated[Path, typer.Argument(metavar="FILE", help="CSV or parquet, with a header", show_default=False)]
+Table = Annotated[
+    Path, typer.Argument(metavar="FILE", help="CSV or parquet, with a header; or a folder of parts", show_default=False)
+]
 Newer = Annotated[Path | None, typer.Option("--production", metavar="FILE", help="a second file: the rows to score")]
 Share = Annotated[
     float | None,
@@ -26,7 +28,7 @@ Positive = Annotated[
 Id = Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="different in every row")]
 Time = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="when the row's case happened")]
 TimeFormat = Annotated[
-    str | None, typer.Option("--time-format", metavar="TEXT", help="such as %d/%m/%Y, or 'epoch s', if not ISO")
+    str | None, typer.Option("--time-format", metavar="TEXT", help="such as %d/%m/%Y, 'epoch s' or excel, if not ISO")
 ]
 Exclude = Annotated[
     list[str] | None, typer.Option("--exclude", "--leave-out", metavar="COLUMN", help="no feature; may be repeated")
@@ -37,6 +39,7 @@ Kept = Annotated[
 Categories = Annotated[
     list[str] | None, typer.Option("--category", metavar="COLUMN", help="its numbers are names; may be repeated")
 ]
+RowOrder = Annotated[bool, typer.Option("--row-order", help="no column tells the time: the rows stand in their order")]
 
 
 def init(  # noqa: PLR0913  (one option for each guess)
@@ -49,6 +52,7 @@ def init(  # noqa: PLR0913  (one option for each guess)
     id_: Id = None,
     time: Time = None,
     time_format: TimeFormat = None,
+    row_order: RowOrder = False,
     exclude: Exclude = None,
     feature: Kept = None,
     category: Categories = None,
@@ -71,12 +75,14 @@ def init(  # noqa: PLR0913  (one option for each guess)
             raise typer.BadParameter(
                 "--positive goes with --target, and --time-format with --time: name the column, too"
             )
+    if row_order and time is not None:
+        raise typer.BadParameter("found both --row-order and --time, expected one of them")
     with at_work(as_json):
         from shotclock.projects.init.guess import Wishes
         from shotclock.projects.init.make import make_project
 
         several = (tuple(exclude or ()), tuple(feature or ()), tuple(category or ()))
-        wishes = Wishes(target, positive, id_, time, time_format, *several)
+        wishes = Wishes(target, positive, id_, time, time_format, *several, row_order)
         done = make_project(file, wishes, production=production, share=split_by_time, name=name, title=title)
     if as_json:
         tell(done, "", as_json)

@@ -187,7 +187,15 @@ class Reading(Section):
     """How the system writes its files of text: every later file of it is read by this. A parquet file needs none of it."""
 
     separator: str = Field(",", min_length=1, max_length=1)
+    quote: Literal['"', "'"] = '"'
+    escape: Literal["", "\\"] = ""
+    """What stands before a quotation mark in a value, where it is not written twice."""
+    above: int = Field(0, ge=0, le=100)
+    """Lines above the line of names, such as a title; a first line `sep=;` is not counted."""
     decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", "'", " "] = ""
+    units: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """What stands beside numbers and is passed over, such as € or %."""
     encoding: str = "utf-8"
     missing: tuple[str, ...] = ("", "NA")
     """What stands for a missing number or time."""
@@ -195,9 +203,11 @@ class Reading(Section):
     zeros: tuple[str, ...] = ()
     """The words for 1 and 0, such as yes and no; numbers among them, such as 2 and 1, are meant for the target alone."""
     times: dict[str, str] = {}
-    """How the times of a column are written: as for strptime, or `epoch s`, `epoch ms`, `epoch us`, `epoch ns`."""
+    """How the times of a column are written: as for strptime, or `epoch s`, `epoch ms`, `epoch us`, `epoch ns`, `excel`."""
     text: tuple[str, ...] = ()
     """Columns that stay text although they look like numbers, such as ids with leading zeros."""
+    row_order: bool = False
+    """Whether no column tells the time: it is that of the file's last change, and the rows' order."""
 
     @field_validator("encoding")
     @classmethod
@@ -206,6 +216,12 @@ class Reading(Section):
             return codecs.lookup(value).name
         except LookupError as error:
             raise ValueError("an encoding that Python knows, such as utf-8, utf-16 or cp1252") from error
+
+    @model_validator(mode="after")
+    def _marks_differ(self) -> Self:
+        if self.thousands == self.decimal:
+            raise ValueError(f"found '{self.decimal}' as decimal and as thousands, allowed: two marks")
+        return self
 
 
 class Data(Section):

@@ -14,6 +14,7 @@ from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.rows import periods
 from shotclock.sources import find
+from shotclock.store import taken
 
 _ROWS = 1 << 16  # read at a time
 _HELD = 1 << 20  # rows held before they are written: each part's rows of them are one row group
@@ -70,11 +71,12 @@ def split_history(
     ways = periods_of(rules)
     by = f"{size:,} rows" if size else by or next(iter(ways))
     source = storage.at(file, raw) if file else find.find(rules, "production", settings()).path
+    rows_path = taken.as_parquet(rules, source)
     folder = storage.at(into or rules.data.batches or name, raw)
     with storage.locked(folder.with_name(f".{folder.name}.lock")), storage.filling(folder) as staging:
-        _refuse_missing(source, rules.columns.time)
-        cutter = _by_size(source, rules.columns.time, size) if size else _by_period(rules.columns.time, ways[by])
-        rows = _write_parts(source, cutter, staging)
+        _refuse_missing(rows_path, rules.columns.time)
+        cutter = _by_size(rows_path, rules.columns.time, size) if size else _by_period(rules.columns.time, ways[by])
+        rows = _write_parts(rows_path, cutter, staging)
         _refuse_others(folder, staging, list(rows))
         for part in sorted(rows):
             storage.move(staging / _file(part), folder / _file(part))

@@ -1,10 +1,19 @@
 """Exports of other systems: packed or not, one file or a folder of parts, parquet or text."""
 
+import bz2
 import gzip
+import lzma
+import shutil
 import zipfile
-from collections.abc import Iterator
-from io import BytesIO
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,43 +24,117 @@ from shotclock.files.storage import Address
 from shotclock.sources import tabular
 
 _ROWS = 1 << 17
-_TEXT = (".csv", ".tsv", ".txt", ".gz", ".zip", ".tab", ".psv")
+_LAYERS = 3  # how often a file may be packed
 _NOT_YET = ("_temporary", "_incomplete")  # what Spark and Hadoop keep in a folder while they write it
+_BESIDE = ("__MACOSX", ".", "Thumbs.db", "desktop.ini")  # what systems put into an archive by themselves
+_PARQUET = b"PAR1"
+
+
+def _zstandard(path: Path) -> IO[bytes]:
+    return pa.CompressedInputStream(str(path), "zstd")  # type: ignore[no-any-return]
+
+
+_PACKED: dict[bytes, Callable[[Path], IO[bytes]]] = {
+    b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+    b"\x28\xb5\x2f\xfd": _zstandard,
+}
+_OTHER = {
+    b"\xd0\xcf\x11\xe0": "an Excel workbook",
+    b"SQLite format 3": "an SQLite database",
+    b"ARROW1": "an Arrow file",
+    b"Obj\x01": "an Avro file",
+    b"\x89HDF": "an HDF5 file",
+    b"%PDF": "a PDF document",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"{": "JSON",
+    b"[{": "JSON",
+    **dict.fromkeys((b"<!", b"<html", b"<?xml"), "a page of HTML or XML"),
+}
+"""What is no table of text, by how it begins."""
 
 
 def is_parquet(address: Address) -> bool:
-    """Whether it is one file that is not named as one of text, or begins as parquet does all the same."""
+    """Whether it is one file that is named as parquet is, or begins so."""
     if not storage.is_file(address):
         return False
-    if not address.name.lower().endswith(_TEXT):
+    if address.name.lower().endswith((".parquet", ".pq")):
         return True
     with address.open("rb") as file:
-        return bool(file.read(4) == b"PAR1")
+        return bool(file.read(4) == _PARQUET)
 
 
-def content(address: Address) -> bytes:
-    """The bytes of a file of text; unpacked where it is packed by gzip or zip.
+@contextmanager
+def unpacked(address: Address) -> Iterator[Path]:
+    """A file as one of this machine: itself, or a copy that lasts as long as the block; unpacked, however often it is packed.
 
     Raises:
-        SourceError: it cannot be unpacked, or several files are in it.
+        SourceError: it cannot be unpacked, several files are in it, or it is neither text nor parquet.
     """
-    found = storage.read(address)
+    with storage.local(address) as given, TemporaryDirectory(prefix="shotclock-") as folder:
+        path = given
+        for layer in range(_LAYERS):
+            way = _way(_beginning(path))
+            if way is None:
+                break
+            inner = Path(folder) / str(layer)
+            _unpack(path, way, inner, str(address))
+            path = inner
+        begins = _beginning(path).lstrip()
+        kind = next((kind for beginning, kind in _OTHER.items() if begins.startswith(beginning)), "")
+        if kind or _way(begins):
+            raise SourceError(
+                f"{address}: found {kind or f'a file that is packed more than {_LAYERS} times'}, expected text (CSV) or "
+                "parquet; export it as one of these"
+            )
+        yield path
+
+
+def _unpack(path: Path, way: Callable[[Path, str], Any], inner: Path, shown: str) -> None:
     try:
-        if found.startswith(b"\x1f\x8b"):
-            return gzip.decompress(found)
-        return _zipped(found, address) if found.startswith(b"PK\x03\x04") else found
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        raise SourceError(
-            f"{address}: cannot be unpacked ({error}): half-written or damaged; fetch it again"
-        ) from error
+        with way(path, shown) as packed, inner.open("wb") as file:
+            shutil.copyfileobj(packed, file, _ROWS)
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        zipfile.BadZipFile,
+        lzma.LZMAError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        if isinstance(error, OSError) and error.errno:  # such as a full disk
+            raise
+        raise SourceError(f"{shown}: cannot be unpacked ({error}): half-written or damaged; fetch it again") from error
 
 
-def _zipped(found: bytes, address: Address) -> bytes:
-    with zipfile.ZipFile(BytesIO(found)) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(64)
+
+
+def _way(begins: bytes) -> Callable[[Path, str], Any] | None:
+    if begins.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _zipped
+    found = next((way for mark, way in _PACKED.items() if begins.startswith(mark)), None)
+    return None if found is None else lambda path, _: found(path)
+
+
+@contextmanager
+def _zipped(path: Path, shown: str) -> Iterator[IO[bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        if "[Content_Types].xml" in names:
+            raise SourceError(
+                f"{shown}: found an Excel workbook, expected text (CSV) or parquet; export it as one of these"
+            )
+        names = [name for name in names if not any(part.startswith(_BESIDE) for part in name.split("/"))]
         if len(names) != 1:
-            raise SourceError(f"{address}: found {len(names)} files in the archive, expected one; unpack it")
-        return archive.read(names[0])
+            told = f" ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})" if names else ""
+            raise SourceError(f"{shown}: found {len(names)} files in the archive{told}, expected one; unpack it")
+        with archive.open(names[0]) as file:
+            yield file
 
 
 def write_parquet(address: Address, columns: Columns, reading: Reading, target: Address) -> None:
@@ -62,6 +145,8 @@ def write_parquet(address: Address, columns: Columns, reading: Reading, target: 
         ContractError: a value is not what its column holds.
     """
     batches = _rows(address, columns, reading)
+    if reading.row_order:
+        batches = _in_order(batches, columns, storage.changed(address))
     first = next(batches, None)
     if first is None:
         raise SourceError(f"{address}: found no rows and no names of columns, expected a table")
@@ -72,23 +157,48 @@ def write_parquet(address: Address, columns: Columns, reading: Reading, target: 
 
 
 def _rows(address: Address, columns: Columns, reading: Reading) -> Iterator[pa.RecordBatch]:
-    for part in _parts(address):
-        if not is_parquet(part):
-            yield from tabular.read_rows(content(part), columns, reading, str(part))
+    for part in parts(address):
+        if is_parquet(part):
+            yield from _parquet_rows(part, columns)
             continue
-        with storage.open_parquet(part) as file:
-            names = [name for name in columns.all if name in file.schema_arrow.names]
-        yield from storage.read_batches(part, names, _ROWS)
+        with unpacked(part) as path:
+            if is_parquet(path):
+                yield from _parquet_rows(path, columns)
+            else:
+                yield from tabular.read_rows(path, columns, reading, str(part))
 
 
-def _parts(address: Address) -> list[Address]:
+def rows_as_times(first: int, rows: int, moment: datetime) -> pa.Array:
+    """The times of rows that have none of their own: a microsecond apart, from the moment of their file on."""
+    begin = int(moment.timestamp() * 1_000_000) + first
+    return pa.array(np.arange(begin, begin + rows)).cast(pa.timestamp("us"))
+
+
+def _in_order(batches: Iterator[pa.RecordBatch], columns: Columns, moment: datetime) -> Iterator[pa.RecordBatch]:
+    """Rows with a time, where the file has none: `reading.row_order`."""
+    row = 0
+    for batch in batches:
+        if columns.time in batch.schema.names:
+            yield batch
+        else:
+            yield batch.append_column(columns.time, rows_as_times(row, batch.num_rows, moment))
+        row += batch.num_rows
+
+
+def _parquet_rows(part: Address, columns: Columns) -> Iterator[pa.RecordBatch]:
+    with storage.open_parquet(part) as file:
+        names = [name for name in columns.all if name in file.schema_arrow.names]
+    yield from storage.read_batches(part, names, _ROWS)
+
+
+def parts(address: Address) -> list[Address]:
     """The files of which it consists, in the order of their names, as Spark, Dask and hive lay them down."""
     if storage.is_file(address):
         return [address]
     unfinished = [found for found in storage.folders(address) if found.name in _NOT_YET]
     if unfinished:
         raise SourceError(f"{unfinished[0]}: found what is there while a folder is written; wait until it is done")
-    found = [part for inner in storage.arrived(address) for part in _parts(inner)]
+    found = [part for inner in storage.arrived(address) for part in parts(inner)]
     astray = [part for part in found if not storage.lies_in(part, [address])]
     if astray:
         raise SourceError(f"{astray[0]}: a link that leads out of its folder; put a copy there")

@@ -3,7 +3,6 @@
 The package is looked up and never imported: its code is of no concern here.
 """
 
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from shotclock.config import PackageTable, Role
 from shotclock.errors import ConfigError, SourceError
-from shotclock.sources import formula, tabular
+from shotclock.sources import exports, formula, tabular
 
 ROW = "row"  # in formulas, the number of the row, from 1
 
@@ -48,7 +47,8 @@ def _table(wanted: PackageTable) -> pa.Table:
     path = _folder(wanted) / wanted.file
     if not path.is_file():
         raise SourceError(f"{path}: no such file in the package {wanted.name}; correct data.package.file")
-    table = tabular.read_csv(_content(path), str(path))
+    with exports.unpacked(path) as file:
+        table = tabular.read_csv(file, str(path))
     return table if ROW in table.column_names else table.append_column(ROW, pa.array(range(1, table.num_rows + 1)))
 
 
@@ -58,17 +58,6 @@ def _folder(wanted: PackageTable) -> Path:
     if not places:
         raise SourceError(f"{wanted.name} (data.package.name): not an installed package; install it, or name another")
     return Path(places[0])
-
-
-def _content(path: Path) -> bytes:
-    """The file's bytes, or those of the only file in it where it is a zip archive."""
-    if path.suffix != ".zip":
-        return path.read_bytes()
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if len(names) != 1:
-            raise SourceError(f"{path}: found {len(names)} files in the archive, expected one")
-        return archive.read(names[0])
 
 
 def _derived(table: pa.Table, text: str, field: str) -> pa.ChunkedArray | pa.Array:

@@ -1,13 +1,20 @@
-"""Text files as Arrow tables. How a file is written is seen from its first lines; later ones of the same system are read so."""
+"""Text files as Arrow columns. How a file is written is seen from its first lines; later ones of the same system are read so.
+
+Files are streamed: a few megabytes of one are held, whatever its size.
+"""
 
 import codecs
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,131 +24,334 @@ from shotclock.config import Columns, Reading
 from shotclock.errors import ContractError, SourceError
 
 MISSING = (
-    "None",
-    "none",
-    "NULL",
-    "null",
-    "Null",
-    "NaN",
-    "nan",
-    "n/a",
-    "N/A",
-    "#N/A",
-    "-",
-    "--",
-    "?",
-    ".",
-    "unknown",
-    "missing",
+    *(
+        "None",
+        "none",
+        "NULL",
+        "null",
+        "Null",
+        "(null)",
+        "\\N",
+        "<NA>",
+        "NaN",
+        "nan",
+        "NaT",
+        "N/A",
+        "n/a",
+        "N.A.",
+        "n.a.",
+    ),
+    *("#N/A", "#NAME?", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NULL!", "inf", "-inf", "Infinity", "-Infinity"),
+    *("k.A.", "k. A.", "-", "--", "?", ".", "…", "unknown", "Unknown", "unbekannt", "Unbekannt", "missing"),
 )
 """Words that stand for a missing number in many exports; only `NA` and nothing at all are taken so unasked."""
-_SEPARATORS = (",", ";", "\t", "|")
-_HEAD = 1 << 16  # bytes that separator, decimal mark and leading zeros are seen from
-_LINES = 200
-_BLOCK = 1 << 22
+_SEPARATORS, _RARE_SEPARATORS = (",", ";", "\t", "|"), ("^", "~", "\x01", ":", " ")
+_UNITS = ("€", "$", "£", "¥", "%", "EUR", "USD", "GBP", "CHF")
+_HEAD = 1 << 20  # bytes that all but the encoding is seen from
+_LINES = 1000
+_BLOCK = 1 << 20  # Arrow holds several dozen of them
+_FEW = 1000  # values that are tried before all are
+_SHOWN = 60
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
-_PADDED = re.compile(r"0\d+")
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_PADDED, _DIGITS = r"^0\d+$", r"^[+-]?\d+$"
+_SPACES = "[ \u00a0\u202f]"
+_BOMS = (  # the longer ones first
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_NOT_ARROWS = re.compile(r"%[^YmdHMSyBbIp]")  # what Arrow does not read as Python does
+_EXCEL = 25_569  # days that Excel counts from its own beginning to 1970
+
+Texts = TypeVar("Texts", pa.Array, pa.ChunkedArray)
+
+csv.field_size_limit(_HEAD)
 
 
-def read_csv(content: bytes, shown: str) -> pa.Table:
-    """Read a CSV file with a line of names. Empty fields and `NA` are null; a column without a name is called `unnamed`.
+def read_csv(path: Path, shown: str) -> pa.Table:
+    """Read a small CSV file in UTF-8. Empty fields and `NA` are null; a column without a name is called `unnamed`.
 
     Args:
-        content: the file's. It is held whole: were Arrow given a Python file, its threads would call Python, and a process
-            that ends meanwhile would crash.
         shown: what messages call the file.
 
     Raises:
         SourceError: the file is empty, has no line of names, names a column twice, or has lines of different lengths.
     """
-    return read(content, sniff(content, shown), shown)
+    reading = sniff(path, shown)
+    rows = pa.Table.from_batches(texts(path, reading, shown))
+    return pa.table({name: typed(trimmed(rows[name]), reading) for name in rows.column_names})
 
 
-def sniff(content: bytes, shown: str) -> Reading:
-    """How a file with a line of names is written.
+# How a file is written
 
-    The separator is what a first line `sep=;` says, or the one of `, ; tab |` that cuts the first lines into equally many
-    fields; a decimal comma is known by the values; the encoding by a byte order mark, else UTF-8, else Windows' own.
+
+def encoding(path: Path) -> str:
+    """By a byte order mark, or by the zeros of UTF-16; else UTF-8, where all of the file is that; else Windows' own."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            return name
+    for name, zeros in (("utf-16-le", head[1:200:2]), ("utf-16-be", head[0:200:2])):
+        if zeros.count(0) > len(zeros) / 2:
+            return name
+    return next(name for name in ("utf-8", "cp1252", "latin-1") if _is_written_in(path, name))
+
+
+def _is_written_in(path: Path, name: str) -> bool:
+    try:
+        for _ in _decoded(path, name):
+            pass
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decoded(path: Path, name: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(name)()
+    with path.open("rb") as file:
+        while piece := file.read(_BLOCK):
+            yield decoder.decode(piece)
+    yield decoder.decode(b"", final=True)
+
+
+@contextmanager
+def in_utf_8(path: Path, written: str, shown: str) -> Iterator[Path]:
+    """The file itself, or, of one in another encoding, a copy in UTF-8 that lasts as long as the block.
 
     Raises:
-        SourceError: the file is empty.
+        SourceError: it is not written so.
     """
-    encoding = _encoding(content)
-    lines = _head(content, encoding)
+    if _is_utf_8(written):
+        yield path
+        return
+    with TemporaryDirectory(prefix="shotclock-") as folder:
+        copy = Path(folder) / path.name
+        try:
+            with copy.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(_decoded(path, written))
+        except UnicodeDecodeError as error:
+            raise _other_encoding(shown, written, error.reason) from error
+        yield copy
+
+
+def _is_utf_8(name: str) -> bool:
+    return codecs.lookup(name).name in ("utf-8", "utf-8-sig", "ascii")
+
+
+def _other_encoding(shown: str, name: str, reason: str) -> SourceError:
+    return SourceError(
+        f"{shown}: found bytes that are no {name} ({reason}); correct `reading.encoding` in the project file, or write the "
+        "file so"
+    )
+
+
+def sniff(path: Path, shown: str) -> Reading:
+    """How a file in UTF-8 with a line of names is written.
+
+    The separator is what a first line `sep=;` says, or the one that cuts the first lines into equally many fields. Decimal
+    mark, mark of thousands and units are known by the values. What stands above the names is passed over: a title, empty
+    lines, lines that begin with `#`.
+
+    Raises:
+        SourceError: the file is empty, or its first lines are no lines of a table.
+    """
+    lines = _head(path, shown)
     if not "".join(lines).strip():
         raise SourceError(f"{shown}: found an empty file, expected a line of column names and rows below it")
     told = _told(lines)
     lines = lines[1:] if told else lines
-    separator = told or max(_SEPARATORS, key=lambda mark: _evenness(lines, mark))
-    rows = list(csv.reader(lines, delimiter=separator))
-    padded = [
-        name.strip() or "unnamed"
-        for place, name in enumerate(rows[0])
-        if any(len(row) > place and _PADDED.fullmatch(row[place].strip()) for row in rows[1:])
-    ]
-    return Reading(separator=separator, decimal=_decimal(rows[1:]), encoding=encoding, text=tuple(padded))
+    quote = "'" if re.match(r"'[^']*'\s*[^\w\s']", "".join(lines[:1])) else '"'
+    written = Reading(quote=quote, escape="\\" if any(f"\\{quote}" in line for line in lines) else "")
+    try:
+        written = written.model_copy(update={"separator": told or _separator(lines, written)})
+        above = _above(lines, written)
+        rows = _rows(lines[above:], written)
+    except csv.Error as error:
+        raise SourceError(f"{shown}: not a readable CSV file ({error}); write it as a table of lines") from error
+    fields = [field.strip() for row in rows[1:] for field in row]
+    units = tuple(unit for unit in _UNITS if any(_beside(field, unit) for field in fields))
+    decimal, thousands = _marks([_beside(field, *units) or field for field in fields], written.separator)
+    return written.model_copy(update={"above": above, "decimal": decimal, "thousands": thousands, "units": units})
 
 
-def read(content: bytes, reading: Reading, shown: str) -> pa.Table:
-    """The whole file, with the types that its values show.
+def _head(path: Path, shown: str) -> list[str]:
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()  # a character may be cut in two at the end
+    try:
+        with path.open("rb") as file:
+            return list(islice(io.StringIO(decoder.decode(file.read(_HEAD)), newline=""), _LINES))
+    except UnicodeDecodeError as error:
+        raise _other_encoding(shown, "utf-8", error.reason) from error
+
+
+def _told(lines: list[str]) -> str:
+    """The separator that a first line such as `sep=;` tells; empty where there is none."""
+    found = re.fullmatch(r'"?sep=(.)"?\s*', lines[0]) if lines else None
+    return found[1] if found else ""
+
+
+def _rows(lines: Sequence[str], written: Reading) -> list[list[str]]:
+    return list(csv.reader(lines, **_marks_of(written)))
+
+
+def _marks_of(written: Reading) -> Any:
+    return {"delimiter": written.separator, "quotechar": written.quote, "escapechar": written.escape or None}
+
+
+def _separator(lines: list[str], written: Reading) -> str:
+    def evenness(mark: str) -> tuple[bool, int]:
+        width, share = _width(lines, written.model_copy(update={"separator": mark}))
+        return width > 1 and share > 0.8, width
+
+    usual = max(_SEPARATORS, key=evenness)
+    if evenness(usual)[0]:
+        return usual
+    # in the line of names too: a colon may stand in every time
+    rare = [mark for mark in _RARE_SEPARATORS if evenness(mark) == (True, lines[0].count(mark) + 1)]
+    return rare[0] if rare else usual
+
+
+def _width(lines: list[str], written: Reading) -> tuple[int, float]:
+    """The most frequent number of fields, and the share of lines with so many."""
+    widths = Counter(len(row) for row in _rows(lines, written) if row)
+    width, often = widths.most_common(1)[0]
+    return width, often / widths.total()
+
+
+def _above(lines: list[str], written: Reading) -> int:
+    """How many lines stand above the line of names."""
+    width, _ = _width(lines, written)
+    for number, line in enumerate(lines):
+        is_whole = line.count(written.quote) % 2 == 0
+        if line.strip() and not line.startswith("#") and not (is_whole and 2 * len(_rows([line], written)[0]) <= width):
+            return number
+    return 0
+
+
+def _beside(field: str, *units: str) -> str:
+    """The number that stands beside one of the units; empty where none does."""
+    for unit in units:
+        bare = field.removeprefix(unit) if field.startswith(unit) else field.removesuffix(unit)
+        if bare != field and re.fullmatch(r"\s*[+-]?\d[\d.,'\s]*", bare):
+            return bare.strip()
+    return ""
+
+
+def _marks(fields: list[str], separator: str) -> tuple[str, str]:
+    """The decimal mark, and the mark of thousands or nothing."""
+
+    def any_written(shape: str) -> bool:
+        return any(re.fullmatch(shape, field) for field in fields)
+
+    for decimal, thousands in ((",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (",", "'")):
+        if any_written(rf"[+-]?\d{{1,3}}({_group(thousands)}\d{{3}})+{re.escape(decimal)}\d+"):
+            return decimal, thousands
+    numbers = [field for field in fields if _NUMBER.fullmatch(field)]
+    commas, points = ([number for number in numbers if mark in number] for mark in ",.")
+    if not commas:
+        return ".", ""
+    if separator == "," and all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", number) for number in commas):
+        return ".", ","
+    if points and separator != "," and all(re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", number) for number in points):
+        return ",", "."
+    return (".", "") if points else (",", "")
+
+
+def _group(thousands: str) -> str:
+    return _SPACES if thousands == " " else re.escape(thousands)
+
+
+# Its rows
+
+
+def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a file in UTF-8, or the named columns of them, as they are written: one batch at least, if without rows.
 
     Raises:
         SourceError: see `read_csv`.
     """
-    content, names, skip = _prepared(content, reading, shown)
+    names, above, is_all = _header(path, reading, shown)
+    wanted = names if columns is None else [name for name in columns if name in names]
+    if is_all:
+        yield pa.RecordBatch.from_arrays([pa.array([], pa.string()) for _ in wanted], wanted)
+        return
+    wrong: list[pacsv.InvalidRow] = []
+
+    def refuse(row: pacsv.InvalidRow) -> str:
+        wrong.append(row)
+        return "error"
+
+    parsing = pacsv.ParseOptions(
+        delimiter=reading.separator,
+        quote_char=reading.quote,
+        escape_char=reading.escape or False,
+        newlines_in_values=True,
+        invalid_row_handler=refuse,
+    )
     try:
-        return pacsv.read_csv(
-            pa.BufferReader(content),
-            pacsv.ReadOptions(column_names=names, skip_rows=skip),
-            pacsv.ParseOptions(delimiter=reading.separator, newlines_in_values=True),
-            pacsv.ConvertOptions(
-                decimal_point=reading.decimal,
-                strings_can_be_null=True,
-                null_values=["", "NA"],
-                column_types=dict.fromkeys(reading.text, pa.string()),
-            ),
+        # by its path: were Arrow given a Python file, its threads would call Python, and a process that ends would crash
+        yield from pacsv.open_csv(
+            str(path),
+            pacsv.ReadOptions(column_names=names, skip_rows=above, block_size=_BLOCK, use_threads=False),
+            parsing,
+            pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=wanted),
         )
     except pa.ArrowInvalid as error:
-        raise SourceError(f"{shown}: not a readable CSV file ({error}); correct that line") from error
+        if "UTF8" in str(error):
+            raise _other_encoding(shown, "utf-8", "somewhere below its first lines") from error
+        raise SourceError(f"{shown}: not a readable CSV file ({_said(error, wrong)}); correct that line") from error
 
 
-def trimmed(table: pa.Table) -> pa.Table:
-    """The table with its texts as `read_rows` takes them: without white space around them."""
-    for place, field in enumerate(table.schema):
-        if pa.types.is_string(field.type):
-            table = table.set_column(place, field.name, pc.utf8_trim_whitespace(table.column(place)))
-    return table
+def _said(error: pa.ArrowInvalid, wrong: list[pacsv.InvalidRow]) -> str:
+    if wrong:
+        row, text = wrong[0], wrong[0].text
+        where = "" if row.number is None else f"line {row.number:,}: "
+        begins = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        return f"{where}found {row.actual_columns:,} fields, expected {row.expected_columns:,}: {begins!r}"
+    if "straddl" in str(error):
+        return f"found a line of more than {_BLOCK >> 20} MB: is a quotation mark not closed?"
+    return " ".join(str(error).split())
 
 
-def read_rows(content: bytes, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
+def _header(path: Path, reading: Reading, shown: str) -> tuple[list[str], int, bool]:
+    """The names of the columns, how many lines stand above the rows, and whether the file ends there."""
+    lines = _head(path, shown)
+    above = bool(_told(lines)) + reading.above
+    if not "".join(lines[above:]).strip():
+        raise SourceError(f"{shown}: found an empty file, expected a line of column names and rows below it")
+    rows = csv.reader(lines[above:], **_marks_of(reading))
+    names = _named(next(rows), shown)
+    above += rows.line_num
+    return names, above, not "".join(lines[above:]).strip() and len(lines) < _LINES
+
+
+def _named(header: list[str], shown: str) -> list[str]:
+    names = [re.sub(r"\s*[\r\n]+\s*", " ", name.strip()) for name in header]
+    if all(_NUMBER.fullmatch(name) for name in names):
+        raise SourceError(f"{shown}: found {', '.join(names[:4])} in the first line, expected the names of the columns")
+    twice = sorted(name for name, times in Counter(filter(None, names)).items() if times > 1)
+    if twice:
+        raise SourceError(f"{shown}: column '{twice[0]}' stands twice in the first line, expected once; rename one")
+    free = (name for name in ("unnamed", *(f"unnamed_{n}" for n in range(2, len(names) + 3))) if name not in names)
+    return [name or next(free) for name in names]
+
+
+def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
     """The columns that the project names, as far as the file has them, by its rules: what `reading` says decides.
 
     Raises:
-        SourceError: see `read_csv`.
+        SourceError: see `read_csv`, or it is not in the encoding of `reading`.
         ContractError: a value is not what its column holds: the column, the row, what was found and expected.
     """
-    content, names, skip = _prepared(content, reading, shown)
-    wanted = [name for name in columns.all if name in names]
     row = 0
-    if not "".join(_head(content, "utf-8-sig")[skip:]).strip():
-        texts = pa.array([], pa.string())
-        empty = [_Column(name, columns, reading, shown, 0).typed(texts) for name in wanted]
-        yield pa.RecordBatch.from_arrays(empty, wanted)
-        return
-    try:
-        batches = pacsv.open_csv(
-            pa.BufferReader(content),
-            pacsv.ReadOptions(column_names=names, skip_rows=skip, block_size=_BLOCK),
-            pacsv.ParseOptions(delimiter=reading.separator, newlines_in_values=True),
-            pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=wanted),
-        )
-        for batch in batches:
-            read_columns = [_Column(name, columns, reading, shown, row).typed(batch[name]) for name in wanted]
-            yield pa.RecordBatch.from_arrays(read_columns, wanted)
+    with in_utf_8(path, reading.encoding, shown) as plain:
+        for batch in texts(plain, reading, shown, columns.all):
+            names = batch.schema.names
+            read = [_Column(name, columns, reading, shown, row).typed(batch[name]) for name in names]
+            yield pa.RecordBatch.from_arrays(read, names)
             row += batch.num_rows
-    except pa.ArrowInvalid as error:
-        raise SourceError(f"{shown}: not a readable CSV file ({error}); correct that line") from error
 
 
 class _Column:
@@ -173,9 +383,8 @@ class _Column:
         layout = self._reading.times.get(self._name)
         if layout is None:
             return texts
-        if layout.startswith("epoch "):
-            return epochs(self._read(texts, lambda found: found.cast(pa.int64()), "whole seconds or so"), layout)
-        return self._read(texts, lambda found: pc.strptime(found, layout, "us"), f"a time such as {layout}")
+        expected = "a number" if layout.startswith(("epoch ", "excel")) else f"a time such as {layout}"
+        return self._read(texts, lambda found: moments(found, layout), expected)
 
     def _numbers(self, texts: pa.Array) -> pa.Array:
         ones, zeros = (
@@ -184,107 +393,139 @@ class _Column:
         )
         is_one, is_zero = (pc.is_in(texts, pa.array(words, pa.string())) for words in (ones, zeros))
         texts = pc.if_else(is_one, "1", pc.if_else(is_zero, "0", texts))
-        if self._reading.decimal == ",":
-            texts = pc.replace_substring(texts, ",", ".")
-        return self._read(texts, lambda found: found.cast(pa.float64()), "a number")
+        return self._read(texts, lambda found: plain_numbers(found, self._reading).cast(pa.float64()), "a number")
 
-    def _read(self, texts: pa.Array, way: Any, expected: str) -> pa.Array:
+    def _read(self, texts: pa.Array, way: Callable[[pa.Array], pa.Array], expected: str) -> pa.Array:
         try:
             return way(texts)
-        except pa.ArrowInvalid as error:
+        except ValueError as error:
             place = next(place for place in range(len(texts)) if not _fits(way, texts[place : place + 1]))
             raise ContractError(
                 f"{self._shown}: column '{self._name}', row {self._first + place + 1:,}: found '{texts[place]}', expected "
                 f"{expected}; correct the value, or say under `reading` in the project file what it means ('missing', 'ones', "
-                "'zeros', 'decimal', 'times')"
+                "'zeros', 'decimal', 'thousands', 'units', 'times')"
             ) from error
 
 
-def _fits(way: Any, text: pa.Array) -> bool:
+def _fits(way: Callable[[pa.Array], pa.Array], text: pa.Array) -> bool:
     try:
         way(text)
-    except pa.ArrowInvalid:
+    except ValueError:
         return False
     return True
 
 
-def epochs(numbers: Any, layout: str) -> Any:
-    """Moments that are counted from 1970 on, as `epoch s` says, or ms, us, ns."""
+# What values say
+
+
+def typed(texts: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray:
+    """Texts as `trimmed` gives them, as what all of them are: whole numbers, truth values, days, times, numbers; else text.
+
+    Digits with zeros before them, or too many for a whole number, stay text.
+    """
+    if texts.null_count == len(texts):
+        return pa.chunked_array([pa.nulls(len(texts))])
+    few = texts.slice(0, 100 * _FEW).drop_null().slice(0, _FEW)
+    for way in (_integers, _truth, *map(_as, _MOMENTS), _numbers):
+        if way(few, reading) is not None and (found := way(texts, reading)) is not None:
+            return found
+    return texts
+
+
+def trimmed(texts: Texts) -> Texts:
+    """Texts without white space around them; nothing at all and `NA` are null."""
+    texts = pc.utf8_trim_whitespace(texts)
+    return pc.if_else(pc.is_in(texts, pa.array(["", "NA"])), None, texts)
+
+
+_ZONES = (None, "UTC")
+_MOMENTS = (pa.date32(), *(pa.timestamp(unit, zone) for zone in _ZONES for unit in ("s", "ns")))
+_Way = Callable[[pa.ChunkedArray, Reading], pa.ChunkedArray | None]
+
+
+def _as(kind: pa.DataType) -> _Way:
+    def way(texts: pa.ChunkedArray, _: Reading) -> pa.ChunkedArray | None:
+        try:
+            return texts.cast(kind)
+        except pa.ArrowInvalid:
+            return None
+
+    return way
+
+
+def _truth(texts: pa.ChunkedArray, _: Reading) -> pa.ChunkedArray | None:
+    return None if _any_is(texts, "0x") else _as(pa.bool_())(texts, _)
+
+
+def _any_is(texts: pa.ChunkedArray, beginning: str, shape: str = "") -> bool:
+    """Whether a text begins so and, if that is asked for, is of this shape."""
+    found = texts.filter(pc.starts_with(texts, beginning))
+    return bool(pc.any(pc.match_substring_regex(found, shape)).as_py() if shape else len(found))
+
+
+def _integers(texts: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray | None:
+    found = _as(pa.int64())(plain_numbers(texts, reading), reading)
+    return None if found is None or _any_is(texts, "0", r"^0[\dxX]") else found
+
+
+def _numbers(texts: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray | None:
+    found = _as(pa.float64())(plain_numbers(texts, reading), reading)
+    if found is None or not pc.all(pc.is_finite(found)).as_py() or _any_is(texts, "0", _PADDED):
+        return None
+    large = pc.greater_equal(pc.abs(found), float(2**63))
+    is_digits = pc.match_substring_regex(texts.filter(large), _DIGITS)
+    return None if pc.any(is_digits).as_py() else found
+
+
+def plain_numbers(texts: Texts, reading: Reading) -> Texts:
+    """Numbers as Arrow reads them: without units and marks of thousands, with a decimal point. Other text stays no number."""
+    if reading.units:
+        units = "|".join(map(re.escape, reading.units))
+        texts = pc.replace_substring_regex(texts, rf"^({units})\s*|\s*({units})$", "")
+    if reading.thousands:
+        group = _group(reading.thousands)
+        is_grouped = pc.match_substring_regex(
+            texts, rf"^[+-]?\d{{1,3}}({group}\d{{3}})+({re.escape(reading.decimal)}\d+)?$"
+        )
+        texts = pc.if_else(is_grouped, pc.replace_substring_regex(texts, group, ""), texts)
+    if reading.decimal == ",":
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", "no number"), ",", ".")
+    return texts
+
+
+def moments(texts: Texts, layout: str) -> Texts:
+    """Moments that are written in a layout: as for strptime, or counted by `epoch s` (ms, us, ns) from 1970 on, or `excel`.
+
+    Raises:
+        ValueError: one is not written so.
+    """
+    if layout.startswith("epoch ") or layout == "excel":
+        return counted(texts.cast(pa.float64() if layout in ("epoch s", "excel") else pa.int64()), layout)
+    if _NOT_ARROWS.search(layout):
+        return _by_python(texts, layout)
+    found = pc.strptime(texts, layout, "us")
+    # Arrow takes the 30th of February for the 2nd of March, and 25 for the year 25
+    doubtful = pc.or_(pc.less_equal(pc.day(found), 3), pc.less(pc.year(found), 1000))
+    _by_python(pc.unique(texts.filter(doubtful)), layout)
+    return found
+
+
+def counted(numbers: Any, layout: str) -> Any:
+    """Moments that are counted: seconds and days with their fractions, to the microsecond."""
+    if layout == "excel":
+        numbers, layout = pc.multiply(pc.subtract(numbers.cast(pa.float64()), _EXCEL), 86_400), "epoch s"
     unit = layout.removeprefix("epoch ")
-    return numbers.cast(pa.timestamp(unit)).cast(pa.timestamp("ns" if unit == "ns" else "us"))
+    if unit == "s" and pa.types.is_floating(numbers.type):
+        numbers, unit = pc.round(pc.multiply(numbers, 1e6)).cast(pa.int64()), "us"
+    return numbers.cast(pa.int64()).cast(pa.timestamp(unit)).cast(pa.timestamp("ns" if unit == "ns" else "us"))
 
 
-def _prepared(content: bytes, reading: Reading, shown: str) -> tuple[bytes, list[str], int]:
-    """The file in UTF-8, the names of its columns, and how many lines stand above the rows."""
-    try:
-        content = content if _is_utf_8(reading.encoding) else content.decode(reading.encoding).encode()
-        lines = _head(content, "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            f"{shown}: found bytes that are no {reading.encoding} ({error.reason} at byte {error.start:,}); correct "
-            "`reading.encoding` in the project file, or write the file so"
-        ) from error
-    skip = 1 + bool(lines and _told(lines))
-    if len(lines) < skip:
-        raise SourceError(f"{shown}: found an empty file, expected a line of column names and rows below it")
-    return content, _names(next(csv.reader([lines[skip - 1]], delimiter=reading.separator)), shown), skip
-
-
-def _is_utf_8(encoding: str) -> bool:
-    return codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii")
-
-
-def _encoding(content: bytes) -> str:
-    for mark, name in _BOMS:
-        if content.startswith(mark):
-            return name
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for start in range(0, len(content), _BLOCK):
-            decoder.decode(content[start : start + _BLOCK])
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1252" if _can(content, "cp1252") else "latin-1"
-    return "utf-8"
-
-
-def _can(content: bytes, encoding: str) -> bool:
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _head(content: bytes, encoding: str) -> list[str]:
-    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
-    return list(
-        islice(io.StringIO(decoder.decode(content[:_HEAD])), _LINES)
-    )  # a character may be cut in two at its end
-
-
-def _told(lines: list[str]) -> str:
-    """The separator that a first line such as `sep=;` tells; empty where there is none."""
-    found = re.fullmatch(r'"?sep=(.)"?\s*', lines[0])
-    return found[1] if found else ""
-
-
-def _evenness(lines: list[str], mark: str) -> tuple[bool, int]:
-    widths = Counter(len(row) for row in csv.reader(lines, delimiter=mark) if row)
-    width, often = widths.most_common(1)[0]
-    return width > 1 and often > 0.8 * widths.total(), width
-
-
-def _decimal(rows: list[list[str]]) -> str:
-    numbers = [field.strip() for row in rows for field in row if _NUMBER.fullmatch(field.strip())]
-    return "," if any("," in number for number in numbers) and not any("." in number for number in numbers) else "."
-
-
-def _names(header: list[str], shown: str) -> list[str]:
-    names = [name.strip() or "unnamed" for name in header]
-    if all(_NUMBER.fullmatch(name) for name in names):
-        raise SourceError(f"{shown}: found {', '.join(names[:4])} in the first line, expected the names of the columns")
-    twice = sorted(name for name, times in Counter(names).items() if times > 1)
-    if twice:
-        raise SourceError(f"{shown}: column '{twice[0]}' stands twice in the first line, expected once; rename one")
-    return names
+def _by_python(texts: Texts, layout: str) -> Texts:
+    """What Arrow cannot read: each different text once."""
+    different = pc.unique(texts)
+    read = [None if text is None else datetime.strptime(text, layout) for text in different.to_pylist()]
+    zone = "UTC" if "%z" in layout else None
+    known = pa.array(
+        [moment and (moment.astimezone(UTC) if zone else moment) for moment in read], pa.timestamp("us", zone)
+    )
+    return known.take(pc.index_in(texts, different))

@@ -1,10 +1,13 @@
 """Odd exports: each is read rightly, or refused with file, column, row, what was found and expected, and what to do."""
 
+import bz2
 import codecs
 import gzip
 import io
+import lzma
+import os
 import zipfile
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -37,17 +40,44 @@ def changed(old, new, text=TEXT):
     return text.replace(old, new)
 
 
-def zipped(**files):
+def archived(**files):
+    """A zip archive; two underscores stand for a point."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
-            archive.writestr(f"{name}.csv", content)
+            archive.writestr(name.replace("__", "."), content)
     return buffer.getvalue()
+
+
+def zipped(**files):
+    return archived(**{f"{name}__csv": content for name, content in files.items()})
+
+
+def packed_often(content, times):
+    for _ in range(times):
+        content = gzip.compress(content)
+    return content
+
+
+def as_parquet():
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"key": [7, 8], "at": [row["at"] for row in ROWS], "amount": [1.5, -20.25],
+                             "visits": [3.0, 4.0], "bought": [1.0, 0.0]}), buffer)  # fmt: skip
+    return buffer.getvalue()
+
+
+def sniffed(path):
+    with exports.unpacked(path) as file:
+        if exports.is_parquet(file):
+            return Reading()
+        encoding = tabular.encoding(file)
+        with tabular.in_utf_8(file, encoding, path.name) as plain:
+            return tabular.sniff(plain, path.name).model_copy(update={"encoding": encoding})
 
 
 def read(path, reading=None):
     target = path.parent / "taken.parquet"
-    reading = reading or tabular.sniff(exports.content(path), path.name)
+    reading = reading or sniffed(path)
     exports.write_parquet(path, COLUMNS, reading, target)
     return pq.read_table(target).to_pylist()
 
@@ -79,6 +109,34 @@ SAME_ROWS = {
     ),
     "other order": "amount,bought,visits,at,key\n1.5,1,3,2025-06-01,7\n-20.25,0,4,2025-06-02,8\n",
     "blank last line": TEXT + "\n",
+    "utf-16 without a mark": TEXT.encode("utf-16-le"),
+    "utf-16 without a mark, big end first": TEXT.encode("utf-16-be"),
+    "utf-32": TEXT.encode("utf-32"),
+    "lines end as on an old Macintosh": TEXT.replace("\n", "\r"),
+    "lines end in two ways": TEXT.replace("\n", "\r\n", 1),
+    "a title above": "Sales of June\n\n" + TEXT,
+    "comments above": "# exported on 2025-07-01\n# by sales\n" + TEXT,
+    "empty lines above": "\n\n" + TEXT,
+    "single quotes": "\n".join(",".join(f"'{field}'" for field in line.split(",")) for line in LINES),
+    "caret": TEXT.replace(",", "^"),
+    "colon": TEXT.replace(",", ":"),
+    "control A, as Hive writes": TEXT.replace(",", "\x01"),
+    "blanks": TEXT.replace(",", " "),
+    "comma and blank": TEXT.replace(",", ", "),
+    "bzip2": bz2.compress(TEXT.encode()),
+    "xz": lzma.compress(TEXT.encode()),
+    "zstandard": pa.compress(TEXT.encode(), codec="zstd", asbytes=True),
+    "gzip twice": gzip.compress(gzip.compress(TEXT.encode())),
+    "gzip of several members": gzip.compress(TEXT[:40].encode()) + gzip.compress(TEXT[40:].encode()),
+    "gzip in zip": archived(export__csv__gz=gzip.compress(TEXT.encode())),
+    "zip in a folder of its own": archived(**{"june/": b"", "june/export__csv": TEXT}),
+    "zip of a Macintosh": archived(export__csv=TEXT, **{"__MACOSX/__export__csv": "x", "__DS_Store": "x"}),
+    "zip of parquet": archived(export__parquet=as_parquet()),
+    "gzip of parquet": gzip.compress(as_parquet()),
+    "parquet under another name": as_parquet(),
+    "currency": changed("1.5", "1.5 €").replace("-20.25", "-20.25 €"),
+    "currency before": changed("1.5", "$1.5").replace("-20.25", "$-20.25"),
+    "percent": changed("1.5", "1.5%").replace("-20.25", "-20.25%"),
 }
 
 
@@ -116,12 +174,41 @@ def test_the_same_rows_are_read_however_the_file_is_written(tmp_path, content):
         (changed("7,", '"a, b",'), {}, "key", ["a, b", "8"]),
         (changed("7,", '"a\nb",'), {}, "key", ["a\nb", "8"]),
         (LINES[0] + "\n", {}, "amount", []),
+        (changed("-20,25", "-1.234,5", semicolons()), None, "amount", [1.5, -1234.5]),
+        (changed("-20.25", '"-1,234.5"'), None, "amount", [1.5, -1234.5]),
+        (changed("-20.25", '"1,234"'), None, "amount", [1.5, 1234.0]),
+        (changed("-20,25", "1 234,5", semicolons()), None, "amount", [1.5, 1234.5]),
+        (changed("-20,25", "1\u202f234,5", semicolons()), None, "amount", [1.5, 1234.5]),
+        (changed("-20.25", "1'234'567.5"), None, "amount", [1.5, 1234567.5]),
+        (changed("7,", r'"say \"a, b\"",').replace("8,2025", "x,2025"), None, "key", ['say "a, b"', "x"]),
+        (changed("7,", '"5"" wide",'), None, "key", ['5" wide', "8"]),
+        (changed("7,", "\ufeff7,").replace("\ufeff7", "7"), None, "key", [7, 8]),
+        (changed("7,", "A\0,"), None, "key", ["A\0", "8"]),
+        (changed("7,", f"{10**30},"), None, "key", [str(10**30), "8"]),
+        (changed("1.5", "nan"), {"missing": ("nan",)}, "amount", [None, -20.25]),
+        (changed("1.5", "#DIV/0!"), {"missing": ("#DIV/0!",)}, "amount", [None, -20.25]),
+        (changed("1.5", "\\N"), {"missing": ("\\N",)}, "amount", [None, -20.25]),
+        (changed("2025-06-01", "45809").replace("2025-06-02", "45810.5"), {"times": {"at": "excel"}}, "at",
+         [datetime(2025, 6, 1), datetime(2025, 6, 2, 12)]),
+        (changed("2025-06-01", "1748736000.5").replace("2025-06-02", "1748822400"), {"times": {"at": "epoch s"}}, "at",
+         [datetime(2025, 6, 1, 0, 0, 0, 500_000), datetime(2025, 6, 2)]),
+        (changed("2025-06-01", "1-Jun-25").replace("2025-06-02", "2-Jun-25"), {"times": {"at": "%d-%b-%y"}}, "at",
+         [datetime(2025, 6, 1), datetime(2025, 6, 2)]),
+        (changed("2025-06-01", "06/01/2025 12:30 AM").replace("2025-06-02", "06/02/2025 01:30 PM"),
+         {"times": {"at": "%m/%d/%Y %I:%M %p"}}, "at", [datetime(2025, 6, 1, 0, 30), datetime(2025, 6, 2, 13, 30)]),
+        (changed("2025-06-01", "01.06.2025 10:00:00.25").replace("2025-06-02", "02.06.2025 10:00:00.5"),
+         {"times": {"at": "%d.%m.%Y %H:%M:%S.%f"}}, "at",
+         [datetime(2025, 6, 1, 10, 0, 0, 250_000), datetime(2025, 6, 2, 10, 0, 0, 500_000)]),
+        (changed("2025-06-01", "2025-06-01 10:00 +0200").replace("2025-06-02", "2025-06-02 10:00 +0200"),
+         {"times": {"at": "%Y-%m-%d %H:%M %z"}}, "at",
+         [datetime(2025, 6, 1, 8, tzinfo=UTC), datetime(2025, 6, 2, 8, tzinfo=UTC)]),
     ],
 )  # fmt: skip
 def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, column, values):
     path = tmp_path / "june.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    assert [row[column] for row in read(path, Reading(**reading))] == values
+    reading = None if reading is None else Reading(**reading)
+    assert [row[column] for row in read(path, reading)] == values
 
 
 @pytest.mark.parametrize(
@@ -139,8 +226,37 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         ("1,2,3\n4,5,6\n", {}, ["found 1, 2, 3 in the first line, expected the names"]),
         ("köln,1\n".encode("cp1252"), {}, ["june.csv: found bytes that are no utf-8", "reading.encoding"]),
         (gzip.compress(TEXT.encode())[:-12], {}, ["june.csv: cannot be unpacked", "half-written or damaged"]),
-        (zipped(a=TEXT, b=TEXT), {}, ["june.csv: found 2 files in the archive, expected one"]),
+        (zipped(a=TEXT, b=TEXT), {}, ["june.csv: found 2 files in the archive (a.csv, b.csv), expected one"]),
         (zipped(a=TEXT)[:40], {}, ["june.csv: cannot be unpacked"]),
+        (archived(a__csv=TEXT, readme__txt="x"), {}, ["june.csv: found 2 files in the archive (a.csv, readme.txt)"]),
+        (packed_often(TEXT.encode(), 4), {}, ["june.csv: found a file that is packed more than 3 times"]),
+        (gzip.compress(TEXT.encode() * 99)[:80] + bytes(40), {}, ["june.csv: cannot be unpacked"]),
+        (archived(), {}, ["june.csv: found 0 files in the archive"]),
+        (bz2.compress(TEXT.encode())[:-9], {}, ["june.csv: cannot be unpacked"]),
+        (archived(**{"[Content_Types]__xml": "x", "xl/workbook__xml": "x"}), {}, ["june.csv: found an Excel workbook"]),
+        (b"\xd0\xcf\x11\xe0" + bytes(60), {}, ["june.csv: found an Excel workbook", "export it as one of these"]),
+        (b'{"key": 7}\n', {}, ["june.csv: found JSON, expected text (CSV) or parquet"]),
+        (b'[{"key": 7}]', {}, ["june.csv: found JSON"]),
+        (b"\n<!DOCTYPE html><html>Log in</html>", {}, ["june.csv: found a page of HTML or XML"]),
+        (b"SQLite format 3\0" + bytes(60), {}, ["june.csv: found an SQLite database"]),
+        (b"ARROW1\0\0" + bytes(60), {}, ["june.csv: found an Arrow file"]),
+        (as_parquet()[:-9], {}, ["june.csv: not a readable parquet file"]),
+        (TEXT.replace("1\n", "1,\n"), {}, ["line 2: found 6 fields, expected 5: '7,2025-06-01,1.5,3,1,'"]),
+        (TEXT + "2 rows\n", {}, ["line 4: found 1 fields, expected 5: '2 rows'"]),
+        (TEXT + "\x1a", {}, ["line 4: found 1 fields, expected 5"]),
+        (changed("7,", '"7,'), {}, ["june.csv: not a readable CSV file"]),
+        (TEXT + '9,2025-06-03,"' + "x" * (1 << 21), {}, ["found a line of more than 1 MB: is a quotation mark not closed?"]),
+        (changed("1.5", "(1.50)"), {}, ["column 'amount', row 1: found '(1.50)', expected a number"]),
+        (changed("1.5", "0x1f"), {}, ["column 'amount', row 1: found '0x1f', expected a number"]),
+        (changed("1.5", "1.5"), {"decimal": ","}, ["column 'amount', row 1: found '1.5', expected a number"]),
+        (changed("1.5", "1.23"), {"decimal": ",", "thousands": "."}, ["column 'amount', row 1: found '1.23'"]),
+        (changed("1.5", "1.5 $"), {"units": ("€",)}, ["column 'amount', row 1: found '1.5 $', expected a number", "'units'"]),
+        (changed("2025-06-02", "30.02.2025").replace("2025-06-01", "01.02.2025"), {"times": {"at": "%d.%m.%Y"}},
+         ["column 'at', row 2: found '30.02.2025', expected a time such as %d.%m.%Y"]),
+        (changed("2025-06-01", "01.06.25"), {"times": {"at": "%d.%m.%Y"}}, ["column 'at', row 1: found '01.06.25'"]),
+        (TEXT.encode("utf-16"), {}, ["june.csv: found bytes that are no utf-8"]),
+        ((TEXT + "\n" * 2_000_000 + "köln,2025-06-03,1,3,1\n").encode("cp1252"), {},
+         ["june.csv: found bytes that are no utf-8"]),
     ],
     ids=lambda value: f"{len(value)} bytes" if isinstance(value, bytes) else None,  # archives hold the time of day
 )  # fmt: skip
@@ -221,3 +337,23 @@ def test_a_part_that_is_a_link_out_of_its_folder_is_refused(tmp_path):
     (place / "1.parquet").symlink_to(outside / "secret.parquet")
     with pytest.raises(SourceError, match=r"1\.parquet: a link that leads out of its folder"):
         read(place, Reading())
+
+
+def test_rows_without_a_time_stand_in_their_order_after_those_of_earlier_files(tmp_path):
+    without = ["amount,bought,visits,key", "1.5,1,3,7", "-20.25,0,4,8"]
+    moments = []
+    for name, moment in (("june.csv", 1_750_000_000), ("july.csv", 1_760_000_000)):
+        (tmp_path / name).write_text("\n".join(without) + "\n")
+        os.utime(tmp_path / name, (moment, moment))
+        moments += [row["at"] for row in read(tmp_path / name, Reading(row_order=True))]
+    assert moments == sorted(moments) and len(set(moments)) == 4
+    assert moments[0] == datetime.fromtimestamp(1_750_000_000, UTC).replace(tzinfo=None)
+
+
+def test_a_file_is_read_in_pieces(tmp_path):
+    path = tmp_path / "large.csv"
+    path.write_text(LINES[0] + "\n" + "".join(f"{n},2025-06-01,1.5,3,1\n" for n in range(200_000)))
+    before = pa.total_allocated_bytes()
+    sizes = [batch.num_rows for batch in tabular.read_rows(path, COLUMNS, Reading(), "large.csv")]
+    assert sum(sizes) == 200_000 and max(sizes) < 100_000
+    assert pa.total_allocated_bytes() - before < 1 << 20

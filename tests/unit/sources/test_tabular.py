@@ -1,15 +1,26 @@
 """CSV files as people have them: other separators, decimal commas, other encodings, and what cannot be read."""
 
+from datetime import UTC, date, datetime
+
 import pytest
 
 from shotclock.errors import SourceError
-from shotclock.sources.tabular import read_csv
+from shotclock.sources.tabular import encoding, in_utf_8, read_csv
 
 ROWS = [{"name": "a", "price": 1.5, "rooms": 3}, {"name": "b; c", "price": -20.25, "rooms": None}]
 
 
-def read(content):
-    return read_csv(content.encode() if isinstance(content, str) else content, "flats.csv")
+@pytest.fixture
+def read(tmp_path):
+    """`read(content)`: the table of a file."""
+
+    def table(content):
+        path = tmp_path / "flats.csv"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        with in_utf_8(path, encoding(path), "flats.csv") as plain:
+            return read_csv(plain, "flats.csv")
+
+    return table
 
 
 @pytest.mark.parametrize(
@@ -22,24 +33,24 @@ def read(content):
         '\ufeffname,price,rooms\na,1.5,3\n"b; c",-20.25,\n',
     ],
 )
-def test_the_same_rows_are_read_whatever_the_separator_and_the_decimal_mark(text):
+def test_the_same_rows_are_read_whatever_the_separator_and_the_decimal_mark(read, text):
     assert read(text).to_pylist() == ROWS
 
 
-def test_types_are_what_all_values_show_and_not_the_first_ones():
+def test_types_are_what_all_values_show_and_not_the_first_ones(read):
     table = read("n,flag,day\n" + "1,true,2013-01-01\n" * 200_000 + "1.5,false,2013-01-02\n")
     assert [str(kind) for kind in table.schema.types] == ["double", "bool", "date32[day]"]
 
 
-def test_a_single_column_is_one():
+def test_a_single_column_is_one(read):
     assert read("n\n1\n2\n").to_pylist() == [{"n": 1}, {"n": 2}]
 
 
-def test_text_that_is_not_utf_8_is_read_as_latin_1():
+def test_text_that_is_not_utf_8_is_read_as_latin_1(read):
     assert read("Straße,n\nKöln,1\n".encode("latin-1")).to_pylist() == [{"Straße": "Köln", "n": 1}]
 
 
-def test_a_column_without_a_name_is_called_so():
+def test_a_column_without_a_name_is_called_so(read):
     assert read(",n\n0,5\n1,6\n").column_names == ["unnamed", "n"]
 
 
@@ -50,11 +61,46 @@ def test_a_column_without_a_name_is_called_so():
         (" \n\n", "found an empty file"),
         ("1,2\n3,4\n", "found 1, 2 in the first line, expected the names of the columns"),
         ("a,b,a\n1,2,3\n", "column 'a' stands twice in the first line"),
-        ("a,b\n1,2\n1,2,3\n", "not a readable CSV file"),
+        ("a,b\n1,2\n1,2,3\n", "line 3: found 3 fields, expected 2: '1,2,3'"),
     ],
 )
-def test_what_cannot_be_read_is_refused_with_the_file_and_the_reason(text, message):
+def test_what_cannot_be_read_is_refused_with_the_file_and_the_reason(read, text, message):
     with pytest.raises(SourceError) as caught:
         read(text)
     assert str(caught.value).startswith("flats.csv: ")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "first"),
+    [
+        (["1", "2"], "int64", 1),
+        (["+1.5", "2"], "double", 1.5),
+        (["1e3", "2"], "double", 1000.0),
+        (["9223372036854775807", "1"], "int64", 9223372036854775807),
+        (["9223372036854775808", "1"], "string", "9223372036854775808"),
+        (["007", "8"], "string", "007"),
+        (["0", "0.5"], "double", 0.0),
+        (["0x1f", "1"], "string", "0x1f"),
+        (["nan", "1"], "string", "nan"),
+        (["inf", "1"], "string", "inf"),
+        (["1.2.3", "1"], "string", "1.2.3"),
+        (["true", "FALSE"], "bool", True),
+        (["2025-06-01", "2025-06-02"], "date32[day]", date(2025, 6, 1)),
+        (["2025-06-01 10:00", "2025-06-02 10:00"], "timestamp[s]", datetime(2025, 6, 1, 10)),
+        (["2025-06-01", "2025-06-02 10:00"], "timestamp[s]", datetime(2025, 6, 1)),
+        (
+            ["2025-06-01T10:00:00Z", "2025-06-02T10:00:00+02:00"],
+            "timestamp[s, tz=UTC]",
+            datetime(2025, 6, 1, 10, tzinfo=UTC),
+        ),
+        (["20250601", "20250602"], "int64", 20250601),
+        (["2025-02-30", "2025-02-01"], "string", "2025-02-30"),
+        (["yes", "no"], "string", "yes"),
+        (["", "NA"], "null", None),
+    ],
+)
+def test_what_all_values_of_a_column_are(read, values, kind, first):
+    table = read("n,other\n" + "".join(f"{value},x\n" for value in values))
+    assert str(table.schema.field("n").type) == kind
+    assert table["n"][0].as_py() == first

@@ -1,23 +1,61 @@
 """Values as the contract wants them: truth values as 0 and 1, dates that are written some other way than ISO."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from shotclock.config import Reading
 from shotclock.errors import ContractError
+from shotclock.projects.init.columns import Column, Rows
 from shotclock.rows import values
-from shotclock.sources.tabular import MISSING, epochs
+from shotclock.sources import tabular
+from shotclock.sources.tabular import MISSING
 
-Column: TypeAlias = pa.ChunkedArray
-
-_TRUE = {"yes", "y", "true", "t", "on"}
-_FALSE = {"no", "n", "false", "f", "off"}
-_DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%b %d, %Y")
-_HOURS = ("", " %H:%M", " %H:%M:%S")
-FORMATS = tuple(day + hour for day in _DAYS for hour in _HOURS)
+_TRUE = {
+    "yes",
+    "y",
+    "true",
+    "t",
+    "on",
+    "ja",
+    "oui",
+    "si",
+    "sí",
+    "sì",
+    "sim",
+    "tak",
+    "да",
+    "wahr",
+    "vrai",
+    "verdadero",
+    "vero",
+}
+_FALSE = {"no", "n", "false", "f", "off", "nein", "non", "não", "nao", "nie", "nee", "нет", "falsch", "faux", "falso"}
+_DAYS = (
+    *(
+        "%d/%m/%Y",
+        "%m/%d/%Y",
+        "%d.%m.%Y",
+        "%d-%m-%Y",
+        "%m-%d-%Y",
+        "%Y/%m/%d",
+        "%Y.%m.%d",
+        "%d %b %Y",
+        "%d-%b-%Y",
+        "%d %B %Y",
+    ),
+    *("%b %d, %Y", "%B %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y"),
+)
+_HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), "%Y-%m", "%a, %d %b %Y %H:%M:%S GMT")
+_TRIED = 50  # different values that a layout is tried on before all are
+_PIECE = 1 << 13  # rows that are looked at together
+_MANY = 20  # different values beyond which a column is no pair of words
 
 
 @dataclass
@@ -29,62 +67,80 @@ class Words:
     missing: set[str] = field(default_factory=set)
 
 
-def tidy(table: pa.Table) -> tuple[pa.Table, dict[str, str], Words]:
-    """The table with plain numbers: no truth values, decimals, NaN or infinity; what was changed, by column; the words."""
+def tidy(table: Rows, reading: Reading) -> tuple[dict[str, str], Words]:
+    """Make plain numbers of truth values, decimals, NaN and infinity; what was changed, by column, and the words."""
     notes: dict[str, str] = {}
     words = Words()
-    for place, name in enumerate(table.column_names):
-        column, note = _tidied(table[name], words)
+    for name in table.column_names:
+        column, note = _tidied(plain(table[name]), words, reading)
         if note:
             notes[name] = note
-        table = table.set_column(place, name, column)
-    return table, notes, words
+        table.put(name, column)
+    return notes, words
 
 
-def _tidied(column: Column, words: Words) -> tuple[Column, str]:
+def plain(column: Column) -> Column:
+    """The same values in the types that all of Arrow's functions know."""
     kind = column.type
     if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-        kind = column.type
+        return plain(column.cast(kind.value_type))
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    if pa.types.is_float16(kind):
+        return column.cast(pa.float32())
+    if not pa.types.is_decimal(kind):
+        return column
+    try:
+        return column.cast(pa.int64() if kind.scale <= 0 else pa.float64())
+    except pa.ArrowInvalid:  # more than a whole number of 64 bits
+        return column.cast(pa.float64())
+
+
+def _tidied(column: Column, words: Words, reading: Reading) -> tuple[Column, str]:
+    kind = column.type
     if pa.types.is_boolean(kind):
         words.ones |= {"true", "True", "TRUE"}
         words.zeros |= {"false", "False", "FALSE"}
         return column.cast(pa.int8()), "true and false became 1 and 0"
-    if pa.types.is_decimal(kind):
-        return column.cast(pa.float64()), ""
     if pa.types.is_floating(kind):
         return pc.if_else(pc.is_finite(column), column, None), ""
     if is_text(kind) and (binary := from_words(column)) is not None:
-        found = sorted(_distinct(column), key=lambda word: word.strip().lower() in _TRUE)
-        words.zeros.add(found[0].strip())
-        words.ones.add(found[1].strip())
+        found = sorted(few(column), key=lambda word: word.strip().lower() in _TRUE)
+        words.zeros |= {word.strip() for word in found if word.strip().lower() in _FALSE}
+        words.ones |= {word.strip() for word in found if word.strip().lower() in _TRUE}
         return binary, f"{' and '.join(sorted(found))} became 0 and 1"
-    if is_text(kind) and (numbers := without_words(column)) is not None:
-        meant = sorted(_not_numbers(column))
+    if is_text(kind) and (numbers := without_words(column, reading)) is not None:
+        meant = sorted(_not_numbers(column, reading))
         words.missing |= set(meant)
         return numbers, f"{' and '.join(meant)} became missing values"
     return column, ""
 
 
-def without_words(column: Column) -> Column | None:
+def few(column: Column, most: int = _MANY) -> list[Any]:
+    """The different values that are not null, in their order; of many, about the first ones."""
+    found: dict[Any, None] = {}
+    for chunk in column.chunks:
+        for start in range(0, len(chunk), _PIECE):
+            found |= dict.fromkeys(chunk.slice(start, _PIECE).unique().drop_null().slice(0, most + 1).to_pylist())
+            if len(found) > most:
+                return list(found)
+    return list(found)
+
+
+def without_words(column: Column, reading: Reading) -> Column | None:
     """Numbers, where all else are words that stand for a missing one; None for any other text."""
-    meant = _not_numbers(column)
+    meant = _not_numbers(column, reading)
     if not meant or not meant <= set(MISSING):
         return None
-    texts = pc.replace_substring(pc.utf8_trim_whitespace(column), ",", ".")
-    known = pc.if_else(pc.is_in(texts, pa.array(sorted(meant), column.type)), None, texts)
-    for kind in (pa.int64(), pa.float64()):
-        try:
-            return known.cast(kind) if known.null_count < len(known) else None
-        except pa.ArrowInvalid:
-            continue
-    return None
+    known = pc.if_else(pc.is_in(pc.utf8_trim_whitespace(column), pa.array(sorted(meant), column.type)), None, column)
+    if known.null_count == len(known):
+        return None
+    found = tabular.typed(tabular.trimmed(known), reading)
+    return found if is_number(found.type) else None
 
 
 def names(column: Column, words: Words) -> Column | None:
-    """Text and codes as the text of a category, null for the file's words for what is missing; None of other values."""
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+    """Plain text and codes as the text of a category, null for the file's words for what is missing; None of other values."""
     if not is_text(column.type) and not is_number(column.type):
         return None
     known = values.without_nan(column)
@@ -94,22 +150,27 @@ def names(column: Column, words: Words) -> Column | None:
     return pc.if_else(pc.is_in(texts, pa.array(sorted(words.missing), pa.string())), None, texts)
 
 
-def _not_numbers(column: Column) -> set[str]:
-    """The distinct texts that are no numbers; of many, the first ones."""
-    numbers = pc.match_substring_regex(column, r"^\s*[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?\s*$")
-    others = column.filter(pc.invert(numbers)).unique()
-    return {word.strip() for word in others.slice(0, len(MISSING) + 1).to_pylist() if word is not None}
+def _not_numbers(column: Column, reading: Reading) -> set[str]:
+    """The different texts that are no numbers; of many, the first ones."""
+    found: set[str] = set()
+    for chunk in column.chunks:
+        texts = pc.utf8_trim_whitespace(chunk)
+        numbers = pc.match_substring_regex(tabular.plain_numbers(texts, reading), r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
+        others = texts.filter(pc.invert(numbers)).unique()
+        found |= {word for word in others.slice(0, len(MISSING) + 1).to_pylist() if word is not None}
+        if not found <= set(MISSING):
+            break
+    return found
 
 
 def from_words(column: Column) -> Column | None:
     """0 and 1 for a column of yes and no, true and false and the like; None for any other."""
-    words = _distinct(column)
-    if len(words) != 2 or not {word.strip().lower() for word in words} <= _TRUE | _FALSE:
+    found = few(column)
+    meant = {word.strip().lower() for word in found}
+    if len(meant) != 2 or not meant & _TRUE or not meant & _FALSE:
         return None
-    true = [word for word in words if word.strip().lower() in _TRUE]
-    if len(true) != 1:
-        return None
-    return pc.equal(column, pa.scalar(true[0], column.type)).cast(pa.int8())
+    is_true = pc.is_in(column, pa.array([word for word in found if word.strip().lower() in _TRUE], column.type))
+    return pc.if_else(pc.is_valid(column), is_true, None).cast(pa.int8())
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -118,10 +179,6 @@ def is_text(kind: pa.DataType) -> bool:
 
 def is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
-def _distinct(column: Column) -> list[str]:
-    return [value for value in column.unique().to_pylist() if value is not None] if is_text(column.type) else []
 
 
 def as_time(column: Column, layout: str | None = None) -> Column | None:
@@ -134,43 +191,47 @@ def as_time(column: Column, layout: str | None = None) -> Column | None:
     """
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         return column
-    if pa.types.is_integer(column.type) and layout is not None:
-        return _counted(column, layout) if layout.startswith("epoch ") else as_time(column.cast(pa.string()), layout)
+    if is_number(column.type) and layout is not None:
+        return _counted(column, layout) if _counts(layout) else as_time(column.cast(pa.string()), layout)
     if not is_text(column.type):
         return None
-    words = _distinct(column)
-    if layout is not None:
-        return _parsed(column, words, layout, strict=True)
-    if words and all(map(_is_iso, words)):
+    if layout is None and is_iso(column):
         return column
-    layout = usual_layout(column)
-    return None if layout is None else _parsed(column, words, layout)
+    layout = layout or usual_layout(column)
+    return None if layout is None else _seconds(read_by(column, layout))
+
+
+def _counts(layout: str) -> bool:
+    return layout == "excel" or layout.startswith("epoch ")
 
 
 def _counted(column: Column, layout: str) -> Column:
     try:
-        return epochs(column.cast(pa.int64()), layout)
+        return tabular.counted(column, layout)
     except (pa.ArrowInvalid, ValueError) as error:
         raise ContractError(
-            f"--time-format: found '{layout}', expected epoch s, epoch ms, epoch us or epoch ns"
+            f"--time-format: found '{layout}', expected epoch s, epoch ms, epoch us, epoch ns or excel"
         ) from error
 
 
-def usual_layout(column: Column) -> str | None:
-    """The one usual layout that all of its values are written in; None where none is, or several are.
+def layouts(column: Column) -> list[str]:
+    """The usual layouts that all of its values are written in, but for ISO.
 
-    Digits are a year (2013), a day (20130131), or are counted from 1970 on, by their number of digits.
+    Digits are a year (2013), a month (201301), a day (20130131), a moment (20130131235959), days as Excel counts them, or are
+    counted from 1970 on, by their number of digits.
     """
-    if pa.types.is_integer(column.type):
-        return _layout_of_digits(column)
-    if not is_text(column.type):
-        return None
-    words = _distinct(column)
-    if not words or all(map(_is_iso, words)):
-        return None
-    fitting = [
-        found for found in FORMATS if (found_all := _parsed(column, words, found)) is not None and len(found_all)
-    ]
+    if is_number(column.type):
+        found = _layout_of_digits(column)
+        return [found] if found else []
+    if not is_text(column.type) or not few(column, 1) or is_iso(column):
+        return []
+    first = few(column, _TRIED)
+    return [layout for layout in FORMATS if _is_written_so(first, layout) and _fits(column, layout)]
+
+
+def usual_layout(column: Column) -> str | None:
+    """The one usual layout that all of its values are written in; None where none is, or several are."""
+    fitting = layouts(column)
     return fitting[0] if len(fitting) == 1 else None
 
 
@@ -181,34 +242,88 @@ def _layout_of_digits(column: Column) -> str | None:
     low, high = pc.min(known).as_py(), pc.max(known).as_py()
     for layout, least, most in (
         ("%Y", 1900, 2100),
+        ("excel", 20_000, 80_000),  # 1954 to 2119
+        ("%Y%m", 190001, 210012),
         ("%Y%m%d", 19000101, 21001231),
         ("epoch s", 10**8, 10**10),
         ("epoch ms", 10**11, 10**13),
+        ("%Y%m%d%H%M%S", 19000101000000, 21001231235959),
         ("epoch us", 10**14, 10**16),
         ("epoch ns", 10**17, 9 * 10**18),
     ):
         if least <= low and high <= most:
-            return layout if layout.startswith("epoch") or _written_so(known, layout) else None
+            counts = layout in ("epoch s", "excel") or (_counts(layout) and pa.types.is_integer(column.type))
+            return layout if counts or _fits(column, layout) else None
     return None
 
 
-def _written_so(column: Column, layout: str) -> bool:
-    texts = column.cast(pa.string())
-    return _parsed(texts, _distinct(texts), layout) is not None
+def _fits(column: Column, layout: str) -> bool:
+    if pa.types.is_floating(column.type):
+        return False
+    try:
+        read_by(column.cast(pa.string()), layout)
+    except ContractError:
+        return False
+    return True
 
 
-def _parsed(column: Column, words: list[str], layout: str, *, strict: bool = False) -> Column | None:
-    times: dict[str, datetime] = {}
-    for word in words:
-        try:
-            times[word] = datetime.strptime(word.strip(), layout)
-        except ValueError as error:
-            if strict:
-                raise ContractError(f"--time-format: found '{word}', expected text like {layout}") from error
-            return None
-    encoded = pa.chunked_array([column.combine_chunks().dictionary_encode()]).combine_chunks()
-    known = pa.array([times.get(word) for word in encoded.dictionary.to_pylist()], pa.timestamp("s"))
-    return pa.chunked_array([known.take(encoded.indices)])
+def read_by(column: Column, layout: str) -> Column:
+    """Text as the moments that it stands for.
+
+    Raises:
+        ContractError: a value is not written so.
+    """
+    texts = pc.utf8_trim_whitespace(column)
+    try:
+        return pa.chunked_array([tabular.moments(chunk, layout) for chunk in texts.chunks])
+    except ValueError as error:
+        wrong = next(text for text in _different(texts) if not _is_written_so([text], layout))
+        raise ContractError(f"--time-format: found '{wrong}', expected text like {layout}") from error
+
+
+def _seconds(moments: Column) -> Column:
+    """Whole seconds where all are."""
+    try:
+        return moments.cast(pa.timestamp("s", moments.type.tz))
+    except pa.ArrowInvalid:
+        return moments
+
+
+def _different(texts: Column) -> Iterator[str]:
+    """Piece by piece; what stands in several pieces comes again."""
+    for chunk in texts.chunks:
+        for start in range(0, len(chunk), _PIECE):
+            yield from chunk.slice(start, _PIECE).unique().drop_null().to_pylist()
+
+
+def _is_written_so(texts: list[str], layout: str) -> bool:
+    try:
+        tabular.moments(pa.array(texts), layout)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_one(text: str, layout: str) -> bool:
+    return _is_written_so([text], layout)
+
+
+def is_iso(column: Column) -> bool:
+    """Whether all values of a column of text are days or moments in ISO's way."""
+    return bool(few(column, 1)) and all(map(_is_iso, _different(column)))
+
+
+def no_time(column: Column) -> tuple[int, str] | None:
+    """The first row, from 0, that keeps a column of text from being one of times, and what it holds; None where most do."""
+    if not is_text(column.type):
+        return None
+    first = few(column, _TRIED)
+    ways: list[Callable[[str], bool]] = [_is_iso, *(partial(_is_one, layout=layout) for layout in FORMATS)]
+    best = max(ways, key=lambda way: sum(map(way, first)))
+    if 2 * sum(map(best, first)) <= len(first):
+        return None
+    wrong = next((text for text in _different(column) if not best(text)), None)
+    return None if wrong is None else (pc.index(column, wrong).as_py(), wrong)
 
 
 def _is_iso(word: str) -> bool:

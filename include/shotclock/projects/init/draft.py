@@ -9,6 +9,15 @@ import yaml
 
 from shotclock.config import Columns, DegradationRules, DriftRules, Feature, GateRules, Reading, RetrainingRules, Split
 
+_RARE = (
+    "times",
+    "quote",
+    "escape",
+    "above",
+    "thousands",
+    "units",
+    "row_order",
+)  # of `reading`: named where a file has them
 _FEW = 0.3  # of the rows there are: a rule that asks for more would never be met
 
 
@@ -99,11 +108,16 @@ def _listed(code: int | str) -> str:
 def _beside(lines: list[tuple[str, str]]) -> list[str]:
     """Lines with their comments in one column."""
     width = max(len(line) for line, _ in lines)
-    return [f"{line:<{width}}     # {' '.join(comment.split())}" if comment else line for line, comment in lines]
+    return [f"{line:<{width}}     # {_one_line(comment)}" if comment else line for line, comment in lines]
+
+
+def _one_line(comment: str) -> str:
+    """As a comment in YAML may be: without line ends and what cannot be printed."""
+    return "".join(mark if mark.isprintable() else " " for mark in " ".join(comment.split()))
 
 
 def _left_out(left_out: Mapping[str, str]) -> list[str]:
-    lines = [f"    #   {name}: {' '.join(reason.split())}" for name, reason in left_out.items()]
+    lines = [f"    #   {_one_line(f'{name}: {reason}')}" for name, reason in left_out.items()]
     return ["    # left out:", *lines] if lines else []
 
 
@@ -111,7 +125,11 @@ def _reading(reading: Reading | None) -> list[str]:
     """How the file was written: every later one of the same system is read so."""
     if reading is None:
         return []
-    told = reading.model_dump(mode="json", exclude={"times"} if not reading.times else set())
+    if reading == Reading(row_order=True):
+        return ["", "reading:", "  row_order: true     # no column tells the time: rows stand in their order"]
+    plain = Reading()
+    rare = {name for name in _RARE if getattr(reading, name) == getattr(plain, name)}
+    told = reading.model_dump(mode="json", exclude=rare)
     lines = yaml.safe_dump(told, allow_unicode=True, default_flow_style=None, sort_keys=False, width=1000).splitlines()
     return [
         "",

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError
 from shotclock.projects.init import convert, features, roles
+from shotclock.projects.init.columns import Given, Rows
 
 Mask = npt.NDArray[np.bool_]
 
@@ -21,7 +21,7 @@ class Wishes:
     """What is not to be guessed. `positive` goes with `target`, and `time_format` with `time`.
 
     `features` are columns that stay features although there is a reason against it; `categories` are features whose
-    numbers are names.
+    numbers are names. With `row_order` no column tells the time, and the rows stand in their order.
     """
 
     target: str | None = None
@@ -32,6 +32,7 @@ class Wishes:
     exclude: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
+    row_order: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Guess:
         reading: what words, digits and times of the file mean; how the file itself is written is not known here.
     """
 
-    table: pa.Table
+    table: Rows
     training: Mask
     columns: Columns
     why: dict[str, str]
@@ -56,68 +57,72 @@ class Guess:
     reading: Reading = field(default_factory=Reading)
 
 
-def guess(table: pa.Table, split: Mask | float, wishes: Wishes) -> Guess:
+def guess(given: Given, split: Mask | float, wishes: Wishes, written: Reading = Reading()) -> Guess:  # noqa: B008  (frozen)
     """Guess what each column is.
 
     Args:
+        given: the table as it came; one column of it at a time is held.
         split: marks the rows to train on; or their share, 0 to 1: then the older rows are cut off by time.
 
     Raises:
         ContractError: a column that was wished for is not there or cannot be what it should; or no target or time is found.
     """
-    _check_names(table, wishes)
-    written = table
-    table, notes, words = convert.tidy(table)
-    target = _target(table, written, wishes)
+    _check_names(given, wishes)
+    table = Rows(given)
+    notes, words = convert.tidy(table, written)
+    target = _target(table, wishes)
     taken = (target.name, *wishes.exclude)
-    time = roles.time(table, wishes.time, wishes.time_format, taken)
+    time = roles.in_row_order(table) if wishes.row_order else roles.time(table, wishes.time, wishes.time_format, taken)
     key = roles.identity(table, wishes.id, (*taken, time.name))
     if wishes.positive is not None:
         notes.pop(target.name, None)  # its values were taken as they are written
     for role in (target, time, key):
-        table = roles.put(table, role)
+        table.put(role.name, role.values)
     rest = [name for name in table.column_names if name not in (target.name, time.name, key.name)]
-    for place, name in enumerate(table.column_names):
-        if name in rest and (name in wishes.categories or convert.is_text(table[name].type)):
-            names = convert.names(written[name], words)
+    for name in rest:
+        if name in wishes.categories or convert.is_text(table[name].type):
+            names = convert.names(convert.plain(given[name]), words)
             if names is None:
                 raise ContractError(
-                    f"--category: found '{name}' with {written[name].type} values, expected text or whole numbers"
+                    f"--category: found '{name}' with {given[name].type} values, expected text or whole numbers"
                 )
-            table = table.set_column(place, name, names)
+            table.put(name, names)
             notes.pop(name, None)
     training = roles.older(table[time.name], split) if isinstance(split, float) else split
     labels = table[target.name]
     used: dict[str, Feature] = {}
     why = {role.name: _joined(role.why, notes.get(role.name)) for role in (key, time, target)}
     left_out: dict[str, str] = {}
+    odd, leaks = [], []
     for name in rest:
-        reason = _by_name(name, wishes) or features.against(table[name], training)
-        if reason and (name not in (*wishes.features, *wishes.categories) or not features.is_usable(table[name])):
+        column = table[name]
+        reason = _by_name(name, wishes) or features.against(column, training)
+        if reason and (name not in (*wishes.features, *wishes.categories) or not features.is_usable(column)):
             left_out[name] = _joined(reason, notes.get(name))
             continue
-        used[name], seen = features.describe(table[name])
+        used[name], seen = features.describe(column)
         why[name] = _joined(seen, notes.get(name))
+        odd.append(features.outlier(name, column))
+        leaks.append(features.leak(name, column, labels))
     if not used:
         found = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise ContractError(f"found no column that can be a feature ({found}), expected at least one; see --feature")
     columns = Columns(id=key.name, time=time.name, target=target.name, features=used)
-    odd = [told for name in used if (told := features.outlier(name, table[name]))]
-    leaks = [told for name in used if (told := features.leak(name, table[name], labels))]
     reading = Reading(
         missing=("", "NA", *sorted(words.missing)),
         ones=tuple(sorted({*words.ones, *target.ones})),
         zeros=tuple(sorted({*words.zeros, *target.zeros})),
         times={time.name: time.layout} if time.layout else {},
         text=(key.name,) if convert.is_text(key.values.type) else (),
+        row_order=wishes.row_order,
     )
-    warnings = [*key.warnings, *target.warnings, *odd, *leaks]
+    warnings = [*key.warnings, *target.warnings, *filter(None, [*odd, *leaks])]
     return Guess(table, training, columns, why, left_out, warnings, reading)
 
 
-def _target(table: pa.Table, written: pa.Table, wishes: Wishes) -> roles.Role:
+def _target(table: Rows, wishes: Wishes) -> roles.Role:
     if wishes.target is not None and wishes.positive is not None:
-        return roles.counted(written, wishes.target, wishes.positive)
+        return roles.counted(table.given, wishes.target, wishes.positive)
     return roles.target(table, wishes.target, (*wishes.exclude, *wishes.features, *wishes.categories))
 
 
@@ -132,7 +137,7 @@ def _joined(*parts: str | None) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _check_names(table: pa.Table, wishes: Wishes) -> None:
+def _check_names(table: Given, wishes: Wishes) -> None:
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
         raise ContractError(f"column '{twice[0]}' stands twice, expected once; rename one")

@@ -2,19 +2,23 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from shotclock.config import Columns, Project, Reading, load_yaml, settings
-from shotclock.errors import ConfigError, ContractError, SourceError
+from shotclock.errors import ConfigError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.projects.init import draft
-from shotclock.projects.init.guess import Wishes, guess
+from shotclock.projects.init.columns import Given, Joined, ParquetFile, TextFile
+from shotclock.projects.init.guess import Guess, Wishes, guess
 from shotclock.rows import contract
 from shotclock.sources import exports, tabular
 
@@ -72,19 +76,24 @@ def make_project(
     """
     name = name or _name_from(file)
     targets = _targets(name)
-    table, split, written = _rows(file, production, share, wishes.categories)
-    guessed = guess(table, split, wishes)
+    with ExitStack() as stack:
+        table, written = _given(file, wishes.categories, stack)
+        split: Any = share
+        if production is not None:
+            newer, _ = _given(production, wishes.categories, stack)
+            table, older = Joined([table, newer], [str(file), str(production)]), table.num_rows
+            split = np.arange(table.num_rows) < older
+        guessed = guess(table, split, wishes, written or Reading())
     reading = _reading(written, guessed.reading)
-    parts = {"training": guessed.table.filter(guessed.training), "production": guessed.table.filter(~guessed.training)}
     origin = " and ".join(path.name for path in (file, production) if path)
-    facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, parts, guessed.columns, reading)
+    facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, guessed, reading)
     text = draft.text(guessed.columns, guessed.why, guessed.left_out, facts)
     with _all_or_nothing(targets.values()), storage.replacing(targets["project"]) as partial:
         partial.write_text(text, encoding="utf-8")
         load_yaml(partial, Project)
-        for role, part in parts.items():
-            storage.write_table(part.replace_schema_metadata(None), targets[role])
-    files = {role: RawFile(str(targets[role]), part.num_rows) for role, part in parts.items()}
+        _write(guessed, targets)
+    rows = {"training": facts.training_rows, "production": facts.production_rows}
+    files = {role: RawFile(str(targets[role]), count) for role, count in rows.items()}
     return Made(
         project=name,
         file=str(targets["project"]),
@@ -130,56 +139,63 @@ def _targets(name: str) -> dict[str, Address]:
 def _reading(written: Reading | None, found: Reading) -> Reading | None:
     """How later files of the system are to be read: how the file was written, and what its words mean; None for parquet."""
     if written is None:
-        return None
-    return found.model_copy(update=written.model_dump(include={"separator", "decimal", "encoding"}))
+        return Reading(row_order=True) if found.row_order else None
+    return written.model_copy(
+        update=found.model_dump(include={"missing", "ones", "zeros", "times", "text", "row_order"})
+    )
 
 
-def _rows(
-    file: Address, production: Address | None, share: float | None, as_text: tuple[str, ...]
-) -> tuple[pa.Table, Any, Reading | None]:
-    """All rows; what tells training rows from production, a mask, or the share of the older ones; how a text is written."""
-    table, written = _read(file, as_text)
-    if production is None:
-        contract.refuse_empty(table.num_rows, str(file))
-        return table, share, written
-    newer, _ = _read(production, as_text)
-    for path, part in ((file, table), (production, newer)):
-        contract.refuse_empty(part.num_rows, str(path))
-    try:
-        both = pa.concat_tables([table, newer], promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ContractError(
-            f"{production}: its columns do not fit those of {file} ({error}); correct one of them"
-        ) from error
-    return both, np.arange(both.num_rows) < table.num_rows, written
-
-
-def _read(file: Address, as_text: tuple[str, ...]) -> tuple[pa.Table, Reading | None]:
-    """The rows of a file, and how it is written. Of a file of text these columns are text, as it stands there."""
-    if not storage.is_file(file):
+def _given(file: Address, as_text: tuple[str, ...], stack: ExitStack) -> tuple[Given, Reading | None]:
+    """The rows of a file, or of a folder of parts, and how they are written; these columns of a file of text are text."""
+    if not storage.exists(file):
         raise SourceError(f"{file}: no such file; name a CSV or parquet file")
-    if file.suffix == ".parquet":
-        return storage.read_table(file), None
-    content = exports.content(file)
-    reading = tabular.sniff(content, str(file))
-    padded = reading.model_copy(update={"text": (*reading.text, *as_text)})
-    return tabular.trimmed(tabular.read(content, padded, str(file))), reading
+    parts = exports.parts(file)
+    found = [_part(part, as_text, stack) for part in parts]
+    table = found[0][0] if len(found) == 1 else Joined([part for part, _ in found], [str(part) for part in parts])
+    contract.refuse_empty(table.num_rows, str(file))
+    return table, found[0][1]
 
 
-def _facts(
-    name: str, title: str, origin: str, parts: dict[str, pa.Table], columns: Columns, reading: Reading | None
-) -> draft.Facts:
-    labelled = {role: len(part) - part[columns.target].null_count for role, part in parts.items()}
+def _part(file: Address, as_text: tuple[str, ...], stack: ExitStack) -> tuple[Given, Reading | None]:
+    if exports.is_parquet(file):
+        return ParquetFile(file), None
+    path = stack.enter_context(exports.unpacked(file))
+    if exports.is_parquet(path):
+        return ParquetFile(path), None
+    encoding = tabular.encoding(path)
+    plain = stack.enter_context(tabular.in_utf_8(path, encoding, str(file)))
+    reading = tabular.sniff(plain, str(file)).model_copy(update={"encoding": encoding})
+    folder = Path(stack.enter_context(TemporaryDirectory(prefix="shotclock-")))
+    return TextFile(plain, reading, str(file), folder, as_text), reading
+
+
+def _write(guessed: Guess, targets: dict[str, Address]) -> None:
+    with ExitStack() as stack:
+        writers: dict[str, pq.ParquetWriter] = {}
+        start = 0
+        for rows in guessed.table.batches():
+            is_training = guessed.training[start : start + rows.num_rows]
+            for role, chosen in (("training", is_training), ("production", ~is_training)):
+                if role not in writers:
+                    partial = stack.enter_context(storage.replacing(targets[role]))
+                    writers[role] = stack.enter_context(pq.ParquetWriter(partial, rows.schema))
+                if chosen.any():
+                    writers[role].write_table(rows.filter(pa.array(chosen)))
+            start += rows.num_rows
+
+
+def _facts(name: str, title: str, origin: str, guessed: Guess, reading: Reading | None) -> draft.Facts:
+    known = guessed.table[guessed.columns.target].is_valid().to_numpy()
     return draft.Facts(
         name=name,
         title=title,
         origin=origin,
         training=f"{name}_training.parquet",
         production=f"{name}_production.parquet",
-        training_rows=len(parts["training"]),
-        training_labelled=labelled["training"],
-        production_rows=len(parts["production"]),
-        production_labelled=labelled["production"],
+        training_rows=int(guessed.training.sum()),
+        training_labelled=int(known[guessed.training].sum()),
+        production_rows=int((~guessed.training).sum()),
+        production_labelled=int(known[~guessed.training].sum()),
         reading=reading,
     )
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shotclock.errors import ContractError
-from shotclock.projects.init.convert import Column, as_time, is_number, is_text, usual_layout
+from shotclock.projects.init.columns import Column, Given, Rows
+from shotclock.projects.init.convert import as_time, few, is_number, is_text, layouts, no_time, usual_layout
+from shotclock.sources.exports import rows_as_times
 
-ADDED_ID = "row_id"
+ADDED_ID, ADDED_TIME = "row_id", "row_order"
 _CLASSES = 20  # of more different numbers one would not speak as of classes
 
 _TARGET = re.compile(r"target|label|labels|y|class|outcome|response", re.IGNORECASE)
@@ -37,31 +40,24 @@ class Role:
     zeros: tuple[str, ...] = ()
 
 
-def put(table: pa.Table, role: Role) -> pa.Table:
-    """The table with the role's values: in place of the column, or as the first one."""
-    if role.name not in table.column_names:
-        return table.add_column(0, role.name, role.values)
-    return table.set_column(table.column_names.index(role.name), role.name, role.values)
-
-
-def counted(written: pa.Table, name: str, positive: str) -> Role:
+def counted(written: Given, name: str, positive: str) -> Role:
     """The column to predict, where the value that counts as 1 is known, as it is written in the file.
 
     Raises:
         ContractError: no row has this value.
     """
     texts = written[name].cast(pa.string())
-    if positive not in texts.unique().to_pylist():
+    if not pc.any(pc.equal(texts, positive)).as_py():
         raise ContractError(
-            f"--positive: found '{positive}', expected a value of '{name}': {_listed(_few(written[name]))}"
+            f"--positive: found '{positive}', expected a value of '{name}': {_listed(few(written[name]))}"
         )
     values = pc.equal(texts, positive).cast(pa.int8())
-    others = tuple(str(value) for value in _few(texts) if value != positive)
+    others = tuple(str(value) for value in few(texts) if value != positive)
     why = f"as --target says; '{positive}' counts as 1, all others as 0"
     return Role(name, values, why, ones=(positive,), zeros=others)
 
 
-def target(table: pa.Table, wished: str | None, others: tuple[str, ...] = ()) -> Role:
+def target(table: Rows, wished: str | None, others: tuple[str, ...] = ()) -> Role:
     """The column to predict, as 0, 1 and null.
 
     Args:
@@ -91,19 +87,14 @@ def target(table: pa.Table, wished: str | None, others: tuple[str, ...] = ()) ->
 
 
 def _is_binary(column: Column) -> bool:
-    return is_number(column.type) and set(_few(column)) == {0, 1}
-
-
-def _few(column: Column, most: int = 20) -> list[object]:
-    """The distinct values that are not null, the first ones of many."""
-    return list(column.drop_null().unique().slice(0, most).to_pylist())
+    return is_number(column.type) and set(few(column, 2)) == {0, 1}
 
 
 def _outcomes(name: str, column: Column) -> Role:
     """The wished target. Of two words the rarer one counts as 1, of two numbers the greater one."""
-    values, why = _few(column), "as --target says"
+    values, why = few(column), "as --target says"
     if len(values) == 2 and is_number(column.type):
-        low, high = sorted(values, key=float)  # type: ignore[arg-type]
+        low, high = sorted(values, key=float)
         found = pc.equal(column, pa.scalar(high, column.type)).cast(pa.int8())
         plain = {low, high} == {0, 1}
         written = {} if plain else {"ones": (str(high),), "zeros": (str(low),)}
@@ -132,57 +123,89 @@ def _listed(values: list[object]) -> str:
     return f"{shown}, …" if len(values) > 5 else shown or "no value"
 
 
-def time(table: pa.Table, wished: str | None, layout: str | None, taken: tuple[str, ...]) -> Role:
+def time(table: Rows, wished: str | None, layout: str | None, taken: tuple[str, ...]) -> Role:
     """The column that puts the rows in order.
 
     Raises:
         ContractError: the wished column holds no times, or lacks some; or no column holds times.
     """
     if wished is not None:
-        layout = layout or usual_layout(table[wished])
-        values = as_time(table[wished], layout)
-        if values is None:
-            raise ContractError(
-                f"column '{wished}': found {_listed(_few(table[wished]))}, expected dates; say with --time-format how "
-                "they are written, such as '%d/%m/%Y'"
-            )
-        if values.null_count:
-            raise ContractError(
-                f"column '{wished}': found {values.null_count:,} rows without a time, expected one in every row: "
-                "leave these rows out, or name another --time"
-            )
-        return Role(wished, values, f"as --time says{_written(layout)}", layout=layout)
-    found = {
-        name: values for name in table.column_names if name not in taken if (values := _times(table, name)) is not None
-    }
-    dates = {name: values for name, values in found.items() if not is_number(table[name].type)}
-    found = dates or found  # of digits only where nothing else tells the time: a year may stand beside its date
-    named = [name for name in found if _TIME.search(name)]
-    if not found:
+        return _wished_time(wished, table[wished], layout)
+    found: dict[str, bool] = {}
+    near: list[str] = []
+    for name in table.column_names:
+        column = table[name]
+        if name in taken or (is_number(column.type) and not _TIME.search(name)):
+            continue
+        if not column.null_count and as_time(column, usual_layout(column)) is not None:
+            found[name] = is_number(column.type)
+        elif _TIME.search(name):
+            near.append(f" '{name}' {_why_no_time(column)}.")
+    chosen = _chosen(found)
+    if chosen is None:
         raise ContractError(
-            "time: found no column of dates without gaps, expected one: rows are taken in their order. Name it with "
-            "--time, and with --time-format how it is written, such as '%d/%m/%Y'"
+            f"time: found no column of dates without gaps, expected one: rows are taken in their order.{''.join(near)} Name it "
+            "with --time, and with --time-format how it is written, such as '%d/%m/%Y'; or say with --row-order that the rows "
+            "stand in their order"
         )
-    chosen = (named or list(found))[0]
-    others = ", ".join(name for name in found if name != chosen)
+    others = ", ".join(name for name in found if name != chosen and found[name] == found[chosen])
     layout = usual_layout(table[chosen])
     why = f"holds a date in every row{_written(layout)}" + (f"; {others} too" if others else "")
-    return Role(chosen, found[chosen], why, layout=layout)
+    values = as_time(table[chosen], layout)
+    return Role(chosen, values, why, layout=layout)
+
+
+def _chosen(found: dict[str, bool]) -> str | None:
+    """The column of times, of those that hold some. Of digits only where nothing else tells the time: a year may stand beside
+    its date.
+    """
+    dates = [name for name, is_of_digits in found.items() if not is_of_digits] or list(found)
+    named = [name for name in dates if _TIME.search(name)]
+    return next(iter(named or dates), None)
+
+
+def _wished_time(name: str, column: Column, layout: str | None) -> Role:
+    layout = layout or usual_layout(column)
+    values = as_time(column, layout)
+    if values is None:
+        raise ContractError(
+            f"column '{name}': found {_listed(few(column))}, expected dates; say with --time-format how they are written, "
+            f"such as '%d/%m/%Y': '{name}' {_why_no_time(column)}"
+        )
+    if values.null_count:
+        raise ContractError(
+            f"column '{name}': found {values.null_count:,} rows without a time, expected one in every row: "
+            "leave these rows out, or name another --time"
+        )
+    return Role(name, values, f"as --time says{_written(layout)}", layout=layout)
+
+
+def _why_no_time(column: Column) -> str:
+    """What keeps a column with such a name from being the time."""
+    first = pc.index(pc.is_null(column), True).as_py()
+    if first >= 0:
+        return f"has no value in {column.null_count:,} of {len(column):,} rows, row {first + 1:,} first"
+    fitting = layouts(column)
+    if len(fitting) > 1:
+        return f"is written as {' or '.join(fitting)}: say which"
+    odd = no_time(column)
+    return (
+        f"holds '{odd[1]}' in row {odd[0] + 1:,}, and dates elsewhere" if odd else "is written in no way that is known"
+    )
 
 
 def _written(layout: str | None) -> str:
     return f", written as {layout}" if layout else ""
 
 
-def _times(table: pa.Table, name: str) -> Column | None:
-    """The column's times; digits are taken for times only where the name says so."""
-    column = table[name]
-    if column.null_count or (is_number(column.type) and not _TIME.search(name)):
-        return None
-    return as_time(column, usual_layout(column))
+def in_row_order(table: Rows) -> Role:
+    """A time for rows that have none and stand in their order: a microsecond apart, before those of any later file."""
+    name = next(name for name in (ADDED_TIME, f"_{ADDED_TIME}", f"__{ADDED_TIME}") if name not in table.column_names)
+    times = rows_as_times(0, table.num_rows, datetime.fromtimestamp(0, UTC))
+    return Role(name, pa.chunked_array([times]), "added, as --row-order says: the rows stand in their order")
 
 
-def identity(table: pa.Table, wished: str | None, taken: tuple[str, ...]) -> Role:
+def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:
     """The column by which rows are known again; one is added where there is none.
 
     Raises:
@@ -210,7 +233,14 @@ def identity(table: pa.Table, wished: str | None, taken: tuple[str, ...]) -> Rol
 
 def _is_key(column: Column) -> bool:
     fits = pa.types.is_integer(column.type) or is_text(column.type)
-    return bool(fits) and column.null_count == 0 and pc.count_distinct(column).as_py() == len(column)
+    return bool(fits) and column.null_count == 0 and _all_differ(column)
+
+
+def _all_differ(column: Column) -> bool:
+    if is_text(column.type):
+        return bool(pc.count_distinct(column).as_py() == len(column))
+    values = np.sort(column.to_numpy())  # a table of all values would take ten times their memory
+    return not bool((values[1:] == values[:-1]).any())
 
 
 def older(times: Column, share: float) -> npt.NDArray[np.bool_]:

@@ -57,6 +57,7 @@ def test_init_takes_numbers_for_names_where_it_is_told_to(shotclock, file):
         (("--split-by-time", 70), "found 70, expected between 0 and 1"),
         (("--split-by-time", 0.5, "--positive", "yes"), "--positive goes with --target"),
         (("--split-by-time", 0.5, "--time-format", "%Y"), "--time-format with --time"),
+        (("--split-by-time", 0.5, "--time", "day", "--row-order"), "found both --row-order and --time"),
     ],
 )
 def test_init_that_does_not_say_which_rows_are_which_is_not_understood(shotclock, file, options, message):
@@ -64,6 +65,18 @@ def test_init_that_does_not_say_which_rows_are_which_is_not_understood(shotclock
     assert (found.exit_code, found.stdout) == (2, "")
     assert message in " ".join(found.stderr.replace("│", " ").split())
     assert not (settings().projects / "flats.yaml").exists()
+
+
+def test_init_of_rows_in_their_order_and_the_cut_of_a_later_file(shotclock, file):
+    found = shotclock("init", file, "--split-by-time", 0.5, "--row-order", "--leave-out", "day")
+    assert (
+        "time         row_order: added, as --row-order says: the rows stand in their order" in found.stdout.splitlines()
+    )
+    assert shotclock("validate", "flats").exit_code == 0
+    later = settings().data / "raw" / "later.csv"
+    later.write_bytes(file.read_bytes())
+    cut = shotclock("split-history", "flats", "--file", "later.csv", "--rows", 150)
+    assert [line.split()[1] for line in cut.stdout.splitlines()[:3]] == ["150", "150", "100"]
 
 
 def test_init_twice_is_refused(shotclock, file):

@@ -1,5 +1,8 @@
 """Tables as other systems write them: times of digits, words among numbers, targets of words; and what is said of it."""
 
+from datetime import datetime, timedelta
+from decimal import Decimal
+
 import pyarrow as pa
 import pytest
 
@@ -24,6 +27,10 @@ def made(wishes=None, **columns):
     return guess(table(**columns), 0.6, wishes or Wishes(target="bought"))
 
 
+def days(layout):
+    return [(datetime(2025, 1, 1) + timedelta(days=n // 2, hours=13 * (n % 2))).strftime(layout) for n in range(ROWS)]
+
+
 @pytest.mark.parametrize(
     ("values", "layout", "first"),
     [
@@ -31,13 +38,25 @@ def made(wishes=None, **columns):
         ([1735689600 + 60 * n for n in range(ROWS)], "epoch s", "2025-01-01 00:00:00"),
         ([1735689600000 + 60 * n for n in range(ROWS)], "epoch ms", "2025-01-01 00:00:00"),
         ([2000 + n % 20 for n in range(ROWS)], "%Y", "2000-01-01 00:00:00"),
+        ([200001 + n % 12 for n in range(ROWS)], "%Y%m", "2000-01-01 00:00:00"),
+        ([20250101000000 + n % 60 for n in range(ROWS)], "%Y%m%d%H%M%S", "2025-01-01 00:00:00"),
+        ([45658 + n // 2 for n in range(ROWS)], "excel", "2025-01-01 00:00:00"),
+        ([45658.25 + n // 2 for n in range(ROWS)], "excel", "2025-01-01 06:00:00"),
+        ([1735689600.5 + 60 * n for n in range(ROWS)], "epoch s", "2025-01-01 00:00:00.500000"),
+        (days("%d.%m.%Y %H:%M"), "%d.%m.%Y %H:%M", "2025-01-01 00:00:00"),
+        (days("%m/%d/%Y %I:%M:%S %p"), "%m/%d/%Y %I:%M:%S %p", "2025-01-01 00:00:00"),
+        (days("%d-%b-%y"), "%d-%b-%y", "2025-01-01 00:00:00"),
+        (days("%d.%m.%y"), "%d.%m.%y", "2025-01-01 00:00:00"),
+        (days("%B %d, %Y"), "%B %d, %Y", "2025-01-01 00:00:00"),
+        (days("%a, %d %b %Y %H:%M:%S GMT"), "%a, %d %b %Y %H:%M:%S GMT", "2025-01-01 00:00:00"),
+        (days("%Y-%m"), "%Y-%m", "2025-01-01 00:00:00"),
     ],
 )
 @pytest.mark.parametrize("wished", [None, "ordered_at"])
 def test_digits_are_times_where_the_name_or_a_wish_says_so(values, layout, first, wished):
     found = made(Wishes(target="bought", time=wished), ordered_at=values)
     assert found.columns.time == "ordered_at"
-    assert str(found.table["ordered_at"][0]) == first
+    assert str(found.table["ordered_at"][0].as_py()) == first
     assert found.reading.times == {"ordered_at": layout}
     assert f"written as {layout}" in found.why["ordered_at"]
 
@@ -65,7 +84,10 @@ def test_digits_in_a_column_of_another_name_are_no_time():
     assert made(price=[2000 + n % 20 for n in range(ROWS)]).columns.time == "ordered_at"
 
 
-@pytest.mark.parametrize(("word", "other"), [("None", "-"), ("unknown", "n/a"), ("NULL", "?")])
+@pytest.mark.parametrize(
+    ("word", "other"),
+    [("None", "-"), ("unknown", "n/a"), ("NULL", "?"), ("\\N", "(null)"), ("#DIV/0!", "inf"), ("k.A.", "…")],
+)
 def test_words_for_a_missing_number_are_missing_values_and_that_is_said(word, other):
     amount = [word if n == 3 else other if n == 90 else f"{n % 17}.5" for n in range(ROWS)]
     found = made(amount=amount)
@@ -85,6 +107,11 @@ def test_other_words_among_numbers_are_named():
     [
         (["churned" if n % 3 == 0 else "stayed" for n in range(ROWS)], ("churned",), ("stayed",)),
         (["yes" if n % 3 == 0 else "no" for n in range(ROWS)], ("yes",), ("no",)),
+        (["ja" if n % 3 else "nein" for n in range(ROWS)], ("ja",), ("nein",)),
+        (["oui" if n % 3 else "non" for n in range(ROWS)], ("oui",), ("non",)),
+        (["да" if n % 3 else "нет" for n in range(ROWS)], ("да",), ("нет",)),
+        ([["Yes", "NO", "yes", "no"][n % 4] for n in range(ROWS)], ("Yes", "yes"), ("NO", "no")),
+        (["T" if n % 3 else "F" for n in range(ROWS)], ("T",), ("F",)),
         ([1 + n % 2 for n in range(ROWS)], ("2",), ("1",)),
     ],
 )
@@ -116,3 +143,65 @@ def test_a_target_that_is_not_two_valued_is_refused_plainly(values, said):
 
 def test_ids_of_text_are_kept_as_text_in_later_files():
     assert made(order_id=[f"{n:07}" for n in range(ROWS)]).reading.text == ("order_id",)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([None, *days("%Y-%m-%d")[1:]], "'ordered_at' has no value in 1 of 200 rows, row 1 first"),
+        ([*days("%Y-%m-%d")[:-1], "Total"], "'ordered_at' holds 'Total' in row 200, and dates elsewhere"),
+        ([*days("%d.%m.%Y")[:-1], "31.02.2025"], "'ordered_at' holds '31.02.2025' in row 200, and dates elsewhere"),
+        (
+            [f"0{n % 9 + 1}/0{n % 8 + 1}/2025" for n in range(ROWS)],
+            "'ordered_at' is written as %d/%m/%Y or %m/%d/%Y: say which",
+        ),
+        ([f"2025Q{n % 4 + 1}" for n in range(ROWS)], "'ordered_at' is written in no way that is known"),
+    ],
+)
+def test_what_keeps_a_column_from_being_the_time_is_said(values, said):
+    with pytest.raises(ContractError) as error:
+        made(ordered_at=values)
+    assert said in str(error.value) and "--row-order" in str(error.value)
+
+
+def test_rows_that_have_no_time_may_stand_in_their_order():
+    found = made(Wishes(target="bought", row_order=True), ordered_at=["x"] * ROWS)
+    assert (found.columns.time, found.reading.row_order) == ("row_order", True)
+    times = found.table["row_order"].to_pylist()
+    assert times == sorted(set(times))
+    assert found.training.tolist() == [True] * 120 + [False] * 80
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pa.array(["a", "b"] * (ROWS // 2), pa.string_view()), "category"),
+        (pa.array(["a", "b"] * (ROWS // 2)).dictionary_encode(), "category"),
+        (pa.array(["a", "b"] * (ROWS // 2), pa.large_string()), "category"),
+        (pa.array([1.5, 2.5] * (ROWS // 2)).cast(pa.float16()), "number"),
+        (pa.array([Decimal("1.5"), Decimal("2.5")] * (ROWS // 2), pa.decimal256(40, 1)), "number"),
+        (pa.array([Decimal(1), Decimal(2)] * (ROWS // 2), pa.decimal128(20, 0)), "integer"),
+        (pa.array([2**63 - 1, -(2**63)] * (ROWS // 2)), "integer"),
+        (pa.array([2**63 + 1, 5] * (ROWS // 2), pa.uint64()), "integer"),
+        (pa.array([1.5, float("nan")] * (ROWS // 2)), "number"),
+        (pa.array([1.5, float("inf")] * (ROWS // 2)), "number"),
+    ],
+    ids=str,
+)
+def test_every_type_that_parquet_has_for_numbers_and_text_is_read(values, kind):
+    assert made(odd=values).columns.features["odd"].type == kind
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([[1]] * ROWS),
+        pa.array([{"a": 1}] * ROWS),
+        pa.array([b"x", b"y"] * (ROWS // 2)),
+        pa.array([1, 2] * (ROWS // 2), pa.time32("s")),
+        pa.array([1, 2] * (ROWS // 2), pa.duration("s")),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_a_column_of_another_type_is_left_out_with_its_type(values):
+    assert made(odd=values).left_out["odd"] == f"{values.type}: neither numbers nor text"

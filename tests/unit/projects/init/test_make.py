@@ -14,6 +14,7 @@ from shotclock.projects.init.guess import Wishes
 from shotclock.projects.validate import validate
 from shotclock.rows import types
 from shotclock.sources import exports
+from shotclock.store import taken
 
 ROWS = 4000
 
@@ -55,7 +56,7 @@ def loans(home):
     def write(name, change=lambda table: table, separator=","):
         path = home.parent / "files" / name
         rows = change(table)
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             pq.write_table(rows, path)
         else:
             rows.to_pandas().to_csv(path, sep=separator, index=False)
@@ -69,7 +70,7 @@ def made(path, share=0.6, **options):
     return make.make_project(path, wishes, share=None if "production" in options else share, **options)
 
 
-@pytest.mark.parametrize("name", ["loans.csv", "loans.parquet"])
+@pytest.mark.parametrize("name", ["loans.csv", "loans.csv.gz", "loans.parquet", "loans.PARQUET"])
 def test_the_project_that_is_made_can_be_read_and_its_files_keep_its_contract(home, loans, name):
     done = made(loans(name))
     rules = load_project(home / "include" / "projects" / "loans.yaml")
@@ -145,14 +146,14 @@ def test_nothing_is_overwritten(home, loans, there):
 
 
 def test_what_fails_leaves_nothing_behind(home, loans, monkeypatch):
-    write = make.storage.write_table
+    writer = make.pq.ParquetWriter
 
-    def full(table, path):
+    def full(path, schema):
         if "production" in path.name:
             raise OSError(28, "No space left on device")
-        write(table, path)
+        return writer(path, schema)
 
-    monkeypatch.setattr(make.storage, "write_table", full)
+    monkeypatch.setattr(make.pq, "ParquetWriter", full)
     with pytest.raises(OSError, match="No space"):
         made(loans("loans.csv"))
     assert [found for found in home.rglob("*") if found.is_file()] == []
@@ -229,3 +230,63 @@ def test_next_months_file_of_the_same_system_is_read_as_this_months_was(home, wa
     assert found["amount"].to_pylist()[:3] == [None, 1.5, 2.5]
     assert set(found["bought"].to_pylist()) == {0.0, 1.0}
     types.cast(found, types.of(rules.columns, pq.read_schema(made.training.file)), "february.csv")
+
+
+def test_a_folder_of_parts_is_one_table(home, loans):
+    place = home.parent / "files" / "loans"
+    place.mkdir()
+    for number in range(2):
+        loans(f"loans/part-{number}.csv", lambda table, first=number * 2000: table.slice(first, 2000))
+    (place / "_SUCCESS").touch()
+    done = made(place)
+    assert done.training.rows + done.production.rows == ROWS
+    assert validate("loans").faults == ()
+
+
+def test_a_table_without_a_time_is_a_project_of_rows_in_order_and_so_are_its_later_files(home, loans):
+    path = loans("loans.csv", lambda table: table.drop_columns("granted"))
+    made(path, wishes={"row_order": True})
+    rules = load_project(home / "include" / "projects" / "loans.yaml")
+    assert rules.columns.time == "row_order" and rules.reading.row_order
+    assert validate("loans").faults == ()
+    newest = pq.read_table(home / "data" / "raw" / "loans_production.parquet")["row_order"].to_pylist()[-1]
+    for later in (path, loans("later.parquet", lambda table: table.drop_columns("granted"))):
+        taken_from = pq.read_table(taken.as_parquet(rules, later))
+        assert taken_from["row_order"].to_pylist()[0] > newest
+
+
+def test_rows_in_order_of_a_parquet_file_are_told_in_the_project_file(home, loans):
+    made(loans("loans.parquet", lambda table: table.drop_columns("granted")), wishes={"row_order": True})
+    assert "row_order: true     # no column tells the time" in (home / "include/projects/loans.yaml").read_text("utf-8")
+
+
+ODD_NAMES = (
+    "a\nb",
+    "price (€)",
+    "50%",
+    'say "x"',
+    "a.b",
+    "a/b",
+    "🏀",
+    "prediction",
+    "index",
+    "on",
+    "null",
+    "#1",
+    "a: b",
+    "-",
+    "\x07",
+)
+
+
+def test_any_names_of_columns_are_kept_as_they_are_but_for_line_ends(home, loans):
+    names = list(ODD_NAMES)
+
+    def odd(table):
+        return pa.table(
+            {**dict.fromkeys(names, table["children"]), **dict(zip(table.column_names, table.columns, strict=True))}
+        )
+
+    made(loans("odd.csv", odd))
+    rules = load_project(home / "include" / "projects" / "odd.yaml")
+    assert list(rules.columns.features)[: len(names)] == ["a b", *names[1:]]
