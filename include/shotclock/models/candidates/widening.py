@@ -8,7 +8,7 @@ from shotclock.models.candidates.algorithms import Entry
 from shotclock.models.candidates.sklearn_backend import cross_validated
 from shotclock.models.searched import Search, Tried
 
-MOST_STEPS = 12  # settings that are tried beyond
+MOST_STEPS = 12  # settings that are tried beyond; of a search of few draws, twice as many as these
 WORTH = 1e-5  # nats per row: a smaller gain is none
 
 
@@ -18,7 +18,7 @@ def widened(entry: Entry, found: Search) -> Search:
     The folds are those of the search, and so are the figures, but for the seventh digit where PyCaret made those.
     """
     held_out = entry.plan.held_out(entry.rows.labels)
-    for _ in range(MOST_STEPS):
+    for _ in range(min(MOST_STEPS, 2 * entry.plan.iterations)):
         known = [one.settings for one in found.tried]
         settings = next((one for one in entry.plan.beyond(found.settings) if one not in known), None)
         if settings is None:

@@ -38,6 +38,13 @@ def test_a_search_whose_best_is_at_the_edge_goes_on_as_long_as_it_gains(monkeypa
     assert np.mean([fold["log_loss"] for fold in wider.folds]) == pytest.approx(wider.tried[wider.best].log_loss)
 
 
+def test_a_search_of_one_draw_goes_on_for_two_settings_and_no_more(monkeypatch):
+    monkeypatch.setitem(algorithms.SPACES, "logistic_regression", {"C": [10.0, 30.0]})
+    noise = entry("logistic_regression", lambda x: np.full(len(x), 0.5), iterations=1)
+    found = compare([noise], ScikitLearn())[0]
+    assert [one.settings["C"] for one in widened(noise, found).tried[len(found.tried) :]] == [0.3, 0.1]
+
+
 def test_a_search_whose_best_is_inside_stays_as_it_is():
     clear = entry("logistic_regression", lambda x: 1 / (1 + np.exp(-x["x0"])))
     found = compare([clear], ScikitLearn())[0]
