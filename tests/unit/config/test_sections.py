@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from shotclock.config import Feature, load_project
+from shotclock.config import Feature, RetrainingRules, load_project
 
 
 def test_a_project_cannot_be_changed_after_it_is_read(kobe) -> None:
@@ -219,6 +219,6 @@ def test_names_are_compared_by_how_often_each_comes_and_codes_are_text() -> None
 
 
 def test_a_file_that_still_says_how_recent_rows_were_cut_is_read():
-    from shotclock.config import RetrainingRules
-
-    assert RetrainingRules.model_validate({"train_share": 0.5, "validation_share": 0.2}) == RetrainingRules()
+    assert (
+        RetrainingRules.model_validate({"train_share": 0.5, "validation_share": 0.2}) == RetrainingRules()
+    )
