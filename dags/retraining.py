@@ -12,12 +12,12 @@ WHY = "why, when triggered by hand"
 
 
 def retraining(project: Project) -> DAG:
-    """decide -> collect -> split, candidates -> compare -> train -> select -> gate -> verify -> approve -> promote or keep."""
+    """decide -> collect -> split -> candidates -> compare -> train -> select -> gate -> refit -> verify -> approve, promote."""
     name = project.name
     with DAG(
         f"{name}.retraining",
         dag_display_name=f"{project.title}: retraining",
-        description="Train challengers on recent rows; replace the champion only if one is proven better",
+        description="Judge recipes by their track record; fit the one that serves on everything, or the one proven better",
         doc_md=DOCS["retraining"],
         schedule=AssetOrTimeSchedule(
             timetable=CronTriggerTimetable(project.retraining.schedule, timezone="UTC"),
@@ -38,9 +38,8 @@ def retraining(project: Project) -> DAG:
         plan = step(name, "retraining.decide", **tell_decisions(name))()
         recent = step(name, "retraining.collect", **tell_decisions(name))(plan=plan)
         data = step(name, "retraining.split_recent", task_id="split")(collected=recent)
-        chosen = step(name, "retraining.candidates")(plan=plan, names="{{ params.candidates }}")
-        recent >> chosen
-        compete(name, chosen, data)
+        chosen = step(name, "retraining.candidates")(plan=plan, data=data, names="{{ params.candidates }}")
+        compete(name, chosen, data, refits=True)
     return dag
 
 

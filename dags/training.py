@@ -35,7 +35,7 @@ def training(project: Project) -> DAG:
         data = step(name, "training.split")(filtered=filtered, seed=seed)
         chosen = step(name, "training.candidates")(names="{{ params.candidates }}")
         filtered >> chosen
-        compete(name, chosen, data, seed)
+        compete(name, chosen, data, seed=seed)
     return dag
 
 

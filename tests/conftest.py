@@ -309,16 +309,18 @@ def object_store(_object_store, monkeypatch):
 def _gated() -> dict[str, Any]:
     """The retraining `r1` up to its promotion: what the step `promote` is called with, as it travels."""
     from shotclock.handoff import to_wire
-    from shotclock.steps import retraining, training
+    from shotclock.steps import record, retraining, training
     from shotclock.store.run import Run
 
     run = Run("shots", "retraining", "r1")
     plan = retraining.decide(run, "alert")
     data = retraining.split_recent(run, retraining.collect(run, plan))
-    compared = training.compare(run, retraining.candidates(run, plan), data)
+    compared = training.compare(run, retraining.candidates(run, plan, data), data)
     selection = training.select(run, [training.train(run, item, data) for item in compared])
     gated = training.gate(run, selection, data)
-    handed = {"selection": selection, "decision": gated, "verified": training.verify(run, gated), "data": data}
+    refitted = record.refit(run, compared, selection, gated, data)
+    verified = training.verify(run, gated, refitted)
+    handed = {"selection": selection, "decision": gated, "verified": verified, "data": data, "refitted": refitted}
     return {name: to_wire(result) for name, result in handed.items()}
 
 

@@ -1,4 +1,4 @@
-"""What `training` and `retraining` share: compare, train candidates, select, gate, verify, ask if that is wanted, promote."""
+"""What `training` and `retraining` share: compare, train candidates, select, gate, refit, verify, ask if wanted, promote."""
 
 from typing import Any
 
@@ -10,10 +10,13 @@ from shotclock_dags.tasks import DOCS, step
 
 SHARED = {"pool": TRAINING, "max_active_tis_per_dagrun": CANDIDATES_AT_ONCE}  # with the other projects
 MODE = "{{ params.mode }}"
+ASKED = (
+    "{{ ti.xcom_pull(task_ids='gate', key='summary') }}\n\n{{ ti.xcom_pull(task_ids='refit', key='summary') or '' }}"
+)
 
 
-def compete(project: str, candidates: Any, data: Any, seed: Any = None) -> Any:
-    """Add the tasks to the DAG at hand; gives the last one."""
+def compete(project: str, candidates: Any, data: Any, *, seed: Any = None, refits: bool = False) -> Any:
+    """Add the tasks to the DAG at hand; gives the last one. `refits`: what ships may be fitted on everything first."""
     compared = step(project, "training.compare", **SHARED)(candidates=candidates, data=data, seed=seed)
     trained = (
         step(project, "training.train", map_index_template="{{ candidate }}", **SHARED)
@@ -22,17 +25,28 @@ def compete(project: str, candidates: Any, data: Any, seed: Any = None) -> Any:
     )
     selection = step(project, "training.select")(trained=trained)
     decision = step(project, "training.gate")(selection=selection, data=data)
-    verified = step(project, "training.verify")(decision=decision)
+    refitted = None
+    if refits:
+        refitted = step(project, "record.refit")(candidates=compared, selection=selection, decision=decision, data=data)
+    verified = step(project, "training.verify")(decision=decision, refitted=refitted)
     approval = PromotionApproval(
         task_id="approve",
         doc_md=DOCS["approve"],
         mode=MODE,
         decision=decision,
+        verified=verified,
         subject=f"{project}: promote the challenger?",
-        body="{{ ti.xcom_pull(task_ids='gate', key='summary') }}",
+        body=ASKED,
         params=FORM,
         notifiers=Approval(project),
     )
     verified >> approval
     promoted = step(project, "training.promote", outlets=[champion(project)], **tell_decisions(project))
-    return promoted(selection=selection, decision=decision, verified=verified, data=data, approval=approval.output)
+    return promoted(
+        selection=selection,
+        decision=decision,
+        verified=verified,
+        data=data,
+        refitted=refitted,
+        approval=approval.output,
+    )

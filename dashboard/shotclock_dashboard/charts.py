@@ -267,8 +267,8 @@ _LOSSES = (
         lambda one: one.cv_log_loss,
         lambda one: one.cv_log_loss_std,
     ),
-    _Loss("recent validation rows", "◆", "diamond", BLUE, lambda one: one.validation_log_loss),
-    _Loss("the gate's holdout", "■", "square", ORANGE, lambda one: one.holdout.get("log_loss")),
+    _Loss("the record's older blocks", "◆", "diamond", BLUE, lambda one: one.validation_log_loss),
+    _Loss("the gate's rows", "■", "square", ORANGE, lambda one: one.holdout.get("log_loss")),
 )
 
 

@@ -13,6 +13,7 @@ from shotclock.handoff import (
     Done,
     Plan,
     Published,
+    RecentData,
     Result,
     ScoredBatch,
     ScoredPartition,
@@ -22,7 +23,7 @@ from shotclock.handoff import (
     ValidBatch,
 )
 from shotclock.judging.alerts import KINDS, Kind
-from shotclock.steps import inference, intake, monitoring, retraining, sensing, training
+from shotclock.steps import inference, intake, monitoring, record, retraining, sensing, training
 from shotclock.store.run import Run
 
 R = TypeVar("R", bound=Result)
@@ -105,7 +106,7 @@ def retrain(
     note: Note = _silent,
     progress: Progress = _unseen,
 ) -> Done | Plan | Skipped:
-    """Decide, collect the recent rows, split them, compare, train each candidate, select, gate, verify, promote or keep."""
+    """Decide, collect the recent rows, cut them, compare, fit each recipe, select, gate, refit, verify, promote or keep."""
     run, told = Run(project, "retraining", run_id, asked=datetime.now(UTC)), _Told(note, progress)
     plan = told.of("decide", retraining.decide(run, by, reason))
     if plan.skip:
@@ -114,7 +115,7 @@ def retrain(
     if isinstance(collected, Skipped):
         return collected
     data = told.of("split", retraining.split_recent(run, collected))
-    return _compete(run, retraining.candidates(run, plan), data, told)
+    return _compete(run, retraining.candidates(run, plan, data), data, told)
 
 
 def _tell(batch: ValidBatch, progress: Progress) -> Callable[[int], None]:
@@ -134,5 +135,8 @@ def _compete(run: Run, candidates: list[Candidate], data: AnyData, told: _Told) 
     told.progress("train", len(compared), len(compared))
     selection = told.of("select", training.select(run, trained))
     gated = told.of("gate", training.gate(run, selection, data))
-    verified = told.of("verify", training.verify(run, gated, apart=True))  # this process has trained
-    return told.of("promote", training.promote(run, selection, gated, verified, data))
+    refitted = None
+    if isinstance(data, RecentData):
+        refitted = told.of("refit", record.refit(run, compared, selection, gated, data))
+    verified = told.of("verify", training.verify(run, gated, refitted, apart=True))  # this process has trained
+    return told.of("promote", training.promote(run, selection, gated, verified, data, refitted))

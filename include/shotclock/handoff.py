@@ -7,7 +7,7 @@ Fields that hold their default are left out of the JSON. What a step does not kn
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -21,6 +21,7 @@ from shotclock.judging.performance import Performance
 from shotclock.judging.verdict import Status
 from shotclock.models.scoring import Partition, Scored
 from shotclock.models.searched import Search
+from shotclock.rows.blocks import Blocks
 
 T = TypeVar("T")
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)
@@ -98,13 +99,11 @@ class Data(Result):
     Attributes:
         train: the rows to train on.
         test: the rows that the gate judges on.
-        validation: the rows that choose between candidates; None where cross-validation does.
         rows: how many there are of each part.
     """
 
     train: str
     test: str
-    validation: str | None = None
     rows: dict[str, int]
     sha256: str
     synthetic: bool
@@ -120,23 +119,24 @@ class Data(Result):
 
     @property
     def seen(self) -> tuple[str, ...]:
-        """The files of all rows that some candidate has learnt from or was chosen by."""
+        """The files of all rows that some candidate has learnt from, and that it is not to be judged on."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingData(Data):
-    """Rows of the training file, split at random. `file`: where they are from."""
+    """Rows of the training file, split at random. `file`: where they are from; `all`: the file of both parts."""
 
     file: str
     split_seed: int
+    all: str = ""
 
     def of(self, part: LearntFrom) -> str:
         return self.train
 
     @property
     def everything(self) -> str:
-        return self.train
+        return self.all or self.train
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -176,10 +176,11 @@ class Plan(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class RecentRows(Result):
-    """The recent labelled rows, in the order of time, up to `window`, and why they were asked for."""
+    """The recent labelled rows, up to `window`, and why they were asked for. `sizes`: of each batch's, oldest first."""
 
     recent: str
     rows: int
+    sizes: tuple[int, ...]
     window: str
     synthetic: bool
     cause: Cause
@@ -187,13 +188,21 @@ class RecentRows(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class RecentData(Data):
-    """Recent rows, split by time. `all`: older training rows and the recent ones to train on; `recent`: every recent row."""
+    """Everything labelled so far, cut into blocks: in each, recipes are judged by their models of all rows before it.
 
-    validation: str
+    Attributes:
+        train: the recent rows, batch after batch, each in the order of time.
+        test: the rows of the blocks that judge.
+        all: older rows and the recent ones.
+        blocks: where the blocks lie in `all`.
+        recalibrates: whether a recalibrated champion can compete: not where its model has learnt from these rows.
+    """
+
     all: str
-    recent: str
     window: str
     cause: Cause
+    blocks: Blocks
+    recalibrates: bool
 
     def of(self, part: LearntFrom) -> str:
         return self.all if part == "all" else self.train
@@ -204,7 +213,7 @@ class RecentData(Data):
 
     @property
     def seen(self) -> tuple[str, ...]:
-        return (self.train, self.all, self.validation)
+        return ()  # each block is judged by models of the rows before it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +251,12 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedCandidate(Result):
-    """A candidate fitted with its chosen settings: its pickled pipeline with its sha256, and its cross-validated figures."""
+    """A candidate fitted with its chosen settings: its pickled pipeline with its sha256, and its cross-validated figures.
+
+    Attributes:
+        model: of a recipe the one that was judged on the newest block.
+        record: the file of what a recipe's models gave to the rows of all blocks.
+    """
 
     name: str
     rows: LearntFrom
@@ -252,6 +266,7 @@ class TrainedCandidate(Result):
     score: Score
     params: dict[str, str]
     seed: int
+    record: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,6 +277,7 @@ class Competitor:
     model_sha256: str
     score: Score
     mlflow_run_id: str
+    record: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,11 +327,53 @@ class Gated(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refitted(Result):
+    """A recipe fitted on all labelled rows, to be promoted: the challenger that takes over, or the recipe in service.
+
+    Attributes:
+        recipe: its name; empty where nothing was fitted, and `summary` says why.
+        learnt: how many rows it has learnt from; `training_ids`: the file of their ids.
+        model: the pickled pipeline.
+        scores: the file of the gate's rows with the probabilities of this fit, which has learnt from them.
+        measured: the recipe's figures on these rows, by its models of the rows before; `measured_on`: the file of those.
+        stored: the fit as it lies in MLflow.
+    """
+
+    recipe: str = ""
+    rows: LearntFrom = "all"
+    learnt: int = 0
+    training_ids: str = ""
+    model: str = ""
+    model_sha256: str = ""
+    params: dict[str, str] = field(default_factory=dict)
+    scores: str = ""
+    measured: Performance | None = None
+    measured_on: str = ""
+    stored: StoredModel | None = None
+
+    def shipped(self, selection: Selection) -> Selection:
+        """The selection, with this fit in the winner's place."""
+        return replace(
+            selection,
+            winner=self.recipe,
+            rows=self.rows,
+            model=self.model,
+            params=self.params,
+            mlflow_run_id=self.mlflow_run_id,
+        )
+
+    def as_measured(self, gated: Gated) -> Gated:
+        """What the gate said, with the figures of this recipe in the challenger's place."""
+        measured = self.measured or gated.measured
+        return replace(gated, challenger=self.recipe, measured=measured, scores=self.measured_on)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Verified(Result):
     """A challenger that was read back; None where the gate keeps the champion, and nothing had to be.
 
     Attributes:
-        difference: the largest between its probabilities and those that the gate measured.
+        difference: the largest between its probabilities and those that were written down when it was made.
     """
 
     model: StoredModel | None = None

@@ -14,26 +14,28 @@ FORM = {_REASON: Param(None, type=["null", "string"], title="Reason")}
 
 
 class PromotionApproval(ApprovalOperator):
-    """Asks only in the mode `approval`, and only when the gate says *promote*; otherwise it answers by itself at once.
+    """Asks only in the mode `approval`, and only when something was verified that may take over; else it answers at once.
 
     A rejection does not skip what follows, as it does in the base class: the next task writes the decision down.
 
     Args:
         mode: `on`, `dry_run` or `approval`.
         decision: what the gate returned.
+        verified: what was read back; it holds no model where the champion stays as it is.
     """
 
-    template_fields = (*ApprovalOperator.template_fields, "mode", "decision")
+    template_fields = (*ApprovalOperator.template_fields, "mode", "decision", "verified")
 
-    def __init__(self, *, mode: str, decision: Any, **options: Any) -> None:
+    def __init__(self, *, mode: str, decision: Any, verified: Any, **options: Any) -> None:
         super().__init__(**options)
         self.mode = mode
         self.decision = decision
+        self.verified = verified
 
     def execute(self, context: Any) -> Any:
-        from shotclock.handoff import Approval, Gated, from_wire, to_wire
+        from shotclock.handoff import Approval, Verified, from_wire, to_wire
 
-        if not from_wire(Gated, self.decision).ruling.promoted or self.mode == "on":
+        if from_wire(Verified, self.verified).model is None or self.mode == "on":
             return to_wire(Approval(approved=True))
         if self.mode == "dry_run":
             return to_wire(Approval(approved=False, because="dry run"))

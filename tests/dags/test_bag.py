@@ -13,11 +13,12 @@ ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 HEAVY = ("pandas", "numpy", "pyarrow", "sklearn", "scipy", "pycaret", "mlflow", "evidently", "matplotlib")
-COMPETE = "compare -> train -> select -> gate -> verify -> approve -> promote"
+COMPETE = "compare -> train -> select -> gate"
+SHIP = "verify -> approve -> promote"
 CHAINS = {
-    "training": f"ingest -> validate -> filter -> split -> {COMPETE}",
+    "training": f"ingest -> validate -> filter -> split -> {COMPETE} -> {SHIP}",
     "inference": "ingest -> validate -> score -> publish",
-    "retraining": f"decide -> collect -> split -> {COMPETE}",
+    "retraining": f"decide -> collect -> split -> {COMPETE} -> refit -> {SHIP}",
     "rollback": "rollback",
 }
 
@@ -59,7 +60,7 @@ def test_the_three_sensors_look_once_both_checks_are_done(kobe_dags):
 @pytest.mark.parametrize("flow", ("training", "retraining"))
 def test_no_candidate_is_named_before_its_rows_are_there(kobe_dags, flow):
     """`candidates` opens an MLflow run, which nobody would close if there was nothing to train on."""
-    before = {"training": "filter", "retraining": "collect"}[flow]
+    before = {"training": "filter", "retraining": "split"}[flow]
     assert before in kobe_dags[flow].get_task("candidates").upstream_task_ids
 
 

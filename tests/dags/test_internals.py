@@ -145,7 +145,9 @@ def answered(option, user=None, **fields):
 def approval(_airflow):
     from shotclock_airflow.approval import FORM, PromotionApproval
 
-    return PromotionApproval(task_id="approve", mode="approval", decision={}, subject="promote?", params=FORM)
+    return PromotionApproval(
+        task_id="approve", mode="approval", decision={}, verified={}, subject="promote?", params=FORM
+    )
 
 
 @pytest.mark.parametrize("option", ("Approve", "Reject"))

@@ -36,6 +36,7 @@ from shotclock.handoff import (
     RawFile,
     RecentData,
     RecentRows,
+    Refitted,
     Result,
     Score,
     ScoredBatch,
@@ -58,6 +59,7 @@ from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Figure, Performance
 from shotclock.models.scoring import Partition, Scored
 from shotclock.models.searched import Search, Tried
+from shotclock.rows.blocks import Blocks
 
 FIGURE = Figure(0.02, 0.01, 0.03)
 CAUSE = Cause(
@@ -71,11 +73,18 @@ RESULTS = [
     Source(**FILE, summary="nine rows"),
     ValidRows(**FILE, valid="/v", quarantined=1),
     FilteredRows(path="/f", rows=8, source=RawFile(**FILE, quarantined=1)),
-    TrainingData(**PARTS, file="/raw/x.parquet", split_seed=42, mlflow_run_id="r"),
+    TrainingData(**PARTS, file="/raw/x.parquet", split_seed=42, all="/filtered", mlflow_run_id="r"),
     Plan(cause=CAUSE),
     Plan(cause=CAUSE, skip="every alert is answered"),
-    RecentRows(recent="/r", rows=9, window="w1", synthetic=False, cause=CAUSE),
-    RecentData(**PARTS, validation="/val", all="/all", recent="/r", window="w1", cause=CAUSE),
+    RecentRows(recent="/r", rows=9, sizes=(4, 5), window="w1", synthetic=False, cause=CAUSE),
+    RecentData(
+        **PARTS,
+        all="/all",
+        window="w1",
+        cause=CAUSE,
+        blocks=Blocks(older=5, cuts=(5, 7, 9), judging=7),
+        recalibrates=True,
+    ),
     Compared(name="recalibrated", algorithm="recalibrated_champion", rows="train", seed=7, search=None),
     Compared(
         name="tree.recent",
@@ -98,6 +107,7 @@ RESULTS = [
         score=Score("validation_log_loss", 0.61),
         params={"max_depth": "3"},
         seed=7,
+        record="/record",
     ),
     Selection(
         winner="tree",
@@ -120,6 +130,21 @@ RESULTS = [
         measured=Performance(rows=500, positives=240, confidence=0.95, log_loss=FIGURE),
         scores="/s",
         stored=StoredModel("models:/m-1", "m-1", "ee"),
+    ),
+    Refitted(summary="nothing is fitted"),
+    Refitted(
+        recipe="tree",
+        rows="train",
+        learnt=9,
+        training_ids="/ids",
+        model="/m",
+        model_sha256="aa",
+        params={"max_depth": "3"},
+        scores="/s2",
+        measured=Performance(rows=500, positives=240, confidence=0.95, log_loss=FIGURE),
+        measured_on="/s3",
+        stored=StoredModel("models:/m-2", "m-2", "ff"),
+        mlflow_run_id="r2",
     ),
     Verified(summary="nothing to verify"),
     Verified(model=StoredModel("models:/m-1", "m-1", "ee"), difference=1e-16),
@@ -180,9 +205,22 @@ def test_a_candidate_learns_from_the_rows_that_it_names():
     training, recent = (result for result in RESULTS if isinstance(result, handoff.Data))
     assert [training.of(part) for part in ("train", "all")] == ["/t", "/t"]
     assert [recent.of(part) for part in ("train", "all")] == ["/t", "/all"]
-    assert (training.everything, recent.everything) == ("/t", "/all")
-    assert (training.seen, recent.seen) == (("/t",), ("/t", "/all", "/val"))
-    assert (training.validation, recent.validation) == (None, "/val")
+    assert (training.everything, recent.everything) == ("/filtered", "/all")
+    assert dataclasses.replace(training, all="").everything == "/t"  # handed over by a task from before
+    assert (training.seen, recent.seen) == (("/t",), ())
+
+
+def test_a_refit_stands_in_the_place_of_what_was_selected_and_measured():
+    selection, gated, refitted = (
+        next(result for result in RESULTS if isinstance(result, kind) and getattr(result, "recipe", "tree"))
+        for kind in (Selection, Gated, Refitted)
+    )
+    shipped = refitted.shipped(selection)
+    assert (shipped.winner, shipped.rows, shipped.model, shipped.mlflow_run_id) == ("tree", "train", "/m", "r2")
+    assert (shipped.params, shipped.candidates) == ({"max_depth": "3"}, selection.candidates)
+    measured = refitted.as_measured(gated)
+    assert (measured.challenger, measured.measured, measured.scores) == ("tree", refitted.measured, "/s3")
+    assert measured.ruling == gated.ruling
 
 
 def split(run: str, filtered: FilteredRows, seed: int | None = None) -> tuple[str, FilteredRows, int | None]:

@@ -326,6 +326,8 @@ class RetrainingRules(Section):
     cool_down_days: float = Field(30, ge=0)
     min_new_labels: int = Field(1000, ge=1)
     max_fruitless: int = Field(3, ge=1)
+    ships: Literal["refit", "measured"] = "refit"
+    """What takes over: the recipe fitted on all labelled rows, or exactly the model that was measured."""
     train_share: float = Field(0.5, gt=0, lt=1)
     validation_share: float = Field(0.2, gt=0, lt=1)
 

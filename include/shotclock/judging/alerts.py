@@ -65,6 +65,12 @@ class Decision:
     by: str = "gate"
     run: str = ""
 
+    @property
+    def kept(self) -> bool:
+        """Whether a retraining found nothing better: the version stayed, or its own recipe was only refitted."""
+        refitted = self.outcome == "promote" and self.gate != "promote"
+        return self.flow == "retraining" and (self.outcome == "keep" or refitted)
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -144,20 +150,21 @@ def guard(
             return Signal(
                 False, f"answered for this window on {last.at:%Y-%m-%d %H:%M} ({last.outcome}): {last.reason}"
             )
-        if last.outcome in ("keep", "rollback"):
+        if last.kept or last.outcome in ("keep", "rollback"):
             return _cooling_down(verdict, last, new_rows, now, rules)
     return Signal(True, verdict.reason)
 
 
 def _cooling_down(verdict: Verdict, last: Decision, new_rows: int, now: datetime, rules: RetrainingRules) -> Signal:
     over = last.at + timedelta(days=rules.cool_down_days)
+    done = "refit" if last.kept and last.outcome == "promote" else last.outcome
     if now >= over:
-        return Signal(True, f"{verdict.reason}; the cool-down after '{last.outcome}' ended on {over:%Y-%m-%d}")
+        return Signal(True, f"{verdict.reason}; the cool-down after '{done}' ended on {over:%Y-%m-%d}")
     if new_rows >= rules.min_new_labels:
-        return Signal(True, f"{verdict.reason}; {new_rows:,} labelled rows have come since '{last.outcome}'")
+        return Signal(True, f"{verdict.reason}; {new_rows:,} labelled rows have come since '{done}'")
     return Signal(
         False,
-        f"cool-down after '{last.outcome}' on {last.at:%Y-%m-%d}: silent until {over:%Y-%m-%d} or until "
+        f"cool-down after '{done}' on {last.at:%Y-%m-%d}: silent until {over:%Y-%m-%d} or until "
         f"{rules.min_new_labels:,} new labelled rows have come ({new_rows:,} so far). The finding: {verdict.reason}",
     )
 
@@ -166,7 +173,7 @@ def fruitless_in_a_row(decisions: Sequence[Decision]) -> int:
     """How many of the newest retrainings in a row found nothing better. One that had too little data found nothing out."""
     count = 0
     for done in decisions:
-        if done.outcome != "keep" or done.flow != "retraining":
+        if not done.kept:
             break
         count += done.gate == "keep"
     return count

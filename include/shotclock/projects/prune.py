@@ -152,7 +152,7 @@ def _of_file(name: str, address: str) -> Place | None:
 def _read_next(name: str, champion: registry.Version) -> list[Application]:
     """The scorings that the next check would read, for rows or for labels, and those of the next retraining's rows."""
     scored = scored_batches(name)
-    batches = scored[: recent_rows(name).batches] if scored else []
+    batches = scored[: len(recent_rows(name).parts)] if scored else []
     if scored_batches(name, champion):
         window = Window.newest(name, champion)
         batches += [*window.batches, *window.older[:MOST_FOR_LABELS]]

@@ -47,7 +47,7 @@ def _rows(preparation: records.Preparation) -> str:
 
 def _candidates(trained: Trained) -> str:
     told = trained.training
-    validated = {"validation log loss": "validation_log_loss"} if told.chosen_by == "validation_log_loss" else {}
+    validated = {"older blocks": "validation_log_loss"} if told.chosen_by == "validation_log_loss" else {}
     header = ["candidate", "CV log loss", *validated, *(f"holdout {SHORT[figure]}" for figure in SHOWN), ""]
     rows = []
     for stored in trained.candidates:
@@ -69,7 +69,7 @@ def _scored(story: Story) -> list[str]:
 def _judged(story: Story) -> list[str]:
     lines = [f"drift        {told.verdict}: {told.reason}" for told in story.drift]
     for told in story.performance:
-        lines += [f"performance  {told.verdict}: {told.reason}", _figures(told)]
+        lines += [f"performance  {told.verdict}: {told.reason}", *([_figures(told)] if told.figures["rows"] else [])]
     lines += [f"ALERT        {told.trigger}" for told in story.alert]
     return lines if story.alert or not lines else [*lines, "no new alert"]
 

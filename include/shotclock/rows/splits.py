@@ -81,17 +81,15 @@ def lacking(labels: pa.ChunkedArray, needed: int) -> str:
     """What keeps a challenger from being trained and judged on these labels, or an empty string."""
     known = labels.drop_null()
     if len(known) < needed:
-        return f"{len(known):,} labelled rows, {needed:,} are needed to train a challenger and to judge it"
+        return f"{len(known):,} labelled rows, {needed:,} are needed to judge a challenger by"
     if len(known.unique()) < 2:
         return f"all {len(known):,} labelled rows are {known[0]}, both outcomes are needed to train a challenger"
     return ""
 
 
-def joined(older: pa.Table, recent: pa.Table, columns: Columns) -> pa.Table:
-    """Older and recent rows in the order of time and id, each id once: of a row that stands in both, the recent one."""
-    only_older = older.filter(pc.invert(pc.is_in(older[columns.id], recent[columns.id])))
-    both = pa.concat_tables([only_older.select(columns.all), recent.select(columns.all)])
-    return _in_order(both, columns)
+def only_older(older: pa.Table, recent: pa.Table, columns: Columns) -> pa.Table:
+    """The older rows whose ids no recent row has, in their order: of a row that stands in both, the recent one counts."""
+    return older.filter(pc.invert(pc.is_in(older[columns.id], recent[columns.id]))).select(columns.all)
 
 
 def _in_order(table: pa.Table, columns: Columns) -> pa.Table:

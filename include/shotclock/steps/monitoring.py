@@ -1,6 +1,6 @@
 """The steps of monitoring: has the data drifted, and is the model still good where labels have come?"""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -14,7 +14,7 @@ from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
 from shotclock.store import history, passed_over, records, registry
 from shotclock.store.artifacts import artifact
-from shotclock.store.history import REFERENCE, TRAINING_IDS
+from shotclock.store.history import BEFORE, REFERENCE, TRAINING_IDS
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import tracked
 from shotclock.store.window import Window, names_of, recent_rows, reference_rows, unseen
@@ -82,8 +82,9 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
     frame, reference = table.to_pandas(), reference_rows(run.project, window.version)
     trained_on = storage.read_table(window.version.artifact(TRAINING_IDS))[ids].to_numpy()
     judged = unseen.judge(window, frame, rows, trained_on)
-    before = unseen.measured(project, reference[~np.isin(reference[ids], trained_on)])
+    before = unseen.measured(project, _given_before(reference, project.columns, trained_on))
     verdict = performance.judge_performance(judged.performance, before, project.degradation)
+    verdict = replace(verdict, reason=verdict.reason + _learnt(frame, project.columns, trained_on))
     estimate = performance.estimate(frame[project.columns.probability].to_numpy())
     error = _estimate_error(judged.rows, project.columns)
     new = _new_labelled(window, [trained_on, reference[ids].to_numpy(), _decided_on(run.project, ids)])
@@ -115,6 +116,24 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
             ]
         ),
     )
+
+
+def _given_before(reference: pd.DataFrame, columns: Columns, trained_on: NDArray[Any]) -> pd.DataFrame:
+    """The rows of a reference with what was said of them before the version learnt from them.
+
+    References from before the track record have no column for it: there it is what the version says of other rows.
+    """
+    if BEFORE not in reference:
+        return reference[~np.isin(reference[columns.id], trained_on)]
+    known = reference[reference[BEFORE].notna()]
+    return known.assign(**{columns.probability: known[BEFORE]})
+
+
+def _learnt(frame: pd.DataFrame, columns: Columns, trained_on: NDArray[Any]) -> str:
+    """What is said of labelled rows that the version is not judged on, because it has learnt from them."""
+    labelled = frame[columns.id][frame[columns.target].notna()]
+    learnt = int(np.isin(labelled, trained_on).sum())
+    return f"; {learnt:,} labelled rows of this window are those that it has learnt from" if learnt else ""
 
 
 class _About(TypedDict):

@@ -1,16 +1,22 @@
-"""The steps that only a retraining has: why it runs, the recent rows, their split, the candidates on them."""
+"""The steps that only a retraining has: why it runs, the recent rows, their blocks, the recipes that are judged on them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from shotclock.config import RECALIBRATED, RetrainingRules, project
+import numpy as np
+import pyarrow as pa
+
+from shotclock.config import RECALIBRATED, Project, RetrainingRules, project
 from shotclock.files import storage
 from shotclock.handoff import Candidate, Cause, LearntFrom, OpenAlert, Plan, RecentData, RecentRows, Skipped
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Alert, Decision
+from shotclock.judging.gate import untouched
 from shotclock.judging.schedule import answered_point
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits, types
+from shotclock.rows.blocks import Blocks, blocks
+from shotclock.steps.record import EVERYTHING
 from shotclock.store import history, records, registry
 from shotclock.store.fields import visible
 from shotclock.store.run import Run, folder_of
@@ -96,28 +102,30 @@ def _named(alert: Alert) -> OpenAlert:
 
 
 def collect(run: Run, plan: Plan) -> RecentRows | Skipped:
-    """The recent labelled rows, in the order of time and id: the newest batches, back to the project's `recent_rows`.
+    """The recent labelled rows: the newest batches, oldest first, each in the order of time and id, back to `recent_rows`.
 
     Too few of them for any verdict of the gate end the run as skipped: no alert is answered by that, so once labels have
     come the sensors start the next one.
     """
     window = Window.newest(run.project, registry.require_champion(run.project))
     found = recent_rows(run.project)
-    columns, rules = window.project.columns, window.project.retraining
-    lacking = splits.lacking(found.rows[columns.target], splits.rows_for_holdout(window.project.gate.min_rows, rules))
+    columns = window.project.columns
+    lacking = splits.lacking(found.rows[columns.target], window.project.gate.min_rows)
     if lacking:
         said = f"column '{columns.target}' of window `{window.id}`: {lacking}{summaries.repeated(found.repeated)}"
         return _too_few(run, plan, window, said)
-    recent = splits.filter_labelled(found.rows, columns)
+    batches = [splits.filter_labelled(part, columns) for part in reversed(found.parts) if part.num_rows]
+    recent = pa.concat_tables(batches)
     path = folder_of(run) / "recent.parquet"
     storage.write_table(recent, path)
     return RecentRows(
         recent=str(path),
         rows=recent.num_rows,
+        sizes=tuple(batch.num_rows for batch in batches),
         window=window.id,
         synthetic=window.synthetic,
         cause=plan.cause,
-        summary=f"{recent.num_rows:,} recent labelled rows in {found.batches} batch(es), up to window `{window.id}`"
+        summary=f"{recent.num_rows:,} recent labelled rows in {len(batches)} batch(es), up to window `{window.id}`"
         + summaries.repeated(found.repeated),
     )
 
@@ -139,55 +147,62 @@ def _too_few(run: Run, plan: Plan, window: Window, reason: str) -> Skipped:
 
 
 def split_recent(run: Run, collected: RecentRows) -> RecentData:
-    """Cut the recent rows by time into training, validation and holdout; join the older training rows to the first part."""
-    rules, folder = project(run.project), folder_of(run)
+    """Put the recent rows behind the older ones, and cut them into blocks: the newest judge, those before choose.
+
+    Raises:
+        ContractError: before no block there are enough rows of both classes to learn from.
+    """
+    rules, folder, champion = project(run.project), folder_of(run), registry.require_champion(run.project)
     recent = storage.read_table(storage.at(collected.recent))
-    shares = rules.retraining.train_share, rules.retraining.validation_share
-    parts = dict(zip(("train", "validation", "test"), splits.split_by_time(recent, *shares), strict=True))
-    champion = registry.require_champion(run.project)
     learnt = storage.read_table(storage.at(champion.origin.rows_path), rules.columns.all)
-    older = types.cast(learnt, recent.schema, champion.origin.rows_path)
-    parts["all"] = splits.joined(older, parts["train"], rules.columns)
-    paths = {name: folder / f"{_FILES[name]}.parquet" for name in parts}
-    for name, part in parts.items():
-        storage.write_table(part, paths[name])
-    rows = {name: part.num_rows for name, part in parts.items()}
+    older = splits.only_older(types.cast(learnt, recent.schema, champion.origin.rows_path), recent, rules.columns)
+    rows = pa.concat_tables([older, recent])
+    found = _blocks(rules, older, recent, collected.sizes)
+    paths = {"all": folder / "base_train.parquet", "test": folder / "recent_holdout.parquet"}
+    storage.write_table(rows, paths["all"])
+    storage.write_table(rows.slice(found.judging), paths["test"])
+    counts = {"all": rows.num_rows, "older": older.num_rows, "recent": recent.num_rows}
+    counts |= {"choosing": found.judging - found.first, "test": found.rows - found.judging}
     settings = {"window": collected.window, **rules.retraining.model_dump(), "older_rows_of": champion.uri}
     with tracked(run, "prepare", records.Preparation) as record:
-        record.write(
-            records.Preparation(
-                rows={**rows, "recent": recent.num_rows}, settings=settings, synthetic=collected.synthetic
-            )
-        )
+        record.write(records.Preparation(rows=counts, settings=settings, synthetic=collected.synthetic))
         for name, path in paths.items():
             record.dataset(name, path, storage.digest(path), name)
+    ids = storage.read_table(champion.artifact(history.TRAINING_IDS))[rules.columns.id].to_numpy()
+    fresh = untouched(recent[rules.columns.id].to_numpy(), ids)
     return RecentData(
-        train=str(paths["train"]),
-        validation=str(paths["validation"]),
+        train=collected.recent,
         test=str(paths["test"]),
         all=str(paths["all"]),
-        recent=collected.recent,
-        rows=rows,
+        rows=counts,
         window=collected.window,
         cause=collected.cause,
+        blocks=found,
+        recalibrates=bool(fresh.all()) or champion.origin.algorithm == RECALIBRATED,
         synthetic=collected.synthetic,
         sha256=storage.digest(storage.at(collected.recent)),
         mlflow_run_id=record.id,
-        summary=summaries.table(("part", "rows"), [(_FILES[name], f"{count:,}") for name, count in rows.items()]),
+        summary=summaries.blocks(found),
     )
 
 
-_FILES = {"train": "recent_train", "validation": "recent_validation", "test": "recent_holdout", "all": "base_train"}
+def _blocks(rules: Project, older: pa.Table, recent: pa.Table, sizes: Sequence[int]) -> Blocks:
+    """The blocks that the recent rows are cut into; where exactly the model ships that was measured, one model judges."""
+    target = rules.columns.target
+    labels = np.split(recent[target].to_numpy(), np.cumsum(sizes)[:-1])
+    found = blocks(older[target].to_numpy(), labels, rules.gate.min_rows, rules.training.folds)
+    return found if rules.retraining.ships == "refit" else found.judged_at_once()
 
 
-def candidates(run: Run, plan: Plan, names: list[str] | None = None) -> list[Candidate]:
-    """Each algorithm twice, on older and recent rows and on recent rows alone, and the recalibrated champion."""
+def candidates(run: Run, plan: Plan, data: RecentData, names: list[str] | None = None) -> list[Candidate]:
+    """The recipes: each algorithm on older and recent rows and on recent rows alone, and the recalibrated champion."""
     algorithms = chosen(names or project(run.project).training.candidates)
     open_run(run, "training", records.Training)
-    rows: tuple[tuple[str, LearntFrom], ...] = (("older_and_recent", "all"), ("recent", "train"))
+    rows: tuple[tuple[str, LearntFrom], ...] = ((EVERYTHING, "all"), ("recent", "train"))
     twice = [
         Candidate(name=f"{algorithm}.{label}", algorithm=algorithm, rows=part)
         for algorithm in algorithms
         for label, part in rows
     ]
-    return [*twice, Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")]
+    old = [Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")] if data.recalibrates else []
+    return [*twice, *old]

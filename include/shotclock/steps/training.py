@@ -1,8 +1,6 @@
 """The steps of a training: filter, split, candidates, compare, train, select, gate, verify, promote."""
 
-import hashlib
 import logging
-import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,10 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
-from sklearn.pipeline import Pipeline
 
-from shotclock.config import RECALIBRATED, Columns, Project, project, settings
-from shotclock.errors import ContractError, HandoffError
+from shotclock.config import RECALIBRATED, Columns, GateRules, Project, project, settings
+from shotclock.errors import HandoffError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import (
@@ -27,9 +24,9 @@ from shotclock.handoff import (
     Done,
     FilteredRows,
     Gated,
-    LearntFrom,
     RawFile,
     RecentData,
+    Refitted,
     Score,
     Selection,
     StoredModel,
@@ -42,12 +39,13 @@ from shotclock.judging import gate as gates
 from shotclock.judging import performance
 from shotclock.judging.alerts import Decision
 from shotclock.models import candidates as models
-from shotclock.models.candidates.algorithms import Inputs, chosen
+from shotclock.models.candidates.algorithms import chosen
 from shotclock.models.candidates.pycaret_backend import PyCaret
-from shotclock.models.candidates.recalibration import recalibrate
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
-from shotclock.rows import contract, labelling, splits
+from shotclock.rows import contract, splits
 from shotclock.rows.values import Input
+from shotclock.steps import fits
+from shotclock.steps import record as track
 from shotclock.store import history, records, registry, tracking
 from shotclock.store import verify as verification
 from shotclock.store.artifacts import artifact
@@ -109,6 +107,7 @@ def split(run: Run, filtered: FilteredRows, seed: int | None = None) -> Training
     return TrainingData(
         train=str(paths[0]),
         test=str(paths[1]),
+        all=filtered.path,
         file=source.path,
         split_seed=seed,
         rows=rows,
@@ -127,21 +126,21 @@ def candidates(run: Run, names: list[str] | None = None) -> list[Candidate]:
 
 
 def compare(run: Run, candidates: list[Candidate], data: AnyData, seed: int | None = None) -> list[Compared]:
-    """Search the settings of all candidates by cross-validated log loss on their training rows: one process with PyCaret."""
+    """Search each algorithm's settings by cross-validated log loss: one process with PyCaret, however many candidates."""
     seed = project(run.project).training.seed if seed is None else seed
-    parts: dict[LearntFrom, models.Rows] = {}
-    entries = []
+    algorithms = dict.fromkeys(item.algorithm for item in candidates if item.algorithm != RECALIBRATED)
     with _closing(run):
-        for item in candidates:
-            if item.algorithm == RECALIBRATED:
-                continue
-            if item.rows not in parts:
-                parts[item.rows] = _rows(run, data, item.rows)
-            entries.append(models.Entry(item.name, _plan(run, item.algorithm, seed), parts[item.rows]))
-        compared = models.compare(entries, _backend(project(run.project)))
+        rows = fits.learnable(run, _tuned_on(data))
+        entries = [models.Entry(name, fits.plan(run, name, seed), rows) for name in algorithms]
+        compared = models.compare(entries, _backend(project(run.project))) if entries else []
         found = [models.widened(entry, search) for entry, search in zip(entries, compared, strict=True)]
-    searches = {entry.name: search for entry, search in zip(entries, found, strict=True)}
-    return [_compared(item, seed, searches.get(item.name)) for item in candidates]
+    searches = dict(zip(algorithms, found, strict=True))
+    return [_compared(item, seed, searches.get(item.algorithm)) for item in candidates]
+
+
+def _tuned_on(data: AnyData) -> pd.DataFrame:
+    """The rows that settings are searched on: older than any that a recipe is judged on."""
+    return fits.frame(data.all).iloc[: data.blocks.first] if isinstance(data, RecentData) else fits.frame(data.train)
 
 
 def _compared(item: Candidate, seed: int, search: models.Search | None) -> Compared:
@@ -153,18 +152,6 @@ def _backend(rules: Project) -> models.Searching:
     if rules.training.backend == "pycaret":
         return PyCaret(settings().pycaret_python, timedelta(minutes=rules.training.search_minutes))
     return ScikitLearn()
-
-
-def _plan(run: Run, algorithm: str, seed: int) -> models.Plan:
-    found = project(run.project)
-    rules, inputs = found.training, Inputs.of(found.columns.features)
-    return models.Plan(algorithm, folds=rules.folds, iterations=rules.iterations, seed=seed, inputs=inputs)
-
-
-def _rows(run: Run, data: AnyData, part: LearntFrom) -> models.Rows:
-    rules, rows = project(run.project), _frame(data.of(part))
-    features, target = rows[list(rules.columns.features)], rows[rules.columns.target]
-    return models.rows_of(features, target, rules.training.folds, Inputs.of(rules.columns.features))
 
 
 @contextmanager
@@ -180,16 +167,16 @@ def _closing(run: Run) -> Iterator[None]:
 def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
     """Fit one candidate's chosen settings on its training rows; a child run of `Treinamento`.
 
-    Where the data has a validation slice, of the regime that the model will serve, selection goes by the log loss there.
+    A recipe of a retraining is fitted before each block, on all rows before it, and scores the block: its track record.
     """
     rules, name = project(run.project), candidate.name
     path = storage.at(data.of(candidate.rows))
     parent = tracking.find_run(run, "training").id
     with _closing(run), tracked(run, f"train/{name}", records.Candidate, name=name, parent=parent) as record:
-        trained = _fit(run, candidate, data)
-        score = _score(trained, rules, data)
+        trained, given = _trained(run, candidate, data)
+        score = _score(rules, trained, given, data)
         model = folder_of(run) / "candidates" / f"{name}.pickle"
-        _write_pickle(trained.model, model)
+        fits.write_pickle(trained.model, model)
         sha256 = storage.digest(model)
         record.write(
             records.Candidate(
@@ -198,7 +185,7 @@ def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
                 seed=candidate.seed,
                 settings=trained.params,
                 cv=trained.cv,
-                validation_log_loss=score.log_loss if data.validation else None,
+                validation_log_loss=None if given is None else score.log_loss,
                 synthetic=data.synthetic,
                 model_sha256=sha256,
             )
@@ -207,6 +194,7 @@ def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
             record.series(f"fold_{key}", [fold[key] for fold in trained.folds])
         record.json(trained.search, "search.json")
         record.dataset("train", path, storage.digest(path), "training")
+        kept = "" if given is None else str(_keep(run, record, name, given))
     return TrainedCandidate(
         name=name,
         rows=candidate.rows,
@@ -216,28 +204,33 @@ def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
         score=score,
         params={key: str(value) for key, value in trained.params.items()},
         seed=candidate.seed,
+        record=kept,
         mlflow_run_id=record.id,
         summary=summaries.candidate(name, trained.cv, score, trained.params, len(trained.search)),
     )
 
 
-def _fit(run: Run, candidate: Compared, data: AnyData) -> models.Trained:
-    rows = _rows(run, data, candidate.rows)
-    plan = _plan(run, candidate.algorithm, candidate.seed)
-    if candidate.search is None:
-        champion = registry.require_champion(run.project)
-        return recalibrate(champion.load(), rows, folds=plan.folds, seed=plan.seed)
-    return models.fit(models.Entry(candidate.name, plan, rows), candidate.search)
+def _trained(run: Run, candidate: Compared, data: AnyData) -> tuple[models.Trained, pd.DataFrame | None]:
+    """The candidate's model, and in a retraining its track record."""
+    if isinstance(data, RecentData):
+        return track.over_blocks(run, candidate, data)
+    return fits.fit(run, candidate, fits.frame(data.train)), None
 
 
-def _score(trained: models.Trained, project: Project, data: AnyData) -> Score:
-    """What selection goes by: the log loss of the regime that the model will serve."""
-    if data.validation is None:
+def _score(rules: Project, trained: models.Trained, given: pd.DataFrame | None, data: AnyData) -> Score:
+    """What selection goes by: the track record of the rows that the model will serve, or else cross-validation."""
+    if given is None or not isinstance(data, RecentData):
         return Score("cv_log_loss", trained.cv["log_loss"])
-    rows = _frame(data.validation)
-    probability = _probability(trained.model, rows[list(project.columns.features)])
-    loss = float(performance.losses(rows[project.columns.target].to_numpy(), probability).mean())
-    return Score("validation_log_loss", loss)
+    return track.score(rules.columns, given, data)
+
+
+def _keep(run: Run, record: Tracked, name: str, given: pd.DataFrame) -> Address:
+    """Write a track record down: beside the data, and in MLflow with the loss of each block."""
+    path = folder_of(run) / "candidates" / name / "track_record.parquet"
+    storage.write_table(pa.Table.from_pandas(given, preserve_index=False), path)
+    record.artifact(path)
+    record.series("block_log_loss", track.by_block(project(run.project).columns, given))
+    return path
 
 
 def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
@@ -260,7 +253,11 @@ def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
         training_run_id=record.id,
         candidates={
             name: Competitor(
-                model=item.model, model_sha256=item.model_sha256, score=item.score, mlflow_run_id=item.mlflow_run_id
+                model=item.model,
+                model_sha256=item.model_sha256,
+                score=item.score,
+                mlflow_run_id=item.mlflow_run_id,
+                record=item.record,
             )
             for name, item in by_name.items()
         },
@@ -271,22 +268,19 @@ def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
 
 
 def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
-    """Challenger against champion on the same rows that neither was trained on; without a champion, against the base rate.
+    """Challenger against champion on the same rows that neither has learnt from; without a champion, against the base rate.
 
     Every candidate's figures on these rows are written down here too, the one time that they are used. A challenger that may
-    be promoted is stored.
+    be promoted as it was measured is stored.
     """
     rules, champion = project(run.project), _opponent(run, selection)
     path, regime = _judged_on(run, champion, data)
-    holdout = _frame(path)
-    holdout = holdout[_unseen(champion, data, holdout[rules.columns.id])]
+    holdout = fits.frame(path)
+    given = {name: _given(rules.columns, item, holdout, data) for name, item in selection.candidates.items()}
+    met, old = _met(rules.columns, champion, data, holdout, given)
+    holdout, scored = holdout[met], {name: probability[met] for name, probability in given.items()}
     features, labels = holdout[list(rules.columns.features)], holdout[rules.columns.target].to_numpy()
-    scored = {
-        name: _probability(_read_pickle(storage.at(item.model), item.model_sha256), features)
-        for name, item in selection.candidates.items()
-    }
-    old = _probability(champion.load(), features) if champion else None
-    ruling = gates.judge(old, scored[selection.winner], labels, rules.gate)
+    ruling = gates.judge(old, scored[selection.winner], labels, _gate_rules(rules, selection, data))
     measured = {name: _measure(p, labels, selection.candidates[name], run) for name, p in scored.items()}
     scores = folder_of(run) / "gate_scores.parquet"
     storage.write_table(_scores(rules.columns, holdout, old, scored[selection.winner]), scores)
@@ -295,7 +289,7 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
         record.write(_ruled(ruling, number, selection, regime, rules))
         record.dataset("holdout", path, storage.digest(path), "gate")
         record.artifact(scores)
-        stored = _store(run, selection, features) if ruling.promoted else None
+        stored = _store(run, selection, features) if ruling.promoted and not _refits(rules, data) else None
     figures = {name: {key: f.value for key, f in found.figures.items()} for name, found in measured.items()}
     return Gated(
         champion=number,
@@ -311,8 +305,56 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
     )
 
 
+def _refits(rules: Project, data: AnyData) -> bool:
+    """Whether what ships is a recipe fitted once more, on all that is known."""
+    return isinstance(data, RecentData) and rules.retraining.ships == "refit"
+
+
+def _given(columns: Columns, item: Competitor, holdout: pd.DataFrame, data: AnyData) -> NDArray[Any]:
+    """What a candidate gives to the gate's rows: of a recipe its track record, whose models had not learnt from them."""
+    if isinstance(data, RecentData):
+        return track.judged(columns, item, data)
+    model = fits.read_pickle(storage.at(item.model), item.model_sha256)
+    return fits.probability(model, holdout, list(columns.features))
+
+
+def _met(
+    columns: Columns,
+    champion: registry.Version | None,
+    data: AnyData,
+    holdout: pd.DataFrame,
+    given: dict[str, NDArray[Any]],
+) -> tuple[NDArray[np.bool_], NDArray[Any] | None]:
+    """The rows that champion and challenger meet on, as a mask, and what the champion gives to these.
+
+    That is what it says itself where it has not learnt from the row, and else what its recipe had said before: of the recipes
+    that compete here, or as it was kept with the rows that it was judged on.
+    """
+    ids = holdout[columns.id].to_numpy()
+    fresh = gates.untouched(ids, *(_ids(storage.at(path), columns.id) for path in data.seen))
+    if champion is None:
+        return fresh, None
+    before, recipe = np.full(len(holdout), np.nan), track.in_service(champion, tuple(given))
+    if isinstance(data, RecentData) and recipe:
+        before = given[recipe]
+    elif history.BEFORE in holdout:
+        before = holdout[history.BEFORE].to_numpy()
+    own = gates.untouched(ids, _ids(champion.artifact(TRAINING_IDS), columns.id))
+    old = np.where(own, fits.probability(champion.load(), holdout, list(columns.features)), before)
+    met = fresh & ~np.isnan(old)
+    return met, old[met]
+
+
+def _gate_rules(rules: Project, selection: Selection, data: AnyData) -> GateRules:
+    """The project's; where the same rows chose the challenger, more confidence: one of as many chances (Bonferroni)."""
+    if not isinstance(data, RecentData) or data.blocks.apart:
+        return rules.gate
+    confidence = 1 - (1 - rules.gate.confidence) / len(selection.candidates)
+    return rules.gate.model_copy(update={"confidence": confidence})
+
+
 def _store(run: Run, selection: Selection, features: pd.DataFrame) -> StoredModel:
-    model = _read_pickle(storage.at(selection.model), selection.candidates[selection.winner].model_sha256)
+    model = fits.read_pickle(storage.at(selection.model), selection.candidates[selection.winner].model_sha256)
     inputs = Input.of(project(run.project).columns.features)
     return registry.store(run, selection.mlflow_run_id, model, features.head(5), inputs)
 
@@ -344,7 +386,7 @@ def _ruled(
 def _opponent(run: Run, selection: Selection) -> registry.Version | None:
     """The champion; for a run that is repeated after its own challenger took over, the one that this replaced."""
     champion = registry.champion(run.project)
-    if champion is None or champion.run_id != selection.mlflow_run_id:
+    if champion is None or (champion.origin.flow, champion.origin.run) != (run.flow, run.id):
         return champion
     made = tracking.find_run(run, "decision").written(records.Change)
     return registry.version(run.project, made.before) if made and made.before else None
@@ -373,10 +415,6 @@ def _scores(columns: Columns, holdout: pd.DataFrame, old: NDArray[Any] | None, n
     return pa.Table.from_pandas(named, preserve_index=False)
 
 
-def _probability(model: Pipeline, features: pd.DataFrame) -> NDArray[Any]:
-    return model.predict_proba(features)[:, 1] if len(features) else np.empty(0)
-
-
 def _measure(
     probability: NDArray[Any], labels: NDArray[Any], candidate: Competitor, run: Run
 ) -> performance.Performance:
@@ -389,43 +427,38 @@ def _measure(
     return measured
 
 
-def _unseen(champion: registry.Version | None, data: AnyData, ids: "pd.Series[Any]") -> NDArray[Any]:
-    """Which holdout rows stand in neither model's training set, by id."""
-    trained_on = [_ids(storage.at(path), ids.name) for path in data.seen]
-    if champion is not None:
-        trained_on.append(_ids(champion.artifact(TRAINING_IDS), ids.name))
-    return gates.untouched(ids.to_numpy(), *trained_on)
-
-
 def _ids(path: Address, column: Any) -> NDArray[Any]:
     ids: NDArray[Any] = storage.read_table(path, [column])[column].to_numpy()
     return ids
 
 
-def verify(run: Run, decision: Gated, apart: bool = False) -> Verified:
-    """Read the stored challenger back as whoever serves it will: it must give the probabilities that the gate measured.
+def verify(run: Run, decision: Gated, refitted: Refitted | None = None, apart: bool = False) -> Verified:
+    """Read what is to be promoted back as whoever serves it will: it must give the probabilities that were written down.
 
-    Where the gate keeps the champion there is nothing to verify.
+    Where the champion stays as it is there is nothing to verify.
 
     Args:
         decision: what the gate said.
+        refitted: the recipe fitted on everything, where that ships.
         apart: in a fresh process, for a caller that has trained in this one. A task of Airflow is a process of its own.
 
     Raises:
         StoreError: the model cannot be read back, was changed since, or gives other probabilities.
     """
-    model, rows = decision.stored, storage.at(decision.scores)
+    model, rows = decision.stored, decision.scores
+    if refitted and refitted.recipe:
+        model, rows = refitted.stored, refitted.scores
     if model is None:
         return Verified(summary="Nothing to verify: the champion stays.")
     how = verification.verify_apart if apart else verification.verify
-    difference = how(model, rows, project(run.project).columns.probability)
+    difference = how(model, storage.at(rows), project(run.project).columns.probability)
     gate = Tracked(decision.mlflow_run_id, experiment_id(run.project))
     gate.write(records.Verification(verified_difference=difference, verified_sha256=model.sha256))
     return Verified(
         model=model,
         difference=difference,
         mlflow_run_id=gate.id,
-        summary=summaries.verification(decision, difference),
+        summary=summaries.verification((refitted and refitted.recipe) or decision.challenger, difference),
     )
 
 
@@ -435,30 +468,34 @@ def promote(
     decision: Gated,
     verified: Verified,
     data: AnyData,
+    refitted: Refitted | None = None,
     approval: Approval | None = None,
 ) -> Done:
     """Act on the gate's ruling: register what was verified and move the alias; or keep the champion and say why.
 
-    The alias moves last, and only if the files are still those that were verified and the champion the one that the gate
-    measured. A rollback that came after this run was asked for stands, as long as nobody approves of the challenger all the
-    same.
+    The recipe in service that was refitted is promoted too, whatever the gate said of the challenger. The alias moves last,
+    and only if the files are still those that were verified and the champion the one that the gate measured. A rollback that
+    came after this run was asked for stands, as long as nobody approves of the challenger all the same.
 
     Args:
         decision: what the gate said.
-        verified: the challenger that was read back.
+        verified: what was read back.
+        refitted: the recipe fitted on everything, where that ships.
         approval: whether a person or the mode agrees; without it, the gate alone decides.
     """
     gated, answer = decision, approval or Approval(approved=True)
-    undone = _rolled_back(run, gated, answer)
-    because = [visible(answer.because), _stands(undone) if undone else "", gated.ruling.because]
-    reason = "; ".join(part for part in because if part)
-    promoted = gated.ruling.promoted and answer.approved and not undone
+    fit = refitted if refitted and refitted.recipe else None
+    asked = gated.ruling.promoted or fit is not None
+    undone = _rolled_back(run, answer) if asked else None
+    promoted = asked and answer.approved and not undone
+    ruled = summaries.ruled(gated.ruling, fit if promoted else None)
+    reason = "; ".join(part for part in (visible(answer.because), _stands(undone) if undone else "", ruled) if part)
     before = undone.champion if undone else gated.champion or ""
     outcome: Literal["promote", "keep"] = "promote" if promoted else "keep"
     with tracked(run, "decision", records.Decision, name=f"Decision: {outcome}") as record:
-        version = _register(run, selection, gated, verified, data) if promoted else None
+        version = _register(run, selection, gated, verified, data, fit) if promoted else None
         after = version.number if version else before
-        reference = _reference(run, gated, data, version)
+        reference = _reference(run, selection, gated, data, version)
         if reference:
             record.artifact(reference)
         told = records.Decision(
@@ -478,24 +515,24 @@ def promote(
         )
         record.artifact(contents.decision_page(run, selection, gated, data, told))
         if version is not None:
-            card = contents.model_card(run, selection, gated, data, version, reference)
+            card = contents.model_card(run, selection, gated, data, version, reference, fit)
             Tracked(version.run_id, record.experiment).artifact(card)
         record.write(told)
         if version is not None:
             registry.promote(version, expected=gated.champion)
-            log.info("%s is the champion: %s", version.uri, gated.ruling.because)
+            log.info("%s is the champion: %s", version.uri, reason)
     if version is None:
         skip, summary = f"the champion stays: {reason}", f"**keep**: {reason}"
         return Done(
             decision=outcome, reason=reason, champion=after, skip=skip, mlflow_run_id=record.id, summary=summary
         )
-    summary = summaries.promotion(version.uri, gated)
+    summary = summaries.promotion(version.uri, gated.champion, ruled)
     return Done(decision=outcome, reason=reason, version=version.number, mlflow_run_id=record.id, summary=summary)
 
 
-def _rolled_back(run: Run, gated: Gated, answer: Approval) -> Decision | None:
+def _rolled_back(run: Run, answer: Approval) -> Decision | None:
     """The rollback that this promotion would undo."""
-    if not gated.ruling.promoted or not answer.approved or answer.by:  # a person, who has seen it
+    if not answer.approved or answer.by:  # a person, who has seen it
         return None
     newest = history.replaced_since(run.project, run.asked)
     return newest if newest and newest.outcome == "rollback" else None
@@ -508,87 +545,66 @@ def _stands(rollback: Decision) -> str:
     )
 
 
-def _register(run: Run, selection: Selection, gated: Gated, verified: Verified, data: AnyData) -> registry.Version:
-    """Register the challenger with all that it takes to trace and to judge it.
+def _register(
+    run: Run, selection: Selection, gated: Gated, verified: Verified, data: AnyData, refitted: Refitted | None
+) -> registry.Version:
+    """Register what was verified with all that it takes to trace and to judge it.
 
     Raises:
         HandoffError: it was not verified.
     """
     if verified.model is None:
         raise HandoffError("promote: the gate says promote, but no challenger was verified; run gate and verify again")
-    trained_on = folder_of(run) / TRAINING_IDS
-    storage.write_table(_training_ids(run, selection, gated, data), trained_on)
-    candidate = Tracked(selection.mlflow_run_id, experiment_id(run.project))
-    for path in (trained_on, storage.at(selection.model)):
-        candidate.artifact(path)
+    shipped = refitted.shipped(selection) if refitted else selection
+    ids = storage.at(refitted.training_ids) if refitted else _write_training_ids(run, selection, gated, data)
+    made = Tracked(shipped.mlflow_run_id, experiment_id(run.project))
+    for path in (ids, storage.at(shipped.model)):
+        made.artifact(path)
     origin = records.Origin(
-        algorithm=selection.winner,
-        reason=gated.ruling.because,
+        algorithm=shipped.winner,
+        reason=summaries.ruled(gated.ruling, refitted),
         cause=run.cause,
         flow=run.flow,
         run=run.id,
         data_sha256=data.sha256,
         rows_path=data.everything,
-        model_sha256=selection.candidates[selection.winner].model_sha256,
+        model_sha256=refitted.model_sha256 if refitted else selection.candidates[selection.winner].model_sha256,
         synthetic=data.synthetic,
-        model_card=f"runs:/{selection.mlflow_run_id}/{contents.MODEL_CARD}",
+        model_card=f"runs:/{shipped.mlflow_run_id}/{contents.MODEL_CARD}",
     )
-    return registry.register(run, selection.mlflow_run_id, verified.model, origin)
+    return registry.register(run, shipped.mlflow_run_id, verified.model, origin)
 
 
-def _training_ids(run: Run, selection: Selection, gated: Gated, data: AnyData) -> pa.Table:
-    """The ids of all rows that the model has learnt from; the validation slice chose it, so it counts as seen.
+def _write_training_ids(run: Run, selection: Selection, gated: Gated, data: AnyData) -> Address:
+    """The ids of all rows that the measured model has learnt from: of a recipe those before the newest block.
 
     A recalibrated champion still holds the model that it was made of, and so all that this one had learnt from.
     """
-    column = project(run.project).columns.id
-    paths = [storage.at(path) for path in (data.of(selection.rows), data.validation) if path]
-    if selection.winner == RECALIBRATED and gated.champion:
-        paths.append(registry.version(run.project, gated.champion).artifact(TRAINING_IDS))
-    ids = pa.concat_tables([storage.read_table(path, [column]) for path in paths], promote_options="permissive")
-    return labelling.first_of_each(ids, column)
+    rules, path = project(run.project), folder_of(run) / TRAINING_IDS
+    rows = fits.frame(data.of("all") if isinstance(data, RecentData) else data.train)
+    if isinstance(data, RecentData):
+        rows = track.known(rules, rows, data, selection.rows, data.blocks.spans[-1].start)
+    recalibrated = selection.winner == RECALIBRATED and gated.champion
+    base = registry.version(run.project, gated.champion) if recalibrated and gated.champion else None
+    return track.write_ids(path, rules.columns, rows, base)
 
 
-def _reference(run: Run, gated: Gated, data: AnyData, version: registry.Version | None) -> Address | None:
+def _reference(
+    run: Run, selection: Selection, gated: Gated, data: AnyData, version: registry.Version | None
+) -> Address | None:
     """The rows that the next windows are measured against, with the probabilities of the model that is now in service.
 
-    After a first training these are the gate's rows. After a retraining it is the recent window that it was about. A
-    training that changed nothing leaves the reference as it is.
+    After a first training these are the gate's rows. After a retraining it is the recent window that it was about: what the
+    model has learnt from there has the probability that its recipe gave before, and is marked. A training that changed
+    nothing leaves the reference as it is.
     """
-    path, rules = folder_of(run) / REFERENCE, project(run.project)
+    path, columns = folder_of(run) / REFERENCE, project(run.project).columns
     if isinstance(data, RecentData):
-        rows = _frame(data.recent)
-        model = (version or registry.require_champion(run.project)).load()
-        rows[rules.columns.probability] = _probability(model, rows[list(rules.columns.features)])
+        serving = version or registry.require_champion(run.project)
+        rows = track.reference(columns, serving, selection, data)
     elif version is not None:
-        rows = _frame(gated.scores).drop(columns=rules.columns.output(_CHAMPIONS), errors="ignore")
+        rows = fits.frame(gated.scores).drop(columns=columns.output(_CHAMPIONS), errors="ignore")
     else:
         return None
     storage.write_table(pa.Table.from_pandas(rows, preserve_index=False), path)
     return path
-
-
-def _frame(path: str | Address) -> pd.DataFrame:
-    frame: pd.DataFrame = storage.read_table(storage.at(str(path))).to_pandas()
-    return frame
-
-
-def _write_pickle(model: Pipeline, path: Address) -> None:
-    with storage.replacing(path) as partial:
-        partial.write_bytes(pickle.dumps(model, protocol=5))
-
-
-def _read_pickle(path: Address, sha256: str) -> Pipeline:
-    """A model that another task of this run has pickled, if the file is still the one that it wrote: a pickle may hold code.
-
-    Raises:
-        ContractError: the file was changed since.
-    """
-    content = storage.read(path)
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise ContractError(
-            f"{path}: found sha256 {found}, expected {sha256}: somebody changed the model after it was trained, so it is "
-            "not loaded; start a new run"
-        )
-    return pickle.loads(content)

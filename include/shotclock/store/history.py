@@ -15,6 +15,9 @@ REFERENCE, TRAINING_IDS = (
     "training_ids.parquet",
 )  # as they are called in MLflow and in a run's folder
 
+BEFORE = "shotclock_before"
+"""In a reference: the probability that the model, or its recipe, gave to a row before it learnt from it; or nothing."""
+
 _REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
 
 

@@ -104,6 +104,7 @@ class Candidate(Record):
     Attributes:
         settings: what the search chose.
         cv: cross-validated figures, means over the folds.
+        validation_log_loss: what a retraining chooses by: over the older blocks of the track record; once over one slice.
         holdout: figures on the gate's rows, see `Holdout`.
     """
 
@@ -130,6 +131,21 @@ class Holdout(Record):
 
     kind = "candidate"
     holdout: Annotated[dict[str, float], Metrics("holdout_")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refit(Record):
+    """A recipe fitted on all labelled rows, which a version is made of: how many `rows` it has learnt from, and `why`."""
+
+    kind = "refit"
+    recipe: Annotated[str, Param()]
+    backend: Annotated[str, Param()]
+    seed: Annotated[int, Param()]
+    settings: Annotated[Mapping[str, Any], Params()]
+    rows: Annotated[int, Metric("refit_rows")]
+    why: Annotated[str, Tag()]
+    synthetic: Annotated[bool, Tag()] = False
+    model_sha256: Annotated[str, Tag()] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -373,6 +389,7 @@ KINDS: tuple[type[Record], ...] = (
     Training,
     Candidate,
     Gate,
+    Refit,
     Decision,
     Retraining,
     Entry,

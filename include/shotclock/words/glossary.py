@@ -11,6 +11,10 @@ NAMES = {
     "f1": "F1",
     "calibration_error": "calibration error",
 }
+CHOSEN_BY = {
+    "cv_log_loss": "cross-validated log loss",
+    "validation_log_loss": "log loss on the track record's older blocks",
+}
 SHORT = NAMES | {"log_loss_skill": "skill"}  # where a row of figures stands side by side
 SHOWN = ("log_loss", "log_loss_skill", "roc_auc", "accuracy", "f1")  # of candidates
 
@@ -43,8 +47,8 @@ HELP = {
     "retraining by themselves.",
     "gain": "The champion's log loss minus the challenger's on the same rows, which neither was trained on, in "
     f"{NATS}: above 0 the challenger is better. Promoted when it is worth having and its interval lies above 0.",
-    "candidate": "A model that took part in a training. The one with the lowest log loss (on the recent validation rows, where "
-    "there are any) meets the champion at the gate.",
+    "candidate": "A model that took part in a training. The one with the lowest log loss (on the track record's older blocks, "
+    "where there are any) meets the champion at the gate.",
 }
 
 ACTS = {  # what a person can do about an alert

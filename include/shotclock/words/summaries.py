@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from shotclock.handoff import Cause, Gated, Score, TrainedCandidate
+from shotclock.handoff import Cause, Refitted, Score, TrainedCandidate
 from shotclock.judging.drift import Drift
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Estimate, Performance
 from shotclock.judging.verdict import Verdict
 from shotclock.models.scoring import Scored
 from shotclock.models.searched import Search
+from shotclock.rows.blocks import Blocks
 from shotclock.words import glossary
 
 REGIMES = {"training": "base_test", "production": "production rows"}
@@ -38,7 +39,7 @@ def compared(name: str, search: Search | None) -> str:
 
 def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[str, object], tried: int) -> str:
     settings = table(("setting", "value"), params.items())
-    chosen_by = "" if score.metric == "cv_log_loss" else f"; on the recent validation slice {score.log_loss:.4f}"
+    chosen_by = "" if score.metric == "cv_log_loss" else f"; on the track record's older blocks {score.log_loss:.4f}"
     return (
         f"**{name}**: cross-validated log loss {cv['log_loss']:.4f} ± {cv['log_loss_std']:.4f} "
         f"(best of {tried} settings){chosen_by}\n\n{settings}"
@@ -46,7 +47,7 @@ def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[
 
 
 def selection(winner: str, reason: str, trained: Sequence[TrainedCandidate]) -> str:
-    judged_on = glossary.spoken(trained[0].score.metric)
+    judged_on = glossary.CHOSEN_BY[trained[0].score.metric]
     shown = [name for name in SHOWN if all(name in item.cv for item in trained)]
     rows = [(item.name, item.score.log_loss, *(item.cv[name] for name in shown)) for item in trained]
     return f"**{winner}** wins: {reason}\n\n{table(('candidate', judged_on, *(f'CV {NAMES[n]}' for n in shown)), rows)}"
@@ -61,14 +62,41 @@ def gate(
     return f"**{ruling.outcome}**: {challenger} against {against}. {ruling.because}\n\n{figures_table}"
 
 
-def promotion(uri: str, gated: Gated) -> str:
-    before = f"v{gated.champion} is kept as `previous`" if gated.champion else "it is the first one"
-    return f"`{uri}` is the champion, {before}. {gated.ruling.because}"
+def blocks(found: Blocks) -> str:
+    """Where the recent rows lie."""
+    judging = sum(cut >= found.judging for cut in found.cuts[:-1])
+    rows = [
+        ("older rows", "", f"{found.first:,}"),
+        ("choose", len(found.spans) - judging, f"{found.judging - found.first:,}"),
+        ("judge", judging, f"{found.rows - found.judging:,}"),
+    ]
+    few = "Too few rows to choose on others than those that judge: the gate asks for more confidence."
+    once = "" if found.apart else f"\n\n{few}"
+    return table(("", "blocks", "rows"), rows) + once
 
 
-def verification(gated: Gated, difference: float) -> str:
+def refit(recipe: str, rows: int, why: str) -> str:
+    return f"**{recipe}** is fitted on all {rows:,} rows that it may learn from, those that judged it included: {why}"
+
+
+def ruled(ruling: Ruling, refitted: Refitted | None) -> str:
+    """Why a version takes over or stays: what the gate said, and what was fitted on everything."""
+    if refitted is None:
+        return ruling.because
+    learnt = f"{refitted.recipe}, fitted on all {refitted.learnt:,} rows that it may learn from"
+    if ruling.promoted:
+        return f"{ruling.because}; what takes over is {learnt}"
+    return f"the recipe in service stays, refitted: {learnt}; the gate on the challenger: {ruling.because}"
+
+
+def promotion(uri: str, before: str | None, because: str) -> str:
+    kept = f"v{before} is kept as `previous`" if before else "it is the first one"
+    return f"`{uri}` is the champion, {kept}. {because}"
+
+
+def verification(name: str, difference: float) -> str:
     largest = f"largest difference {difference:.0e}" if difference else "not one differs"
-    return f"**{gated.challenger}** was read back from MLflow, without PyCaret and Evidently: same probabilities ({largest})."
+    return f"**{name}** was read back from MLflow, without PyCaret and Evidently: same probabilities ({largest})."
 
 
 def scored(done: Scored, version: str) -> str:

@@ -23,7 +23,7 @@ from shotclock.handoff import Done
 from shotclock.judging import alerts
 from shotclock.judging.alerts import KINDS
 from shotclock.reading import findings
-from shotclock.steps import inference, intake, monitoring, retraining, training
+from shotclock.steps import inference, intake, monitoring, record, retraining, training
 from shotclock.store import history, registry, verify
 from shotclock.store.client import experiment_id
 from shotclock.store.run import Run
@@ -35,6 +35,7 @@ STEPS = {
     inference: ("score", "publish"),
     monitoring: ("drift_check", "performance_check"),
     retraining: ("decide", "collect", "split_recent", "candidates"),
+    record: ("refit",),
 }
 
 
@@ -140,14 +141,15 @@ def whole_retraining(call):
     plan = call(lambda: retraining.decide(run, "alert"))
     recent = call(lambda: retraining.collect(run, plan))
     data = call(lambda: retraining.split_recent(run, recent))
-    named = call(lambda: retraining.candidates(run, plan, ["decision_tree"]))
+    named = call(lambda: retraining.candidates(run, plan, data, ["decision_tree"]))
     compared = call(lambda: training.compare(run, named, data))
     trained = [call(lambda: training.train(run, compared[0], data))]
     trained += [training.train(run, item, data) for item in compared[1:]]
     selection = call(lambda: training.select(run, trained))
     decision = call(lambda: training.gate(run, selection, data))
-    verified = call(lambda: training.verify(run, decision))
-    return call(lambda: training.promote(run, selection, decision, verified, data)).version
+    refitted = call(lambda: record.refit(run, compared, selection, decision, data))
+    verified = call(lambda: training.verify(run, decision, refitted))
+    return call(lambda: training.promote(run, selection, decision, verified, data, refitted)).version
 
 
 # they name MLflow's runs and the hour, which another retraining has of its own
@@ -205,13 +207,15 @@ def test_a_tree_is_replaced_by_a_model_of_recent_rows_that_is_loaded_back_in_a_f
     assert (found.decision, found.version) == ("promote", "2")
     (gate, _) = stored_runs("gate")
     assert gate.data.metrics["verified_difference"] == 0
-    assert gate.data.metrics["gate_gain"] == pytest.approx(0.0271, abs=5e-4)
+    assert gate.data.metrics["gate_gain"] == pytest.approx(0.0296, abs=5e-4)
     assert gate.data.metrics["gate_gain_low"] > 0.015
-    assert gate.data.metrics["gate_rows"] == 1_624
+    assert gate.data.metrics["gate_rows"] == 1_623
     assert registry.champion("shots").origin.algorithm.endswith(".recent")
 
 
-def test_a_logistic_regression_drifts_but_is_not_worse_than_the_base_rate_and_is_kept(at, stored_runs):
+def test_a_logistic_regression_drifts_but_is_not_worse_than_the_base_rate_and_its_recipe_stays_and_is_refitted(
+    at, stored_runs
+):
     at("empty")
     change(training={"candidates": ["logistic_regression"]})
     flows.train("shots", "t1")
@@ -222,10 +226,15 @@ def test_a_logistic_regression_drifts_but_is_not_worse_than_the_base_rate_and_is
     assert 0 < window.data.metrics["log_loss_skill_low"] < 0.008 < window.data.metrics["log_loss_skill_high"]
     assert fired(found) == ["drift", "new_records"]
     result = flows.retrain("shots", "r1", by="alert")
-    assert result.decision == "keep"
     (gate, _) = stored_runs("gate")
-    assert gate.data.metrics["gate_gain_low"] < 0.001
-    assert decisions() == [("retraining", "keep", "1"), ("training", "promote", "1")]
+    assert (gate.data.tags["shotclock.outcome"], gate.data.metrics["gate_gain_low"] < 0.001) == ("keep", True)
+    assert (result.decision, registry.champion("shots").origin.algorithm) == (
+        "promote",
+        "logistic_regression.older_and_recent",
+    )
+    assert result.reason.startswith("the recipe in service stays, refitted: logistic_regression.older_and_recent")
+    assert decisions() == [("retraining", "promote", "2"), ("training", "promote", "1")]
+    flows.score("shots", "s2")
     assert fired(flows.check("shots", "m2")) == []
     assert flows.retrain("shots", "r2", by="alert").skip.startswith("every alert is answered already")
 
@@ -307,7 +316,7 @@ def test_an_alert_waits_for_the_labels_that_it_takes_to_answer_it(at, prod):
     prod.assign(shot_made_flag=float("nan")).to_parquet(late.parent / "given.parquet")
     flows.score("shots", "s1", path="given.parquet")
     assert fired(flows.check("shots", "m1")) == ["drift"]
-    assert "0 labelled rows, 1,667 are needed" in flows.retrain("shots", "r1", by="alert").skip
+    assert "0 labelled rows, 500 are needed" in flows.retrain("shots", "r1", by="alert").skip
     assert fired(flows.check("shots", "m2")) == ["drift"]  # nothing was decided, so the alert stays
     prod.dropna()[["shot_id", "shot_made_flag"]].to_parquet(late / "all.parquet")
     found = flows.check("shots", "m3")

@@ -19,12 +19,13 @@ def test_files_of_the_month_to_date_hold_each_row_once(shop):
     whole = month_to_date(shop)
     shop.score()
     found = recent_rows("shop")
-    assert (found.rows.num_rows, found.batches, found.repeated) == (400, 20, 3800)
+    assert (found.rows.num_rows, len(found.parts), found.repeated) == (400, 20, 3800)
     assert set(found.rows["order_id"].to_pylist()) == set(whole["order_id"].to_pylist())
     window = Window.newest("shop", registry.require_champion("shop"))
     assert (len(window.batches), window.rows()[1], window.repeated) == (1, 400, 0)
+    shop.use(gate={"min_rows": 500})
     done = shop.retrain()
-    assert "400 labelled rows, 667 are needed" in done.skip
+    assert "400 labelled rows, 500 are needed" in done.skip
     assert "3,800 rows repeat an id of an earlier batch" in done.skip
 
 

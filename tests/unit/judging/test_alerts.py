@@ -31,7 +31,8 @@ def finding(window="w2", champion="1", verdict=ALERTING, kind="drift"):
 
 def decided(outcome="keep", champion="1", days_ago=1.0, **given):
     rest = {"flow": "retraining", "window": "w1"} | given
-    return Decision("d", outcome, "gain too small", champion, NOW - timedelta(days=days_ago), **rest)
+    told = {"gate": outcome} | rest
+    return Decision("d", outcome, "gain too small", champion, NOW - timedelta(days=days_ago), **told)
 
 
 def signal(found=None, decisions=(), new_rows=0, rules=RULES):
@@ -149,6 +150,19 @@ def test_the_fruitless_ones_are_the_keeps_since_the_last_promotion(history):
     decisions = [decided(outcome) for outcome in history]
     expected = next((place for place, outcome in enumerate(history) if outcome == "promote"), len(history))
     assert fruitless_in_a_row(decisions) == expected
+
+
+def test_a_mere_refit_of_the_recipe_in_service_is_no_more_than_a_keep():
+    refit = decided("promote", champion="2", gate="keep")
+    assert refit.kept and not decided("promote", champion="2").kept
+    assert fruitless_in_a_row([refit, decided(), decided("promote")]) == 2
+    found = signal(finding(champion="2"), decisions=[refit], new_rows=999)
+    assert not found.fires and found.reason.startswith("cool-down after 'refit'")
+    assert signal(finding(champion="2"), decisions=[refit], new_rows=1000).fires
+
+
+def test_a_refit_after_too_little_data_is_not_counted_as_fruitless():
+    assert fruitless_in_a_row([decided("promote", gate="not enough data"), decided()]) == 1
 
 
 @given(outcomes, st.floats(0, 60), st.integers(0, 3000))

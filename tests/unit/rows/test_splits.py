@@ -1,6 +1,5 @@
 """Rows made ready for training."""
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -141,14 +140,14 @@ def test_what_recent_rows_lack_is_said(labels, said):
 
 def test_older_and_recent_rows_stand_in_the_order_of_time_each_id_once():
     older, recent = rows(0, 0, 0, day="2015-01-01"), rows(1, 1, first_id=2)
-    both = splits.joined(older, recent, COLUMNS)
-    assert both["id"].to_pylist() == [0, 1, 2, 3]
-    assert both["won"].to_pylist() == [0, 0, 1, 1]  # id 2 as the recent rows have it
+    assert splits.only_older(older, recent, COLUMNS)["id"].to_pylist() == [
+        0,
+        1,
+    ]  # id 2 counts as the recent rows have it
 
 
-def test_joined_rows_of_text_ids_keep_their_types():
+def test_older_rows_of_text_ids_keep_their_types():
     older = rows(0, 1).set_column(0, "id", pa.array(["a", "b"]))
-    both = splits.joined(older, older.slice(1), COLUMNS)
-    assert both.schema.types == older.schema.types
-    assert both["id"].to_pylist() == ["a", "b"]
-    assert np.isfinite(both["size"].to_numpy()).all()
+    found = splits.only_older(older, older.slice(1), COLUMNS)
+    assert found.schema.types == older.schema.types
+    assert found["id"].to_pylist() == ["a"]

@@ -169,6 +169,13 @@ def test_who_is_asked_to_approve_sees_the_figures_and_where_to_answer():
     )
 
 
+def test_who_is_asked_about_a_mere_refit_is_told_so():
+    kept = replace(GATED, ruling=replace(RULING, outcome="keep"))
+    assert messages.approval("shots", kept, RETRAINING).subject == (
+        "shots: approval asked, promote the refit of the recipe in service?"
+    )
+
+
 def test_a_failure_names_each_task_its_error_and_what_to_do():
     doc = "Reads the file.\n\n**If it fails**, the message names\nthe file. Put it there.\n\nMore."
     failed = [Failed("ingest", "SourceError: old.parquet: no such file", doc), Failed("train[1]")]

@@ -127,11 +127,14 @@ def _newest_labelled(
 
 @dataclass(frozen=True)
 class Recent:
-    """The newest labelled rows, and the batches that they are from. `repeated`: rows left out, a newer batch has their id."""
+    """The newest labelled rows, newest batch first. `repeated`: rows left out, a newer batch has their id."""
 
-    rows: pa.Table
-    batches: int
+    parts: tuple[pa.Table, ...]
     repeated: int
+
+    @property
+    def rows(self) -> pa.Table:
+        return pa.concat_tables(self.parts)
 
 
 def recent_rows(name: str) -> Recent:
@@ -157,7 +160,7 @@ def recent_rows(name: str) -> Recent:
         rows += found.num_rows
     if not parts:
         raise StoreError(f"project '{name}' has no predictions yet; trigger {name}.inference first")
-    return Recent(pa.concat_tables(parts), len(parts), once.repeated)
+    return Recent(tuple(parts), once.repeated)
 
 
 def reference_rows(name: str, version: registry.Version) -> pd.DataFrame:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from shotclock.config import Project, project
+from shotclock.config import Columns, Project, project
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.handoff import AnyData, Gated, RecentData, Selection
-from shotclock.judging import slices
+from shotclock.handoff import AnyData, Gated, RecentData, Refitted, Selection
+from shotclock.judging import performance, slices
 from shotclock.judging.figure import Figure
 from shotclock.models.candidates.algorithms import at_edge
 from shotclock.store import registry
@@ -30,7 +30,7 @@ _REGIMES = {"training": "rows of the training file", "production": "production r
 _CHECK = """.venv/bin/python -c "
 from shotclock.files import storage
 from shotclock.store import artifacts, registry
-rows = storage.read_table(artifacts.artifact('{gate}', 'gate_scores.parquet')).to_pandas()
+rows = storage.read_table(artifacts.artifact('{run}', '{scores}.parquet')).to_pandas()
 model = registry.version('{project}', '{version}').load()
 print(abs(model.predict_proba(rows[list(model.feature_names_in_)])[:, 1] - rows[{probability!r}]).max())\""""
 
@@ -42,13 +42,22 @@ def model_card(
     data: AnyData,
     version: registry.Version,
     reference: Address | None,
+    refitted: Refitted | None = None,
 ) -> Address:
-    """Write the card of a version that is about to be promoted: `model_card.html`."""
+    """Write the card of a version that is about to be promoted: `model_card.html`.
+
+    Args:
+        selection, gated: of the challenger; of a refit they are what was measured of its recipe, see `Refitted`.
+    """
+    before = gated
+    if refitted is not None:
+        selection, gated = refitted.shipped(selection), refitted.as_measured(gated)
     rules, measured = project(run.project), gated.measured
     rows = storage.read_table(storage.at(gated.scores)).to_pandas()
     cut = _slices(rules, rows)
     shown = [part.skill for parts in cut.values() for part in parts if part.skill]
-    told = _shared(run, selection, gated, data) | {
+    told = _shared(run, selection, before, data) | {
+        "took": _took(before, refitted),
         "version": version.number,
         "algorithm": selection.winner,
         "before": gated.champion,
@@ -57,15 +66,15 @@ def model_card(
         "base_rate": measured.base_rate,
         "figures": {name: measured.figures.get(name) for name in summaries.NAMES},
         "gap": measured.gap,
-        "fitness": _fitness(measured.log_loss_skill, gated),
+        "fitness": _fitness(measured.log_loss_skill, gated, refitted),
         "data": _data(rules, selection, gated, data),
         "training": _training(rules, selection),
         "slices": cut,
         "scale": plots.scale(shown),
         "bins": plots.bins(*_scored(rules, rows)) if len(rows) else [],
         "reference": _reference(rules, reference),
-        "again": _again(run, rules, selection, gated, data, version),
-        "limits": [*_edges(selection), *_limits(rules, gated, cut)],
+        "again": _again(run, rules, selection, gated, data, version, refitted),
+        "limits": [*_learnt_since(refitted), *_edges(selection), *_limits(rules, gated, cut)],
     }
     return _write(pages.model_card(told), folder_of(run) / MODEL_CARD)
 
@@ -108,10 +117,11 @@ def _write(page: str, path: Address) -> Address:
 def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict[str, object]:
     found = selection.candidates
     metric = next(item.score.metric for item in found.values())
+    chosen = gated.challenger
     candidates = [
         {
             "name": name,
-            "won": name == selection.winner,
+            "won": name == chosen,
             "score": item.score.log_loss,
             "figures": gated.figures[name],
         }
@@ -125,7 +135,8 @@ def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict
         "synthetic": data.synthetic,
         "selection": selection.reason,
         "candidates": candidates,
-        "chosen_by": "cross-validated log loss" if metric == "cv_log_loss" else "log loss on the validation slice",
+        "chosen_by": glossary.CHOSEN_BY[metric],
+        "record": _record(project(run.project), selection, data),
         "gate": {
             "because": gated.ruling.because,
             "gain": gated.ruling.gain,
@@ -134,6 +145,32 @@ def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict
             "min_gain": project(run.project).gate.min_gain,
         },
     }
+
+
+def _record(project: Project, selection: Selection, data: AnyData) -> dict[str, object] | None:
+    """Each recipe's log loss on each block, best first by the blocks that choose; None for a first training."""
+    if not isinstance(data, RecentData):
+        return None
+    columns, blocks = project.columns, data.blocks
+    days = storage.read_table(storage.at(data.all), [columns.time]).column(0)
+    heads = [
+        {
+            "rows": span.stop - span.start,
+            "to": str(pc.max(days.slice(span.start, span.stop - span.start)).as_py())[:10],
+            "judges": span.start >= blocks.judging,
+        }
+        for span in blocks.spans
+    ]
+    best = sorted(selection.candidates.items(), key=lambda item: item[1].score.log_loss)
+    return {"blocks": heads, "recipes": {name: _by_block(columns, item.record, data) for name, item in best}}
+
+
+def _by_block(columns: Columns, path: str, data: RecentData) -> list[float]:
+    rows = storage.read_table(storage.at(path)).to_pandas()
+    loss = performance.losses(rows[columns.target].to_numpy(), rows[columns.probability].to_numpy())
+    return [
+        float(loss[span.start - data.blocks.first : span.stop - data.blocks.first].mean()) for span in data.blocks.spans
+    ]
 
 
 def _scored(project: Project, rows: pd.DataFrame) -> tuple[Any, Any]:
@@ -145,10 +182,31 @@ def _slices(project: Project, rows: pd.DataFrame) -> dict[str, list[slices.Slice
     return slices.by_slice(rows, *_scored(project, rows), chosen, confidence=project.gate.confidence)
 
 
-def _fitness(skill: Figure | None, gated: Gated) -> str:
+def _took(gated: Gated, refitted: Refitted | None) -> str:
+    """How it came into service."""
+    if gated.ruling.promoted:
+        return "promoted by the gate"
+    return "the recipe in service, refitted" if refitted else "promoted"
+
+
+def _learnt_since(refitted: Refitted | None) -> list[str]:
+    if refitted is None:
+        return []
+    return [
+        "No figure on this page was measured on this very fit. Each row was scored by a fit of the same recipe that knew only "
+        f"the rows before its block; then the recipe was fitted once more, on {refitted.learnt:,} rows, with those that "
+        "judged it."
+    ]
+
+
+def _fitness(skill: Figure | None, gated: Gated, refitted: Refitted | None) -> str:
     """The first question of a reader, in one or two sentences."""
-    on = f"On {gated.ruling.rows:,} {_REGIMES[gated.regime]} that it never saw"
+    seen = "that it never saw" if refitted is None else "that its recipe was judged on before it learnt from them"
+    rows = gated.measured.rows if refitted else gated.ruling.rows
+    on = f"On {rows:,} {_REGIMES[gated.regime]} {seen}"
     better = f"The gate found it better than the {gated.ruling.against}."
+    if not gated.ruling.promoted:
+        better = "It stays because the gate found nothing better, and was fitted on what has come since."
     if skill is None:
         return f"{on}, its skill could not be measured. {better}"
     if skill.low > 0:
@@ -205,7 +263,13 @@ def _reference(project: Project, path: Address | None) -> list[tuple[str, str]]:
 
 
 def _again(
-    run: Run, project: Project, selection: Selection, gated: Gated, data: AnyData, version: registry.Version
+    run: Run,
+    project: Project,
+    selection: Selection,
+    gated: Gated,
+    data: AnyData,
+    version: registry.Version,
+    refitted: Refitted | None,
 ) -> dict[str, object]:
     seeds = {"search": selection.seed, "gate": project.gate.seed}
     if isinstance(data, RecentData):
@@ -222,7 +286,8 @@ def _again(
         "how": how,
         "command": command,
         "check": _CHECK.format(
-            gate=gated.mlflow_run_id,
+            run=refitted.mlflow_run_id if refitted else gated.mlflow_run_id,
+            scores="refit_scores" if refitted else "gate_scores",
             project=run.project,
             version=version.number,
             probability=project.columns.probability,

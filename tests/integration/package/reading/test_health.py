@@ -82,7 +82,7 @@ def test_each_gate_has_its_decision_its_reason_and_its_candidates_the_winner_fir
     assert (second.decision.outcome, second.decision.champion) == ("promote", "2")
     assert second.why.startswith("degradation:") or "drift:" in second.why
     assert second.gate.gain.low > second.gate.min_gain > 0
-    assert second.gate.rows == 1624
+    assert second.gate.rows == 1623
     assert (first.gate.champion, second.gate.champion) == (None, "1")
     assert [candidate.won for candidate in second.candidates] == [True] + [False] * 4
     assert second.candidates[0].name == second.gate.challenger

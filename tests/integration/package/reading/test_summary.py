@@ -76,7 +76,18 @@ def test_a_champion_worse_than_the_base_rate_is_never_at_rest_without_a_word(at)
 
 def test_what_is_only_a_warning_is_told_of_a_loop_at_rest(at):
     at("rested")
+    with tracking.tracked(Run("shots", "monitoring", "m2"), "performance", records.Performance) as run:
+        run.write(
+            replace(run.written(records.Performance), verdict="warning", reason="log-loss skill -0.01 is below 0")
+        )
     assert "the loop is at rest\nto be watched\n  degradation: log-loss skill -0.0" in summarise(status("shots"))
+
+
+def test_a_window_that_the_champion_has_learnt_from_is_told_without_figures(at):
+    at("rested")
+    told = summarise(status("shots"))
+    assert "5,412 labelled rows of this window are those that it has learnt from" in told
+    assert "0 judged rows" not in told
 
 
 def test_a_project_without_a_past_says_so(at):

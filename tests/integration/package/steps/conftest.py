@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shotclock.handoff import Gated, RecentData, Selection, Verified, from_wire
+from shotclock.handoff import Gated, RecentData, Refitted, Selection, Verified, from_wire
 from shotclock.store import records, tracking
 from shotclock.store.run import Run
 
@@ -15,7 +15,13 @@ def gated(at):
 
     def put():
         given = json.loads((at("gated") / "gated.json").read_text("utf-8"))
-        kinds = {"selection": Selection, "decision": Gated, "verified": Verified, "data": RecentData}
+        kinds = {
+            "selection": Selection,
+            "decision": Gated,
+            "verified": Verified,
+            "data": RecentData,
+            "refitted": Refitted,
+        }
         return {name: from_wire(kind, given[name]) for name, kind in kinds.items()}
 
     return put

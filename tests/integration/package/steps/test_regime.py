@@ -13,14 +13,14 @@ def test_training_again_on_the_training_file_does_not_replace_the_adapted_champi
     decision = flows.train("shots", again)
     newest = history.decisions("shots")[0]
     assert decision.decision == "keep" and registry.require_champion("shots").number == adapted
-    assert "gain over the champion -0.0" in newest.reason and "on 1624 rows" in newest.reason
+    assert "gain over the champion -0.0" in newest.reason and "on 5412 rows" in newest.reason
 
 
-def test_the_rows_of_the_training_file_stay_with_a_champion_that_learnt_from_recent_rows_alone(at):
+def test_all_labelled_rows_stay_with_a_champion_that_learnt_from_recent_rows_alone(at):
     from shotclock.files.storage import read_table
 
     folder = at("rested")
     champion = registry.require_champion("shots")
     rows = read_table(folder.joinpath(champion.origin.rows_path))
     assert champion.origin.algorithm.endswith(".recent")
-    assert rows.num_rows == 16_228 + 2_706
+    assert rows.num_rows == 20_285 + 5_412

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shotclock import flows
+from shotclock import config, flows
+from shotclock.config import settings
 from shotclock.handoff import Cause, Plan
 from shotclock.judging.alerts import KINDS
 from shotclock.steps import retraining
@@ -117,20 +118,39 @@ def test_all_5412_labelled_production_rows_are_collected_in_the_order_of_time(at
     assert rows["shot_made_flag"].mean() == pytest.approx(0.3293, abs=5e-5)
 
 
-def test_they_are_cut_by_time_and_the_older_rows_join_the_first_part(at):
+def cut(at, stage="alerted"):
+    at(stage)
+    return retraining.split_recent(R9, retraining.collect(R9, decided("manual")))
+
+
+def test_they_are_cut_into_equal_blocks_behind_all_rows_of_the_training_file(at):
+    data = cut(at)
+    parts = {name: pd.read_parquet(getattr(data, name)) for name in ("train", "test", "all")}
+    assert {name: len(part) for name, part in parts.items()} == {"train": 5_412, "test": 1_623, "all": 25_697}
+    blocks = data.blocks
+    assert (blocks.older, blocks.first, blocks.judging, blocks.rows) == (20_285, 20_285, 24_074, 25_697)
+    assert [span.stop - span.start for span in blocks.spans] == [542] * 2 + [541] * 8
+    assert parts["all"].tail(5_412).reset_index(drop=True).equals(parts["train"])
+    assert parts["train"].tail(1_623).reset_index(drop=True).equals(parts["test"])
+    assert data.rows["choosing"] == 3_789
+    assert data.recalibrates
+    assert parts["all"]["shot_id"].is_unique
+
+
+def test_after_a_refit_the_same_rows_are_there_once_and_nothing_is_recalibrated_that_has_learnt_from_them(at):
+    data = cut(at, "rested")
+    assert (data.rows["all"], data.rows["older"]) == (25_697, 20_285)
+    assert not data.recalibrates
+    assert "recalibrated_champion" not in [item.name for item in retraining.candidates(R9, PLAN, data)]
+
+
+def test_where_exactly_the_measured_model_ships_one_model_judges(at):
     at("alerted")
-    data = retraining.split_recent(R9, retraining.collect(R9, decided("alert")))
-    parts = {name: pd.read_parquet(getattr(data, name)) for name in ("train", "validation", "test", "all")}
-    assert {name: len(part) for name, part in parts.items()} == {
-        "train": 2_706,
-        "validation": 1_082,
-        "test": 1_624,
-        "all": 18_934,
-    }
-    assert parts["train"]["game_date"].max() <= parts["validation"]["game_date"].min()
-    assert parts["validation"]["game_date"].max() <= parts["test"]["game_date"].min()
-    held = np.concatenate([parts["validation"]["shot_id"], parts["test"]["shot_id"]])
-    assert not np.isin(parts["all"]["shot_id"], held).any()
+    path = settings().projects / "shots.yaml"
+    path.write_text(path.read_text("utf-8").replace("ships: refit", "ships: measured"), "utf-8")
+    config.project.cache_clear()
+    data = retraining.split_recent(R9, retraining.collect(R9, decided("manual")))
+    assert [span.stop - span.start for span in data.blocks.spans] == [542] * 2 + [541] * 5 + [1_623]
 
 
 def test_collecting_and_splitting_again_leave_the_same_bytes_and_runs(at, files, mlflow_runs):
@@ -142,8 +162,8 @@ def test_collecting_and_splitting_again_leave_the_same_bytes_and_runs(at, files,
 
 
 def test_each_algorithm_competes_twice_and_the_recalibrated_champion_once(at):
-    at("alerted")
-    found = retraining.candidates(R9, PLAN)
+    data = cut(at)
+    found = retraining.candidates(R9, PLAN, data)
     assert [(item.name, item.rows) for item in found] == [
         ("decision_tree.older_and_recent", "all"),
         ("decision_tree.recent", "train"),
@@ -151,15 +171,15 @@ def test_each_algorithm_competes_twice_and_the_recalibrated_champion_once(at):
         ("logistic_regression.recent", "train"),
         ("recalibrated_champion", "train"),
     ]
-    assert len(retraining.candidates(R9, PLAN, ["decision_tree"])) == 3
+    assert len(retraining.candidates(R9, PLAN, data, ["decision_tree"])) == 3
 
 
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        (lambda rows: rows.assign(shot_made_flag=np.nan), "0 labelled rows, 1,667 are needed"),
-        (lambda rows: rows.drop(columns="shot_made_flag"), "0 labelled rows, 1,667 are needed"),
-        (lambda rows: rows.head(1900), "1,6[0-9]{2} labelled rows, 1,667 are needed"),
+        (lambda rows: rows.assign(shot_made_flag=np.nan), "0 labelled rows, 500 are needed"),
+        (lambda rows: rows.drop(columns="shot_made_flag"), "0 labelled rows, 500 are needed"),
+        (lambda rows: rows.head(550), "4[0-9]{2} labelled rows, 500 are needed"),
         (lambda rows: rows.assign(shot_made_flag=1.0), "all 6,426 labelled rows are 1, both outcomes are needed"),
     ],
     ids=["null", "no column", "too few", "one class"],

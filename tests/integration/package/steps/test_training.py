@@ -18,7 +18,7 @@ from shotclock.errors import ConfigError, ConflictError, ContractError, HandoffE
 from shotclock.files import storage
 from shotclock.handoff import Approval, Candidate, ValidRows, Verified
 from shotclock.judging import gate as gates
-from shotclock.steps import training
+from shotclock.steps import record, training
 from shotclock.store import artifacts, history, records, registry, tracking
 from shotclock.store.client import experiment_id
 from shotclock.store.run import Run
@@ -134,22 +134,49 @@ def test_an_algorithm_named_twice_competes_once(at):
 # The gate
 
 
-def test_the_gate_leaves_out_rows_that_either_model_was_trained_on(gated, tmp_path):
-    given = gated()
-    data = given["data"]
-    holdout, seen = pd.read_parquet(data.test), pd.read_parquet(data.train).head(300)
-    dev = pd.read_parquet(settings().data / "shots" / "champion" / "base_train.parquet").head(200)
-    mixed = tmp_path / "mixed.parquet"
-    pd.concat([seen, holdout, dev]).to_parquet(mixed)
-    found = training.gate(R1, given["selection"], replace(data, test=str(mixed)))
-    assert found.ruling.rows == len(holdout) == 1_624
-    assert found.ruling.gain == given["decision"].ruling.gain
+OWN = "decision_tree.older_and_recent"  # the recipe that made version 1
 
 
-def test_a_holdout_of_which_nothing_is_left_decides_nothing(gated):
+def has_learnt(path, rows=None):
+    """Let the champion have learnt from rows of this file, too."""
+    known = registry.require_champion("shots").artifact("training_ids.parquet")
+    ids = pd.concat([pd.read_parquet(known), pd.read_parquet(path, columns=["shot_id"]).head(rows or 10**9)])
+    ids.to_parquet(known)
+
+
+def without(selection, name):
+    return replace(selection, candidates={key: item for key, item in selection.candidates.items() if key != name})
+
+
+def test_what_the_champion_has_learnt_from_is_met_by_what_its_recipe_said_before(gated):
     given = gated()
-    data = given["data"]
-    found = training.gate(R1, given["selection"], replace(data, test=data.train))
+    data, selection = given["data"], given["selection"]
+    has_learnt(data.test, 300)
+    found = training.gate(R1, selection, data)
+    assert found.ruling.rows == 1_623
+    scores, before = pd.read_parquet(found.scores), pd.read_parquet(selection.candidates[OWN].record).tail(1_623)
+    own = registry.require_champion("shots").load().predict_proba(scores[KEPT[2:8]])[:, 1]
+    expected = np.where(np.arange(1_623) < 300, before["probability"], own)
+    np.testing.assert_array_equal(scores["champion_probability"], expected)
+    assert found.ruling.champion_log_loss != given["decision"].ruling.champion_log_loss
+
+
+def test_such_rows_are_left_out_where_its_recipe_does_not_compete(gated):
+    given = gated()
+    has_learnt(given["data"].test, 300)
+    found = training.gate(R1, without(given["selection"], OWN), given["data"])
+    assert found.ruling.rows == 1_323
+
+
+def nothing_left(given):
+    """The gate of a champion that has learnt from all rows, and whose recipe does not compete."""
+    has_learnt(given["data"].test)
+    selection = without(given["selection"], OWN)
+    return selection, training.gate(R1, selection, given["data"])
+
+
+def test_rows_of_which_nothing_is_left_decide_nothing(gated):
+    _, found = nothing_left(gated())
     assert (found.ruling.outcome, found.ruling.rows) == ("not enough data", 0)
     assert "–" in found.summary
 
@@ -227,8 +254,8 @@ def test_a_champion_that_came_after_the_gate_measured_stays(at, promote_r1, publ
 def rolled_back(gated):
     """The retraining `r1` at its gate, after a rollback to version 1 that came while it was at work."""
     given, run = gated(), Run("shots", "retraining", "r1", asked=datetime.now(UTC))
-    with tracking.tracked(Run("shots", "rollback", "b1"), "rollback", records.Decision) as record:
-        record.write(records.Decision(decision="rollback", before="0", after="1", reason="complaints", flow="rollback"))
+    with tracking.tracked(Run("shots", "rollback", "b1"), "rollback", records.Decision) as change:
+        change.write(records.Decision(decision="rollback", before="0", after="1", reason="complaints", flow="rollback"))
     return run, given
 
 
@@ -255,13 +282,13 @@ def test_a_rollback_that_came_before_a_retraining_was_asked_for_is_no_obstacle(r
 
 
 def test_a_model_that_gives_other_scores_than_the_gate_saw_is_not_verified(gated, published):
-    decision = gated()["decision"]
-    scores = pd.read_parquet(decision.scores)
+    given = gated()
+    scores = pd.read_parquet(given["refitted"].scores)
     scores.loc[3, "probability"] += 1e-9
-    scores.to_parquet(decision.scores)
+    scores.to_parquet(given["refitted"].scores)
     before = published()
     with pytest.raises(StoreError, match=r"models:/m-\w+: read back, its probabilities differ by up to 1e-09"):
-        training.verify(R1, decision)
+        training.verify(R1, given["decision"], given["refitted"])
     assert published() == before and versions() == 1
 
 
@@ -274,13 +301,15 @@ def test_what_was_verified_stands_in_the_gate_s_run_and_is_what_is_registered(ga
     assert registry.require_champion("shots").digest == verified.model.sha256
 
 
-def test_where_the_gate_keeps_the_champion_nothing_is_stored_and_nothing_verified(gated):
+def test_where_the_champion_stays_as_it_is_nothing_is_stored_and_nothing_verified(gated):
     given = gated()
-    kept = training.gate(R1, given["selection"], replace(given["data"], test=given["data"].train))
-    assert kept.stored is None
-    verified = training.verify(R1, kept)
+    selection, kept = nothing_left(given)
+    refitted = record.refit(R1, [], selection, kept, given["data"])
+    assert (kept.stored, refitted.recipe, refitted.stored) == (None, "", None)
+    assert refitted.summary == "Nothing is fitted: the recipe in service does not compete here."
+    verified = training.verify(R1, kept, refitted)
     assert (verified.model, verified.summary) == (None, "Nothing to verify: the champion stays.")
-    assert training.promote(R1, given["selection"], kept, verified, given["data"]).decision == "keep"
+    assert training.promote(R1, selection, kept, verified, given["data"], refitted).decision == "keep"
 
 
 def test_a_challenger_that_nobody_has_verified_is_not_promoted(gated, published):
@@ -302,8 +331,8 @@ def test_a_model_whose_files_were_changed_after_it_was_verified_is_not_promoted(
 
 def test_a_version_that_was_registered_with_other_files_than_were_verified_is_not_promoted(gated, published):
     given, before = gated(), published()
-    selection, model = given["selection"], given["verified"].model
-    made = registry.register(R1, selection.mlflow_run_id, model, records.Origin())
+    model = given["verified"].model
+    made = registry.register(R1, given["refitted"].mlflow_run_id, model, records.Origin())
     store().set_model_version_tag("shots", made.number, "shotclock.stored_sha256", "0" * 64)
     with pytest.raises(
         StoreError, match=r"models:/shots/2: was registered with sha256 0+, the model that was verified"
@@ -317,27 +346,30 @@ def test_the_next_windows_are_measured_against_the_rows_that_the_decision_was_ab
     newest = history.decisions("shots")[0]
     reference = pd.read_parquet(artifacts.artifact(newest.id, "reference.parquet"))
     recent = pd.read_parquet(settings().data / "shots" / "champion" / "recent.parquet")
-    pd.testing.assert_frame_equal(reference.drop(columns="probability"), recent)
-    model = registry.require_champion("shots").load()
+    pd.testing.assert_frame_equal(reference.drop(columns=["probability", history.BEFORE]), recent)
+    model, recipe = registry.require_champion("shots").load(), registry.require_champion("shots").origin.algorithm
     expected = model.predict_proba(recent[list(model.feature_names_in_)])[:, 1]
     np.testing.assert_array_equal(reference["probability"], expected)
+    given = settings().data / "shots" / "champion" / "candidates" / recipe / "track_record.parquet"
+    np.testing.assert_array_equal(reference[history.BEFORE], pd.read_parquet(given)["probability"])
 
 
 def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(gated, monkeypatch):
     given = gated()
     data, item = given["data"], Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")
-    trained = training.train(R1, *training.compare(R1, [item], data), data)
-    selection = training.select(R1, [trained])
+    compared = training.compare(R1, [item], data)
+    selection = training.select(R1, [training.train(R1, *compared, data)])
     judge = gates.judge
     monkeypatch.setattr(gates, "judge", lambda *given: replace(judge(*given), outcome="promote"))
     decision = training.gate(R1, selection, data)
-    training.promote(R1, selection, decision, training.verify(R1, decision), data)
+    refitted = record.refit(R1, compared, selection, decision, data)
+    training.promote(R1, selection, decision, training.verify(R1, decision, refitted), data, refitted)
     champion = registry.require_champion("shots")
     seen = set(pd.read_parquet(champion.artifact("training_ids.parquet"))["shot_id"])
     folder = settings().data / "shots" / "runs" / "training" / "t1"
-    for path in (folder / "base_train.parquet", data.train, data.validation):
+    for path in (folder / "base_train.parquet", data.train):
         assert set(pd.read_parquet(path)["shot_id"]) <= seen
-    assert not seen & set(pd.read_parquet(data.test)["shot_id"])
+    assert not seen & set(pd.read_parquet(folder / "base_test.parquet")["shot_id"])
 
 
 # Second tries
@@ -400,13 +432,16 @@ def test_a_promotion_killed_anywhere_is_finished_by_its_second_try(at, promote_r
 
 @pytest.mark.parametrize("name", ["finalize_logged_model", "set_logged_model_tags"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_gate_killed_while_it_stores_the_challenger_stores_one_whole_model(gated, monkeypatch, name, after):
+def test_a_refit_killed_while_it_is_stored_stores_one_whole_model(gated, monkeypatch, name, after):
     given = gated()
     store().delete_logged_model(given["verified"].model.id)
-    gate = lambda: training.gate(R1, given["selection"], given["data"])  # noqa: E731
-    killed(monkeypatch, MlflowClient, name, gate, after=after)
-    decision = gate()
-    assert training.verify(R1, decision).model == decision.stored
+    winner = given["selection"].winner
+    item = Candidate(name=winner, algorithm=winner.partition(".")[0], rows=given["refitted"].rows)
+    compared = training.compare(R1, [item], given["data"])
+    refit = lambda: record.refit(R1, compared, given["selection"], given["decision"], given["data"])  # noqa: E731
+    killed(monkeypatch, MlflowClient, name, refit, after=after)
+    refitted = refit()
+    assert training.verify(R1, given["decision"], refitted).model == refitted.stored
     assert len(store().search_logged_models([experiment_id("shots")])) == 2
     assert {run.info.status for run in store().search_runs([experiment_id("shots")])} == {"FINISHED"}
 

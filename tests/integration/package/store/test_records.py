@@ -68,6 +68,17 @@ ON_DISK = {
             "verified_sha256": "35526ce24aae",
         },
     ),
+    "refit": Values(
+        params={
+            "recipe": "decision_tree.recent",
+            "backend": "scikit-learn",
+            "seed": "42",
+            "max_depth": "3",
+            "min_samples_leaf": "200",
+        },
+        metrics={"refit_rows": 5412.0},
+        tags={"why": "it takes over", "synthetic": "False", "model_sha256": "35526ce24aae"},
+    ),
     "decision": Values(
         params={},
         metrics={"labelled_rows": 1624.0},
@@ -228,6 +239,15 @@ EXAMPLES = {
         training_run="a8e59ec82176",
         verified_difference=0.0,
         verified_sha256="35526ce24aae",
+    ),
+    records.Refit: records.Refit(
+        recipe="decision_tree.recent",
+        backend="scikit-learn",
+        seed=42,
+        settings={"max_depth": "3", "min_samples_leaf": "200"},
+        rows=5412,
+        why="it takes over",
+        model_sha256="35526ce24aae",
     ),
     records.Decision: records.Decision(
         decision="promote",

@@ -79,9 +79,9 @@ def test_the_card_of_a_retraining_tells_of_the_window_and_the_champion_before(at
     for sentence in (
         "✓ promoted by the gate, in place of v1",
         f"labelled rows of the newest batches, up to window {window}",
-        "learnt from | 2,706 rows from 1996-11-06 to 2007-11-04",
-        "judged on | 1,624 rows from 2010-05-08 to 2016-04-13: production rows",
-        "1 | 168 | too few rows for figures: 200 are needed",
+        "learnt from | 5,412 rows from 1996-11-06 to 2016-04-13",
+        "judged on | 1,623 rows from 2010-05-10 to 2016-04-13: production rows",
+        "1 | 167 | too few rows for figures: 200 are needed",
         "reference | 5,412 rows from 1996-11-06 to 2016-04-13",
         "With v1 as the champion and the batches up to window",
     ):

@@ -1,0 +1,122 @@
+"""Labelled rows cut into blocks in the order of time: each block judges the models of all rows before it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shotclock.errors import ContractError
+
+MOST = 10
+"""A large batch is cut into equal blocks of about this part of all recent rows: so many fits a recipe, not more."""
+JUDGING = 0.3
+"""The share of the recent rows that the newest blocks hold which judge; the older ones choose the recipe."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Where blocks lie in a table of rows: first those that were known before, then the recent ones.
+
+    Attributes:
+        older: how many rows come before the recent ones.
+        cuts: where each block begins, and where the last one ends, shape (blocks + 1,): row numbers of the table.
+        judging: the row from which on the blocks judge; those before it choose which recipe is judged.
+    """
+
+    older: int
+    cuts: tuple[int, ...]
+    judging: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows the table has."""
+        return self.cuts[-1]
+
+    @property
+    def first(self) -> int:
+        """The first row that is judged at all."""
+        return self.cuts[0]
+
+    @property
+    def spans(self) -> tuple[slice, ...]:
+        """The rows of each block."""
+        return tuple(slice(*ends) for ends in zip(self.cuts[:-1], self.cuts[1:], strict=True))
+
+    @property
+    def apart(self) -> bool:
+        """Whether there are blocks that choose, apart from those that judge."""
+        return self.judging > self.first
+
+    @property
+    def choosing(self) -> slice:
+        """The rows that choose, counted from the first that is judged: all of them where none can be set apart."""
+        return slice(0, (self.judging if self.apart else self.rows) - self.first)
+
+    def judged_at_once(self) -> Self:
+        """The same, but what judges is one block: by one model."""
+        return replace(self, cuts=(*(cut for cut in self.cuts if cut <= self.judging), self.rows))
+
+    def learnable(self, before: int, *, recent: bool, least: int, most: int) -> slice:
+        """The rows that a recipe's model may learn from, of all those before row number `before`.
+
+        Args:
+            recent: the recent ones alone: those that came after the older rows, or of all rows the newest `most` where they
+                are fewer than `least`.
+        """
+        if not recent:
+            return slice(0, before)
+        return slice(self.older if before - self.older >= least else max(0, before - most), before)
+
+
+def blocks(older: NDArray[np.int64], recent: Sequence[NDArray[np.int64]], min_rows: int, folds: int) -> Blocks:
+    """Cut recent rows into blocks: a batch is one, small ones are taken together, a large one is cut into equal parts.
+
+    Rows at the beginning before which there are too few of one class to learn from are in no block.
+
+    Args:
+        older: labels 0 or 1 of the rows that were known before, shape (rows,).
+        recent: those of each batch, oldest first, in the order of time.
+        min_rows: what a block holds at least, as far as the rows go.
+        folds: how many rows of each class a model needs.
+
+    Raises:
+        ContractError: no row is left to judge by.
+    """
+    total = sum(map(len, recent))
+    sizes = _sizes([len(batch) for batch in recent], max(min_rows, total // MOST))
+    labels = np.concatenate([older, *recent])
+    seen = np.minimum(np.cumsum(labels == 0), np.cumsum(labels == 1))
+    learnable = int(np.searchsorted(seen, folds)) + 1
+    cuts = tuple(cut for cut in accumulate(sizes, initial=len(older)) if cut >= learnable)
+    if len(cuts) < 2:
+        raise ContractError(
+            f"{len(labels):,} labelled rows, of which the first {learnable:,} hold fewer than {folds} of one class: "
+            "nothing is left to judge a recipe by; bring rows of both classes"
+        )
+    return Blocks(len(older), cuts, _judging(cuts, total, min_rows))
+
+
+def _sizes(batches: Sequence[int], least: int) -> list[int]:
+    """The rows of each block, oldest first; what is left over at the beginning joins the oldest."""
+    found, held = list[int](), 0
+    for batch in reversed(batches):
+        held += batch
+        if held >= least:
+            found += [len(part) for part in np.array_split(np.empty(held), held // least)][::-1]
+            held = 0
+    if not found:
+        return [held]
+    return [*reversed([*found[:-1], found[-1] + held])]
+
+
+def _judging(cuts: Sequence[int], total: int, min_rows: int) -> int:
+    """Where the newest blocks begin that judge: as many as hold their share, and twice the rows that the gate needs.
+
+    Where too few rows would be left to choose by, all blocks do both.
+    """
+    wanted = max(2 * min_rows, int(JUDGING * total))
+    begin = next((cut for cut in reversed(cuts[:-1]) if cuts[-1] - cut >= wanted), cuts[0])
+    return begin if begin - cuts[0] >= min_rows else cuts[0]

@@ -1,0 +1,191 @@
+"""The track record of a recipe, and the recipe fitted on all that is known: what ships.
+
+A row of the record is a row that was labelled later, with the probability that the recipe's model of all rows *before* its
+block gives to it (Dawid 1984: prequential).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from shotclock.config import Columns, Project, project
+from shotclock.files import storage
+from shotclock.files.storage import Address
+from shotclock.handoff import Compared, Competitor, Gated, LearntFrom, RecentData, Refitted, Score, Selection
+from shotclock.judging import performance
+from shotclock.judging.gate import untouched
+from shotclock.models import candidates as models
+from shotclock.rows.labelling import first_of_each
+from shotclock.rows.values import Input
+from shotclock.steps import fits
+from shotclock.store import records, registry
+from shotclock.store.history import BEFORE, TRAINING_IDS
+from shotclock.store.run import Run, folder_of
+from shotclock.store.tracking import Tracked, tracked
+from shotclock.words import summaries
+
+EVERYTHING = "older_and_recent"  # what a recipe is called that learns from all rows
+
+
+def over_blocks(run: Run, candidate: Compared, data: RecentData) -> tuple[models.Trained, pd.DataFrame]:
+    """Fit a recipe before each block, and let it score the block.
+
+    Returns:
+        The model that met the newest block; and number, id, label and probability of the rows of all blocks.
+    """
+    rules, rows, old = project(run.project), fits.frame(data.all), fits.old_model(run, candidate)
+    columns, parts = rules.columns, []
+    for number, span in enumerate(data.blocks.spans):
+        trained = fits.fit(run, candidate, known(rules, rows, data, candidate.rows, span.start), old)
+        block = rows.iloc[span]
+        told = {_BLOCK: number, columns.id: block[columns.id], columns.target: block[columns.target]}
+        given = fits.probability(trained.model, block, list(columns.features))
+        parts.append(pd.DataFrame({**told, columns.probability: given}))
+    return trained, pd.concat(parts, ignore_index=True)
+
+
+_BLOCK = "shotclock_block"  # no column of a project: what it names is the record's own
+
+
+def known(rules: Project, rows: pd.DataFrame, data: RecentData, part: LearntFrom, before: int) -> pd.DataFrame:
+    """The rows that a recipe may learn from before row number `before`: where the recent ones lack a class, all."""
+    least, most = rules.gate.min_rows, rules.retraining.recent_rows
+    found = rows.iloc[data.blocks.learnable(before, recent=part == "train", least=least, most=most)]
+    counts = found[rules.columns.target].value_counts().reindex([0, 1], fill_value=0)
+    return found if counts.min() >= rules.training.folds else rows.iloc[:before]
+
+
+def losses(columns: Columns, record: pd.DataFrame) -> NDArray[np.float64]:
+    """Of each row of a record, in nats."""
+    return performance.losses(record[columns.target].to_numpy(), record[columns.probability].to_numpy())
+
+
+def by_block(columns: Columns, record: pd.DataFrame) -> list[float]:
+    """The mean loss of each block, oldest first."""
+    return [float(mean) for mean in pd.Series(losses(columns, record)).groupby(record[_BLOCK].to_numpy()).mean()]
+
+
+def score(columns: Columns, record: pd.DataFrame, data: RecentData) -> Score:
+    """What the choice of a recipe goes by: its mean loss over the blocks that choose."""
+    return Score("validation_log_loss", float(losses(columns, record)[data.blocks.choosing].mean()))
+
+
+def judged(columns: Columns, item: Competitor, data: RecentData) -> NDArray[np.float64]:
+    """What a recipe's models gave to the rows of the blocks that judge."""
+    given: NDArray[np.float64] = fits.frame(item.record)[columns.probability].to_numpy()
+    return given[data.blocks.judging - data.blocks.first :]
+
+
+def in_service(champion: registry.Version | None, recipes: Sequence[str]) -> str:
+    """The recipe that made the champion, if it competes; a first training's candidate has learnt from all there was."""
+    made = champion.origin.algorithm if champion else ""
+    return next((name for name in (made, f"{made}.{EVERYTHING}") if name in recipes), "")
+
+
+def refit(run: Run, candidates: list[Compared], selection: Selection, decision: Gated, data: RecentData) -> Refitted:
+    """Fit the recipe that is to serve on all labelled rows: the challenger that takes over, else the one in service.
+
+    Where nothing has come that the champion has not learnt from, and where exactly the measured model ships, nothing is
+    fitted.
+    """
+    rules = project(run.project)
+    champion = registry.version(run.project, decision.champion) if decision.champion else None
+    recipe, why = _wanted(rules, champion, selection, decision, data)
+    if not recipe:
+        return Refitted(summary=f"Nothing is fitted: {why}.")
+    candidate = next(item for item in candidates if item.name == recipe)
+    everything = fits.frame(data.all)
+    rows = known(rules, everything, data, candidate.rows, data.blocks.rows)
+    base = champion if candidate.search is None else None
+    ids = write_ids(folder_of(run) / TRAINING_IDS, rules.columns, rows, base)
+    with tracked(run, "refit", records.Refit, name=recipe, parent=selection.training_run_id) as record:
+        trained = fits.fit(run, candidate, rows, base.load() if base else None)
+        model = folder_of(run) / registry.MODEL_FILE
+        fits.write_pickle(trained.model, model)
+        sha256 = storage.digest(model)
+        record.write(
+            records.Refit(
+                recipe=recipe,
+                backend=trained.backend,
+                seed=candidate.seed,
+                settings=trained.params,
+                rows=len(rows),
+                why=why,
+                synthetic=data.synthetic,
+                model_sha256=sha256,
+            )
+        )
+    shown = everything.iloc[data.blocks.judging :]
+    inputs = Input.of(rules.columns.features)
+    given = fits.probability(trained.model, shown, list(rules.columns.features))
+    scores = _write_scores(run, rules.columns, shown, given, "refit_scores")
+    Tracked(record.id, record.experiment).artifact(scores)
+    earlier = judged(rules.columns, selection.candidates[recipe], data)
+    labels = shown[rules.columns.target].to_numpy()
+    return Refitted(
+        recipe=recipe,
+        rows=candidate.rows,
+        learnt=len(rows),
+        training_ids=str(ids),
+        model=str(model),
+        model_sha256=sha256,
+        params={name: str(value) for name, value in trained.params.items()},
+        scores=str(scores),
+        measured=performance.measure(labels, earlier, resamples=200, seed=rules.gate.seed),
+        measured_on=str(_write_scores(run, rules.columns, shown, earlier, "refit_record")),
+        stored=registry.store(run, record.id, trained.model, shown[list(rules.columns.features)].head(5), inputs),
+        mlflow_run_id=record.id,
+        summary=summaries.refit(recipe, len(rows), why),
+    )
+
+
+def _wanted(
+    rules: Project, champion: registry.Version | None, selection: Selection, decision: Gated, data: RecentData
+) -> tuple[str, str]:
+    """Which recipe is fitted on everything, or an empty string; and why."""
+    if rules.retraining.ships == "measured":
+        return "", "the project ships exactly the model that was measured"
+    if decision.ruling.promoted:
+        return selection.winner, "it takes over"
+    recipe = in_service(champion, tuple(selection.candidates))
+    if champion is None or not recipe:
+        return "", "the recipe in service does not compete here"
+    recent = storage.read_table(storage.at(data.train), [rules.columns.id])[rules.columns.id].to_numpy()
+    learnt = storage.read_table(champion.artifact(TRAINING_IDS))[rules.columns.id].to_numpy()
+    new = int(untouched(recent, learnt).sum())
+    if not new:
+        return "", "no labelled row has come that the champion has not learnt from"
+    return recipe, f"it is in service, and {new:,} labelled rows have come since its last fit"
+
+
+def write_ids(path: Address, columns: Columns, rows: pd.DataFrame, base: registry.Version | None) -> Address:
+    """The ids of all rows that a fit has learnt from: of a recalibrated model, those of the model below it, too."""
+    ids = [pa.Table.from_pandas(rows[[columns.id]], preserve_index=False)]
+    if base is not None:
+        ids.append(storage.read_table(base.artifact(TRAINING_IDS), [columns.id]))
+    storage.write_table(first_of_each(pa.concat_tables(ids, promote_options="permissive"), columns.id), path)
+    return path
+
+
+def reference(columns: Columns, serving: registry.Version, selection: Selection, data: RecentData) -> pd.DataFrame:
+    """The recent rows with the probabilities of the version in service, and what was given before it learnt: `BEFORE`."""
+    rows = fits.frame(data.train)
+    given = fits.probability(serving.load(), rows, list(columns.features))
+    ids = storage.read_table(serving.artifact(TRAINING_IDS), [columns.id])[columns.id].to_numpy()
+    before = np.where(untouched(rows[columns.id].to_numpy(), ids), given, np.nan)
+    if recipe := in_service(serving, tuple(selection.candidates)):
+        recorded = fits.frame(selection.candidates[recipe].record)[columns.probability].to_numpy()
+        newest = before[len(rows) - len(recorded) :]
+        newest[:] = np.where(np.isnan(newest), recorded, newest)
+    return rows.assign(**{columns.probability: given, BEFORE: before})
+
+
+def _write_scores(run: Run, columns: Columns, rows: pd.DataFrame, given: NDArray[Any], name: str) -> Address:
+    path = folder_of(run) / f"{name}.parquet"
+    table = pa.Table.from_pandas(rows.assign(**{columns.probability: given}), preserve_index=False)
+    storage.write_table(table, path)
+    return path

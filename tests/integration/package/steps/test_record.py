@@ -1,0 +1,178 @@
+"""The track record of each recipe on the real rows, and the fit on everything that ships."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from shotclock import config, flows
+from shotclock.config import settings
+from shotclock.handoff import Approval, Candidate
+from shotclock.judging import gate as gates
+from shotclock.steps import fits, record, retraining, training
+from shotclock.store import history, records, registry
+from shotclock.store.run import Run
+
+R1 = Run("shots", "retraining", "r1")
+OWN = "decision_tree.older_and_recent"  # the recipe that made version 1
+
+
+def compared(given, name=OWN):
+    item = Candidate(name=name, algorithm=name.partition(".")[0], rows="all" if name == OWN else "train")
+    return training.compare(R1, [item], given["data"])
+
+
+def ids(path):
+    return set(pd.read_parquet(path)["shot_id"])
+
+
+@pytest.mark.parametrize("name", [OWN, "decision_tree.recent"])
+def test_a_block_is_scored_by_the_model_of_all_rows_before_it(gated, name):
+    given = gated()
+    data, rows = given["data"], pd.read_parquet(given["data"].all)
+    (candidate,) = compared(given, name)
+    before, span = data.blocks.older if name != OWN else 0, data.blocks.spans[4]
+    model = fits.fit(R1, candidate, rows.iloc[before : span.start]).model
+    expected = model.predict_proba(rows.iloc[span][list(model.feature_names_in_)])[:, 1]
+    found = pd.read_parquet(given["selection"].candidates[name].record)
+    assert len(found) == 5_412
+    np.testing.assert_array_equal(found["probability"][span.start - data.blocks.first :][: len(expected)], expected)
+    assert found["shot_id"].tolist() == rows["shot_id"].iloc[data.blocks.first :].tolist()
+
+
+def test_the_blocks_that_choose_are_those_before_the_blocks_that_judge(gated, stored_runs):
+    given = gated()
+    selection = given["selection"]
+    found = pd.read_parquet(selection.candidates[selection.winner].record)
+    chosen_on = found.iloc[: given["data"].rows["choosing"]]
+    p, y = chosen_on["probability"], chosen_on["shot_made_flag"]
+    expected = -np.log(np.where(y == 1, p, 1 - p)).mean()
+    assert selection.candidates[selection.winner].score.log_loss == pytest.approx(expected)
+    best = min(selection.candidates, key=lambda name: selection.candidates[name].score.log_loss)
+    assert selection.winner == best
+    (run, *_) = [run for run in stored_runs("candidate") if run.info.run_name == selection.winner]
+    assert run.data.metrics["validation_log_loss"] == pytest.approx(expected)
+
+
+def test_what_takes_over_has_learnt_from_all_labelled_rows(gated, promote_r1):
+    given = gated()
+    recipe = given["refitted"]
+    assert recipe.recipe == given["selection"].winner == "logistic_regression.recent"
+    assert promote_r1().version == "2"
+    champion = registry.require_champion("shots")
+    assert ids(champion.artifact("training_ids.parquet")) == ids(given["data"].train)
+    told = history.decisions("shots")[0].reason
+    assert told.startswith("gain over the champion 0.02")
+    assert told.endswith(
+        "what takes over is logistic_regression.recent, fitted on all 5,412 rows that it may learn from"
+    )
+
+
+@pytest.fixture
+def kept(gated, monkeypatch):
+    """The retraining `r1` at a gate that finds nothing better: what `promote` is called with."""
+    given = gated()
+    judge = gates.judge
+    monkeypatch.setattr(gates, "judge", lambda *rows: replace(judge(*rows), outcome="keep", because="no gain"))
+    decision = training.gate(R1, given["selection"], given["data"])
+    refitted = record.refit(R1, compared(given), given["selection"], decision, given["data"])
+    verified = training.verify(R1, decision, refitted)
+    return given | {"decision": decision, "refitted": refitted, "verified": verified}
+
+
+def test_where_the_gate_keeps_the_recipe_in_service_is_refitted_and_the_reason_says_so(kept):
+    assert kept["refitted"].recipe == OWN
+    done = training.promote(R1, **kept)
+    assert (done.decision, done.version) == ("promote", "2")
+    champion = registry.require_champion("shots")
+    assert champion.origin.algorithm == OWN
+    assert ids(champion.artifact("training_ids.parquet")) == ids(kept["data"].all)
+    newest = history.decisions("shots")[0]
+    assert (newest.outcome, newest.gate, newest.kept) == ("promote", "keep", True)
+    assert newest.reason == (
+        f"the recipe in service stays, refitted: {OWN}, fitted on all 25,697 rows that it may learn from; "
+        "the gate on the challenger: no gain"
+    )
+
+
+def test_the_card_of_a_refit_says_what_was_measured_and_that_it_has_learnt_those_rows_since(kept):
+    training.promote(R1, **kept)
+    card = (settings().data / "shots" / "champion" / "model_card.html").read_text("utf-8")
+    for sentence in (
+        "the recipe in service, refitted, in place of v1",
+        "that its recipe was judged on before it learnt from them",
+        "No figure on this page was measured on this very fit.",
+        "541 rows<br>judges",
+        "542 rows<br>chooses",
+    ):
+        assert sentence in card
+
+
+@pytest.mark.parametrize("because", ["dry run", "rejected by Ann"])
+def test_a_refit_waits_for_an_approval_like_any_promotion(kept, because):
+    done = training.promote(R1, **kept, approval=Approval(approved=False, because=because))
+    assert (done.decision, registry.require_champion("shots").number) == ("keep", "1")
+    assert done.reason == f"{because}; no gain"
+
+
+def test_nothing_is_fitted_where_no_row_has_come_that_the_champion_does_not_know(at):
+    at("rested")
+    done = flows.retrain("shots", "again", by="manual", reason="looked again")
+    assert (done.decision, registry.require_champion("shots").number) == ("keep", "2")
+    assert "not above the smallest gain" in done.reason
+
+
+def test_exactly_the_measured_model_ships_where_the_project_says_so(at, stored_runs):
+    at("alerted")
+    path = settings().projects / "shots.yaml"
+    path.write_text(path.read_text("utf-8").replace("ships: refit", "ships: measured"), "utf-8")
+    config.project.cache_clear()
+    done = flows.retrain("shots", "r1", by="alert")
+    assert (done.decision, done.version) == ("promote", "2")
+    champion, folder = registry.require_champion("shots"), settings().data / "shots" / "champion"
+    scores = pd.read_parquet(folder / "gate_scores.parquet")
+    model = champion.load()
+    np.testing.assert_array_equal(
+        model.predict_proba(scores[list(model.feature_names_in_)])[:, 1], scores["probability"]
+    )
+    judged = ids(folder / "recent_holdout.parquet")
+    assert len(judged) == len(scores) == 1_623
+    assert not judged & ids(champion.artifact("training_ids.parquet"))
+    assert stored_runs("refit") == []
+
+
+def test_the_recipe_behind_a_champion_is_found_also_of_a_first_training():
+    def made(algorithm):
+        return registry.Version("shots", "1", "", records.Origin(algorithm=algorithm))
+
+    recipes = [OWN, "decision_tree.recent"]
+    assert record.in_service(made("decision_tree"), recipes) == OWN
+    assert record.in_service(made("decision_tree.recent"), recipes) == "decision_tree.recent"
+    assert record.in_service(made("gradient_boosting"), recipes) == record.in_service(None, recipes) == ""
+
+
+def test_a_window_that_the_champion_has_learnt_from_is_told_in_words_and_alerts_nothing(at, stored_runs):
+    at("rested")
+    (newest, *_) = stored_runs("performance")
+    assert newest.data.tags["shotclock.verdict"] == "insufficient data"
+    assert newest.data.tags["shotclock.reason"] == (
+        "0 labelled rows, 1000 are needed; 5,412 labelled rows of this window are those that it has learnt from"
+    )
+    assert stored_runs("alert") and not [
+        run for run in stored_runs("alert") if run.data.tags["shotclock.champion"] == "2"
+    ]
+
+
+def test_small_batches_are_told_by_their_rows(at, prod):
+    """What `collect` hands on says how many rows each batch has, so that no block lies across two of them needlessly."""
+    at("trained")
+    labelled = prod.dropna()
+    for number, rows in enumerate((labelled.iloc[:700], labelled.iloc[700:1700])):
+        path = settings().data / "raw" / f"{number}.parquet"
+        rows.to_parquet(path)
+        flows.score("shots", f"s{number}", path=path)
+    run = Run("shots", "retraining", "small")
+    data = retraining.split_recent(run, retraining.collect(run, retraining.decide(run)))
+    assert [span.stop - span.start for span in data.blocks.spans] == [700, 500, 500]
+    assert (data.rows["choosing"], data.rows["test"]) == (700, 1_000)
