@@ -174,5 +174,5 @@ def test_small_batches_are_told_by_their_rows(at, prod):
         flows.score("shots", f"s{number}", path=path)
     run = Run("shots", "retraining", "small")
     data = retraining.split_recent(run, retraining.collect(run, retraining.decide(run)))
-    assert [span.stop - span.start for span in data.blocks.spans] == [700, 1000]
-    assert not data.blocks.apart
+    assert [span.stop - span.start for span in data.blocks.spans] == [700, 500, 500]
+    assert (data.rows["choosing"], data.rows["test"]) == (700, 1_000)
