@@ -36,7 +36,7 @@ LABEL = Feature(type="integer", allowed=(0, 1), drift="jensenshannon", drift_thr
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty")
 _MOST_LEVELS, _RARE = 10, 0.02  # of a category that are told apart, and the share below which none is
 _OTHERS, _MISSING = "(all others)", "(missing)"
-_MISSING_THRESHOLD = 0.1  # of two shares of missing values: 3 % where none were, a third where a fifth were
+MISSING_THRESHOLD = 0.1  # of two shares of missing values: 3 % where none were, a third where a fifth were
 _BROKEN = "is the feed broken?"
 _HEADINGS = ("Column", "Kind", "Method", "Score", "Threshold", "Result")
 _OFFLINE = (  # what the page may load: nothing but itself
@@ -71,7 +71,7 @@ class ColumnDrift:
 
     @property
     def missing_drifted(self) -> bool:
-        return self.missing is not None and self.missing >= _MISSING_THRESHOLD
+        return self.missing is not None and self.missing >= MISSING_THRESHOLD
 
     @property
     def told(self) -> str:
@@ -379,6 +379,6 @@ def _score(column: ColumnDrift) -> str:
 def _result(column: ColumnDrift) -> str:
     judged = ("drifted" if column.drifted else "not drifted") if column.judged else ""
     missing = (
-        "" if column.missing is None else f"what is missing: {column.missing:.3f} (threshold {_MISSING_THRESHOLD:g})"
+        "" if column.missing is None else f"what is missing: {column.missing:.3f} (threshold {MISSING_THRESHOLD:g})"
     )
     return "; ".join(filter(None, [column.gap, judged, missing]))
