@@ -13,7 +13,8 @@ def main() -> None:
     st.set_page_config(page_title="Shotclock", page_icon=str(_HERE / "icon.svg"), layout="wide")
     st.html(_HERE / "page.css")
     pages = [
-        st.Page("shotclock_dashboard/views/quality.py", title="Quality", icon=":material/monitoring:", default=True),
+        st.Page("shotclock_dashboard/views/start.py", title="Shotclock", default=True, visibility="hidden"),
+        st.Page("shotclock_dashboard/views/quality.py", title="Quality", icon=":material/monitoring:"),
         st.Page("shotclock_dashboard/views/data.py", title="Data", icon=":material/bar_chart:"),
         st.Page("shotclock_dashboard/views/retrainings.py", title="Retrainings", icon=":material/model_training:"),
         st.Page("shotclock_dashboard/views/trial.py", title="Try it", icon=":material/touch_app:"),

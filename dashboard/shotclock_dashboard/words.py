@@ -1,11 +1,14 @@
 """The package's words and signs as Streamlit and Plotly take them, and texts made harmless."""
 
 import re
+from urllib.parse import quote
 
+from shotclock.config import settings
 from shotclock.judging.figure import Figure
 from shotclock.words import glossary, signs
 
 HELP = glossary.HELP
+capital = glossary.capital
 NAMES = {name: glossary.capital(glossary.NAMES[name]) for name in ("log_loss_skill", "log_loss", "accuracy", "f1")}
 
 ICONS: dict[signs.Shape, str] = {
@@ -32,6 +35,11 @@ def badge(state: signs.State, text: str) -> str:
     """A text in the colour of a state, after its icon."""
     sign = signs.sign(state)
     return f":{sign.colour}-badge[{ICONS[sign.shape]} {text}]"
+
+
+def run_link(run_id: str) -> str:
+    """The way to a run in MLflow's UI, which finds the experiment itself."""
+    return f"[MLflow run {plain(run_id)}]({settings().mlflow_ui}/#/runs/{quote(run_id, safe='')})"
 
 
 def figure(measured: Figure | None) -> str:

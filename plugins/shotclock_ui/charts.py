@@ -37,7 +37,7 @@ def _mark(drawing: Drawing, at: Point, state: signs.State, tip: str = "") -> Non
 def spark(windows: Sequence[WindowHealth], width: float = 216.0, height: float = 64.0) -> Markup:
     """Skill over the windows with its interval, and where 0 lies; a thin line stands where another version took over."""
     points = [(window, figure) for window in windows if (figure := window.figure("log_loss_skill"))]
-    label = f"skill of {len(points)} windows, newest {points[-1][1]:.3f}" if points else "no skill measured yet"
+    label = f"skill of {len(points)} windows, newest {points[-1][1]}" if points else "no skill measured yet"
     drawing = Drawing(width, height, label, "spark")
     if not points:
         return drawing.svg()
@@ -65,7 +65,7 @@ def _band(drawing: Drawing, points: Sequence[tuple[float, Figure]], y: Scale) ->
 
 
 def _told(window: WindowHealth, figure: Figure) -> str:
-    return f"{window.name}, v{window.champion}: skill {figure:.3f} on {window.judged_rows:,} rows"
+    return f"{window.name}, v{window.champion}: skill {figure} on {window.judged_rows:,} rows"
 
 
 def timeline(details: Details) -> Markup:

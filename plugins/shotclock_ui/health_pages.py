@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from shotclock.judging.drift import MISSING_THRESHOLD
 from shotclock.reading.alert import AlertDetails
 from shotclock.reading.health import Details, Overview, Summary
 from shotclock.words import glossary, moments, signs
@@ -119,6 +120,7 @@ _templates.globals |= {
     "age": moments.age,
     "column_name": _column_name,
     "column_state": signs.column,
+    "missing_limit": MISSING_THRESHOLD,
     "health_address": health_address,
     "alert_address": alert_address,
     "dag_run_address": dag_run_address,

@@ -1,6 +1,5 @@
 """The links that a task shows once it has made a drift report or an MLflow run."""
 
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
@@ -8,13 +7,12 @@ from urllib.parse import quote, urlsplit
 from airflow.configuration import conf
 from airflow.sdk import BaseOperatorLink
 
+from shotclock.config import settings
 from shotclock_airflow import internals
 from shotclock_airflow.paths import PREFIX, alert_path
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
-
-_MLFLOW_UI = "http://127.0.0.1:5000"
 
 
 def report_address(dag_id: str, run_id: str, task_id: str, map_index: int) -> str:
@@ -57,8 +55,7 @@ def mlflow_address(run_id: str) -> str:
 
     `SHOTCLOCK_MLFLOW_UI` names MLflow's UI as the reader's browser reaches it.
     """
-    base = (os.environ.get("SHOTCLOCK_MLFLOW_UI") or _MLFLOW_UI).rstrip("/")
-    return f"{base}/#/runs/{quote(run_id, safe='')}"
+    return f"{settings().mlflow_ui}/#/runs/{quote(run_id, safe='')}"
 
 
 class DriftReportLink(BaseOperatorLink):

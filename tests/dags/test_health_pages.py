@@ -158,7 +158,7 @@ def test_the_worst_model_stands_first_and_each_level_has_its_own_sign_and_word(p
         replace(summary(kobe, name, level), name=name) for level, name in zip(fitness.LEVELS, "abcd", strict=True)
     )
     text = pages.overview(Overview(rows, (), NOW), dict.fromkeys("abcd", live()))
-    places = [text.index(f"/health/{name}") for name in ("c", "d", "b", "a")]
+    places = [text.index(f"/health/{name}") for name in ("c", "b", "d", "a")]
     assert places == sorted(places)
     for shape, word in (
         ("circle", "Fit for use"),
@@ -170,9 +170,18 @@ def test_the_worst_model_stands_first_and_each_level_has_its_own_sign_and_word(p
         assert word in text
 
 
+def test_a_number_s_missing_values_stand_beside_its_drift(pages, kobe):
+    newest = window(2)
+    gappy = replace(newest, drift=replace(newest.drift, metrics=newest.drift.metrics | {"drift_missing_lat": 0.25}))
+    details_of = details(kobe, "plain")
+    text = pages.project(replace(details_of, summary=replace(details_of.summary, newest=gappy)), live())
+    assert "missing values 0.250 drifted" in text
+    assert "missing values" not in pages.project(details_of, live())
+
+
 def test_figures_carry_their_interval_and_window(pages, kobe):
     text = pages.overview(Overview((summary(kobe, "plain"),), (), NOW), {"shots": live()})
-    assert "0.010 [-0.010, 0.030]" in text
+    assert "0.0100 [-0.0100, 0.0300]" in text
     assert "plain · 1,000 labelled rows" in text
     assert "1,234 of 5,000" in text
     assert "in service for 12 days" in text
@@ -210,7 +219,7 @@ def test_an_alert_s_page_begins_with_what_it_means_and_leads_to_what_can_be_done
     places = [text.index(part) for part in said]
     assert places == sorted(places)
     assert all(f'data-opens="{name}"' in text for name in ("retrain", "rollback"))
-    assert '<span class="value">0.010</span> <span class="quiet small">[-0.010, 0.030]</span>' in text
+    assert '<span class="value">0.0100</span> <span class="quiet small">[-0.0100, 0.0300]</span>' in text
     assert "Drifted most: plain (0.300" in text
     assert "/health/shots/report/" in text
 

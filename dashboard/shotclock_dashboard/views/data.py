@@ -1,6 +1,7 @@
 """The current window against the champion's reference: features, predictions, labels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -23,19 +24,32 @@ def show(name: str) -> None:
     if champion is None:
         missing.champion(name)
         return
+    number = _chosen(store.roles(name))
     try:
-        compared = store.compared(name, champion)
+        compared = store.compared(name, number)
     except StoreError as error:  # nothing scored yet, or no reference: its own words say what to do
         missing.reason(str(error))
         return
-    _features(details, compared.columns)
-    _labels(details, compared.columns)
+    own = [window for window in details.windows if window.champion == number]
+    shown = replace(details, windows=tuple(own), summary=replace(details.summary, newest=own[-1] if own else None))
+    _features(shown, number, compared.columns)
+    _labels(shown, compared.columns)
 
 
-def _features(details: Details, columns: Mapping[str, Distribution]) -> None:
+def _chosen(roles: Mapping[str, str]) -> str:
+    """The version whose newest window is shown: the champion, or the one before it."""
+    if len(roles) == 1:
+        return next(iter(roles.values()))
+    chosen: str = st.segmented_control(
+        "Version", list(roles), default="champion", required=True, format_func=lambda role: f"{role}, v{roles[role]}"
+    )
+    return roles[chosen]
+
+
+def _features(details: Details, number: str, columns: Mapping[str, Distribution]) -> None:
     summary = details.summary
     st.subheader("Current window against the reference", anchor=False, help=words.HELP["reference"])
-    st.caption(_about(summary, columns[summary.rules.columns.probability]))
+    st.caption(_about(summary, number, columns[summary.rules.columns.probability]))
     shown = [*summary.rules.columns.features, summary.rules.columns.probability]
     for start in range(0, len(shown), _ABREAST):
         for place, column in zip(st.columns(_ABREAST), shown[start : start + _ABREAST], strict=False):
@@ -43,10 +57,10 @@ def _features(details: Details, columns: Mapping[str, Distribution]) -> None:
                 _column(details, column, columns[column])
 
 
-def _about(summary: Summary, shape: Distribution) -> str:
+def _about(summary: Summary, number: str, shape: Distribution) -> str:
     newest = summary.newest
     window = f"window {newest.name}, checked {moments.when(newest.at)}" if newest else "window not checked yet"
-    rows = f"{shape.rows_current:,} rows; reference of v{summary.champion}: {shape.rows_reference:,} rows"
+    rows = f"{shape.rows_current:,} rows; reference of v{number}: {shape.rows_reference:,} rows"
     return words.plain(f"Bars: {window}, {rows}. The stepped line is the reference.")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from shotclock.judging.fitness import WindowHealth
-from shotclock.words import moments
+from shotclock.words import glossary, moments
 from shotclock.words.signs import DRIFT, SIGNS
 from shotclock.words.windows import about
 from shotclock_dashboard import charts, missing, standing, store, words
@@ -18,16 +18,35 @@ def show(name: str) -> None:
         missing.window(name, details.summary.champion)
         return
     st.subheader("Quality over time", anchor=False)
-    st.markdown(f"**Newest:** {words.plain(about(details.windows[-1]))}")
+    window = _chosen(details.windows)
+    drift = f"; its data: {DRIFT[window.drift.status]}" if window.drift else ""
+    st.markdown(words.plain(f"{words.capital(about(window))}{drift}"))
     st.caption(_legend(details.summary.rules.degradation.confidence))
     for pair in (("log_loss_skill", "log_loss"), ("accuracy", "f1")):
         for place, metric in zip(st.columns(2), pair, strict=True):
             with place.container(border=True):
-                _metric(details.windows[-1], metric)
+                _metric(window, metric)
                 figure = charts.over_time(details.windows, details.tenures, metric)
                 st.plotly_chart(figure, config=charts.CONFIG, key=f"{name}/{metric}", alt=f"{metric} of each window")
     with st.expander("All windows as a table"):
         st.dataframe(_table(details.windows), hide_index=True)
+
+
+def _chosen(windows: Sequence[WindowHealth]) -> WindowHealth:
+    """The window whose figures are shown: the newest, until the reader asks for another. The address keeps the choice."""
+    newest_first = {f"{window.id}/v{window.champion}": window for window in reversed(windows)}
+    names = list(newest_first)
+    asked = st.query_params.get("window")
+    chosen = st.selectbox(
+        "Window",
+        names,
+        names.index(asked) if asked in names else 0,
+        lambda name: f"{newest_first[name].name}, v{newest_first[name].champion}",
+        width=480,
+    )
+    if chosen != names[0] or asked:
+        st.query_params["window"] = chosen
+    return newest_first[chosen]
 
 
 def _legend(confidence: float) -> str:
@@ -55,7 +74,7 @@ def _table(windows: Sequence[WindowHealth]) -> list[dict[str, str]]:
             "quality": f"{SIGNS[window.quality].letter} {SIGNS[window.quality].word}",
             "data": DRIFT[window.drift.status] if window.drift else "–",
             "labelled rows": f"{window.judged_rows:,}",
-            **{title: words.figure(window.figure(metric)) for metric, title in words.NAMES.items()},
+            **{name: words.figure(window.figure(metric)) for metric, name in glossary.NAMES.items()},
         }
         for window in reversed(windows)
     ]

@@ -97,7 +97,7 @@ def _decision(details: Details, done: Decision) -> None:
             earlier = f" (and {len(alerts) - 1} before it)" if len(alerts) > 1 else ""
             st.markdown(f"- answered: **{words.plain(kind)}**{earlier}: {words.plain(alerts[0].reason)}")
         st.markdown(f"**Reason** {words.plain(done.reason)}")
-        st.caption(words.plain(f"Decided by {done.by}. MLflow run {done.id}"))
+        st.caption(f"{words.plain(f'Decided by {done.by}.')} {words.run_link(done.id)}")
 
 
 def _cause(done: Decision, competition: Competition | None, answered: list[Alert]) -> str:

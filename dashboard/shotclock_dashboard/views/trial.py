@@ -28,7 +28,9 @@ def show(name: str) -> None:
     trial = project(name).trial()
     st.subheader("Try a prediction", anchor=False)
     if trial is None:
-        _answers(served, _form(name, asked))
+        values = _form(name, asked)
+        _outside(served["champion"], asked, values)
+        _answers(served, values)
         return
     picture, with_form = st.columns([3, 2])
     with with_form:
@@ -38,6 +40,7 @@ def show(name: str) -> None:
     with picture:
         trial.draw(served["champion"], others)
     with answers:
+        _outside(served["champion"], asked, others | chosen)
         _answers(served, others | chosen)
     trial.draw_below(roles)
 
@@ -74,6 +77,21 @@ def _number(key: str, label: str, one: Input, start: float) -> float:
         ask = st.slider if 0 < high - low <= _WIDEST_SLIDER else st.number_input
         return float(ask(label, low, high, begin, key=key))
     return float(st.number_input(label, one.low, one.high, start, format="%.6g", key=key))
+
+
+def _outside(champion: Served, asked: list[Input], values: Mapping[str, Value]) -> None:
+    """Said above the answer: what is unlike everything that the champion was judged on."""
+    strange = [one for one in asked if not one.knows(values[one.name])]
+    if strange:
+        named = ", ".join(f"{one.name} ({_judged_on(one)})" for one in strange)
+        told = words.plain(f"outside of what v{champion.number} was judged on: {named}")
+        st.warning(f"{words.capital(told)}. Nobody knows how good the answer is there.", icon=":material/warning:")
+
+
+def _judged_on(one: Input) -> str:
+    if one.is_text:
+        return "another level"
+    return " to ".join(f"{end:.6g}" for end in one.seen) if one.seen else "never known"
 
 
 def _answers(served: Mapping[str, Served], values: Mapping[str, Value]) -> None:

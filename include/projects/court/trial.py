@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from pandas import DataFrame
 
 from shotclock.config.extension import Value, Version
 from shotclock.errors import StoreError
@@ -15,7 +16,6 @@ from . import Court, drawing
 from .places import Cell, cells, features_at, places
 
 _SIZE, _MIN_ROWS = 4.0, 20  # of the map's squares: feet, and fewest labelled rows
-_START = (0.0, 15.0)  # the free-throw line
 _OBSERVED = (
     "The share of labelled rows with target 1 in this square, with its 95 % interval (Wilson). Rows that the model "
     "was trained on are left out."
@@ -31,8 +31,9 @@ class OnCourt:
 
     def ask(self) -> dict[str, float]:
         st.markdown("**Spot**: click the court, or type it")
+        spot = _start(self.name, self.court, history.pulse(self.name))
         labels, axes = ("feet right of the basket", "feet out from the basket"), (drawing.SPOTS_X, drawing.SPOTS_Y)
-        for key, start, column, label, axis in zip(self._fields, _START, st.columns(2), labels, axes, strict=True):
+        for key, start, column, label, axis in zip(self._fields, spot, st.columns(2), labels, axes, strict=True):
             st.session_state.setdefault(key, start)
             column.number_input(label, float(axis[0]), float(axis[-1]), step=1.0, format="%.1f", key=key)
         return {feature: float(value) for feature, value in features_at(self.court, *self._spot).items()}
@@ -106,6 +107,15 @@ class OnCourt:
             )
         with st.expander("All squares as a table"):
             st.dataframe([_row(cell) for cell in squares], hide_index=True)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _start(name: str, _court: Court, pulse: str) -> tuple[float, float]:
+    """A spot such as the champion was judged on, to a foot's tenth: so the first answer is about something that it knows."""
+    number = demonstration.roles(name)[demonstration.ROLES[0]]
+    row = demonstration.most_usual(name, number, _court.features)
+    x, y = (float(feet[0]) for feet in places(_court, DataFrame([row])))
+    return round(x, 1), round(y, 1)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -30,6 +30,8 @@ class Settings(Section):
     """Folders and prefixes below which who triggers a DAG may name files, besides `data/raw`."""
     dashboard_password: str | None = Field(None, repr=False)
     dashboard_alone: bool = False
+    mlflow_ui: str = "http://127.0.0.1:5000"
+    """MLflow's UI, as a reader's browser reaches it."""
 
 
 def settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -57,6 +59,7 @@ def settings(environment: Mapping[str, str] | None = None) -> Settings:
         pycaret_python=home / (env.get("SHOTCLOCK_PYCARET_PYTHON") or _PYCARET),
         allowed=_allowed(env.get("SHOTCLOCK_ALLOWED_ADDRESSES") or ""),
         dashboard_password=env.get("SHOTCLOCK_DASHBOARD_PASSWORD"),
+        mlflow_ui=(env.get("SHOTCLOCK_MLFLOW_UI") or "http://127.0.0.1:5000").rstrip("/"),
         dashboard_alone=_yes("SHOTCLOCK_DASHBOARD_ALONE", env.get("SHOTCLOCK_DASHBOARD_ALONE") or "0"),
     )
 

@@ -1,6 +1,6 @@
 """Is the model fit for use, since when not, and what is being done about it? Three answers, from what happened."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import takewhile
@@ -71,8 +71,24 @@ class WindowHealth:
     @property
     def scores(self) -> dict[str, float]:
         """Drift score by column; the predictions are called `probability`, the labels as the project's target."""
+        return self._by_column("drift_score_")
+
+    @property
+    def missing(self) -> dict[str, float]:
+        """Distance between the shares of missing values, of each number that may be missing."""
+        return self._by_column("drift_missing_")
+
+    def drifted(self, limits: Mapping[str, float], missing_limit: float) -> tuple[str, ...]:
+        """The columns that drifted, in the order of `limits`: by their values, or by how many are missing."""
+        scores, missing = self.scores, self.missing
+        return tuple(
+            name
+            for name, limit in limits.items()
+            if scores.get(name, 0.0) >= limit or missing.get(name, 0.0) >= missing_limit
+        )
+
+    def _by_column(self, prefix: str) -> dict[str, float]:
         metrics = self.drift.metrics if self.drift else {}
-        prefix = "drift_score_"
         return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}
 
     def figure(self, name: str) -> Figure | None:

@@ -1,7 +1,7 @@
 """One prediction at a time: which inputs a model version takes, what it says to them, and how it does on rows new to it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ class Input:
     """One input of a form: its type, the values that it may take, and the one to begin with.
 
     `low`, `high` and `whole` are of a number. `choices` are all there are; of text, where the project file names none, those
-    that were seen most often. `start` is None where nothing was seen.
+    that were seen most often. `start` is None where nothing was seen. `seen` is what the version was judged on: of a number the
+    least and the greatest value, of text every level.
     """
 
     name: str
@@ -38,6 +39,16 @@ class Input:
     choices: tuple[Value, ...] = ()
     is_text: bool = False
     may_be_missing: bool = False
+    seen: tuple[Value, ...] = field(default=(), compare=False)
+
+    def knows(self, value: Value) -> bool:
+        """Whether a value is like those that the version was judged on."""
+        if value is None or not self.seen:
+            return value is None and self.may_be_missing
+        if self.is_text:
+            return value in self.seen
+        low, high = (float(end) for end in self.seen if end is not None)
+        return low <= float(value) <= high
 
 
 @dataclass(frozen=True)
@@ -97,7 +108,10 @@ def _category(column: values.Input, feature: Feature | None, seen: "Series[Any]"
     frequent = tuple(map(str, counts.index[:_MOST_CHOICES]))
     choices = tuple(map(str, feature.allowed)) if feature and feature.allowed else tuple(sorted(frequent))
     start = next((level for level in frequent if level in choices), choices[0] if choices else None)
-    return Input(column.name, False, 0, 0, start, choices, is_text=True, may_be_missing=column.may_be_missing)
+    seen_here = tuple(sorted(map(str, counts.index)))
+    return Input(
+        column.name, False, 0, 0, start, choices, is_text=True, may_be_missing=column.may_be_missing, seen=seen_here
+    )
 
 
 def _number(column: values.Input, feature: Feature | None, reference: Floats) -> Input:
@@ -113,7 +127,21 @@ def _number(column: values.Input, feature: Feature | None, reference: Floats) ->
     if choices:
         start = min(choices, key=lambda choice: abs(choice - start))
     begin = float(round(start)) if whole else start
-    return Input(column.name, whole, float(low), float(high), begin, choices, may_be_missing=column.may_be_missing)
+    ends = float(seen.min()), float(seen.max())
+    return Input(
+        column.name, whole, float(low), float(high), begin, choices, may_be_missing=column.may_be_missing, seen=ends
+    )
+
+
+def most_usual(name: str, number: str, features: Sequence[str]) -> dict[str, float]:
+    """Numbers that go together, of the row nearest to the middle of those that a version was judged on.
+
+    Raises:
+        StoreError: no decision left a reference for the version.
+    """
+    rows = reference_rows(name, registry.version(name, number))[list(features)].astype(float).dropna()
+    distances = ((rows - rows.median()) / rows.std().replace(0.0, 1.0)).pow(2).sum(axis=1)
+    return {str(feature): float(value) for feature, value in rows.loc[distances.idxmin()].items()}
 
 
 @dataclass(frozen=True)

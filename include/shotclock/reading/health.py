@@ -276,9 +276,7 @@ def _summary(
         champion_since=_since(decisions, champion),
         windows=tuple(windows),
         newest=newest,
-        drifted=tuple(
-            name for name, limit in thresholds(project).items() if newest and newest.scores.get(name, 0) >= limit
-        ),
+        drifted=newest.drifted(thresholds(project), drift.MISSING_THRESHOLD) if newest else (),
         open_alerts=tuple(waiting),
         decision=decisions[0] if decisions else None,
         next_retraining=upcoming,

@@ -27,7 +27,7 @@ def batch(told: Arrival) -> str:
 def _judged(found: Judged) -> str:
     sign = SIGNS[found.level]
     drift = "  –" if found.drift_share is None else f"{found.drift_share:4.0%}"
-    return f"  {f'v{found.version}':<4}{sign.letter} {sign.word:<10}  skill {_skill(found.log_loss_skill):<26} drift {drift}"
+    return f"  {f'v{found.version}':<4}{sign.letter} {sign.word:<10}  skill {_skill(found.log_loss_skill):<27} drift {drift}"
 
 
 def _skill(skill: Figure | None) -> str:

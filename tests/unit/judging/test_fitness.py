@@ -80,6 +80,20 @@ def test_a_window_is_called_by_its_batches():
     assert named == ["w1", "a", "a … c (3 batches)"]
 
 
+@pytest.mark.parametrize(
+    ("metrics", "drifted"),
+    [
+        ({"drift_score_a": 0.1}, ("a",)),
+        ({"drift_score_a": 0.09, "drift_score_b": 0.3}, ("b",)),
+        ({"drift_score_a": 0.0, "drift_missing_a": 0.1}, ("a",)),
+        ({"drift_score_a": 0.0, "drift_missing_a": 0.09}, ()),
+        ({"drift_missing_b": 0.5, "drift_score_a": 0.5}, ("a", "b")),
+    ],
+)
+def test_a_column_has_drifted_by_its_values_or_by_how_many_are_missing(metrics, drifted):
+    assert window(1, **metrics).drifted({"a": 0.1, "b": 0.2}, 0.1) == drifted
+
+
 def test_since_is_the_first_of_the_windows_in_a_row_that_stand_as_the_newest():
     windows = [window(1, "alert"), window(2), window(3, "alert"), window(4, "alert")]
     found = judge(windows)

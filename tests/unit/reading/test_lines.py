@@ -48,7 +48,7 @@ def test_what_was_not_measured_is_said():
     told = batch(arrival(rows=None, window=("1999-00",), judged=(nothing,), alerts=(), decisions=(), champion=None))
     assert told.splitlines() == [
         "1999-00: not scored",
-        "  v1  ○ Unknown     skill not measured               drift   –",
+        "  v1  ○ Unknown     skill not measured                drift   –",
         "  no champion",
     ]
 

@@ -64,7 +64,7 @@ def test_before_the_first_training_every_page_says_that_no_model_is_in_service(o
     ("stage", "answer"),
     [
         ("trained", "v1 has not been judged yet"),
-        ("alerted", "Worse than guessing the base rate, by 1\\.9% to 3\\.5%"),
+        ("alerted", "Worse than guessing the base rate, by 1.9% to 3.5%"),
         (
             "rested",
             "Nobody can tell yet: 0 labelled rows, 1000 are needed; 5,412 labelled rows of this window are those",
@@ -99,6 +99,23 @@ def test_every_window_stands_in_the_table_also_one_that_the_champion_has_learnt_
     assert [list(row)[2] for row in app.dataframe[0].value.to_numpy()] == ["v2", "v1"]
 
 
+def test_an_older_window_can_be_chosen_and_the_address_keeps_it(open_page):
+    app = open_page("rested", "quality")
+    (chosen,) = app.selectbox
+    assert [option.rpartition(", ")[2] for option in chosen.options] == ["v2", "v1"]
+    ran(chosen.select_index(1).run())
+    assert app.metric[0].value == "-0.0263"
+    assert "".join(app.query_params["window"]).endswith("/v1")
+
+
+def test_data_of_the_version_before_can_be_looked_at(open_page):
+    app = open_page("rested", "data")
+    assert "reference of v2: 5,412 rows" in said(app)
+    ran(app.segmented_control[0].set_value("previous").run())
+    assert "reference of v1: 4,057 rows" in said(app)
+    assert "score 2.0" in said(app)
+
+
 def test_a_champion_that_was_not_checked_yet_says_what_to_do(open_page):
     told = said(open_page("trained", "quality"))
     assert "v1 has not been checked yet" in told
@@ -124,12 +141,14 @@ def test_retrainings_tell_cause_answered_alerts_and_reason(open_page):
     for part in (
         "Caused by** alerts: ",
         "answered: **degradation**: worse than guessing the base rate",
-        "answered: **drift**: the rows are no longer like those that it was judged on\\: 5 of 6 columns drifted",
+        "answered: **drift**: the rows are no longer like those that it was judged on: 5 of 6 columns drifted",
         "answered: **new records**: 5,412 new labelled rows",
         "gain over the champion",
         "gain over the constant predictor",
     ):
         assert part in told, part
+    newest = queries.newest("shots", records.Decision)[0]
+    assert f"[MLflow run {newest.id}](http://127.0.0.1:5000/#/runs/{newest.id})" in told
     names = app.dataframe[0].value["candidate"].tolist()
     assert len(names) == 5
     assert names[0].endswith("★")
@@ -166,6 +185,17 @@ def test_a_spot_shows_both_versions_probabilities_to_six_decimals(open_page):
     expected = {n: demonstration.load("shots", n).probability([row])[0] for n in ("1", "2")}
     assert shown(app) == {"champion, v2": f"{expected['2']:.6f}", "previous, v1": f"{expected['1']:.6f}"}
     assert '"data": [[33.9843, -118.4898, 0.0, 4.0, 1.0, 22.0]]' in app.code[0].value
+
+
+def test_the_form_starts_with_what_the_champion_was_judged_on_and_says_where_that_ends(open_page):
+    app = open_page("rested", "trial")
+    assert [warning.value for warning in app.warning] == []
+    by_key = {widget.key: widget for widget in app.number_input}
+    by_key["shots/spot/y"].set_value(2.0)  # below the basket, for a model of three-point shots
+    by_key["shots/spot/x"].set_value(0.0)
+    ran(app.run())
+    (told,) = (warning.value.replace("\\", "") for warning in app.warning)
+    assert told.startswith("Outside of what v2 was judged on: ") and "shot_distance (2" in told
 
 
 def test_the_map_is_of_the_version_that_is_asked_for(open_page):
