@@ -6,6 +6,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -65,8 +66,23 @@ def sniff(content: bytes, shown: str) -> Reading:
     fields; a decimal comma is known by the values; the encoding by a byte order mark, else UTF-8, else Windows' own.
 
     Raises:
-        SourceError: the file is empty.
+        SourceError: the file is empty, or holds no lines of fields.
     """
+    with _of_fields(shown):
+        return _sniffed(content, shown)
+
+
+@contextmanager
+def _of_fields(shown: str) -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as error:
+        raise SourceError(
+            f"{shown}: found no lines of fields ({error}), expected a line of column names and rows below it, as CSV"
+        ) from error
+
+
+def _sniffed(content: bytes, shown: str) -> Reading:
     encoding = _encoding(content)
     lines = _head(content, encoding)
     if not "".join(lines).strip():
@@ -227,7 +243,9 @@ def _prepared(content: bytes, reading: Reading, shown: str) -> tuple[bytes, list
     skip = 1 + bool(lines and _told(lines))
     if len(lines) < skip:
         raise SourceError(f"{shown}: found an empty file, expected a line of column names and rows below it")
-    return content, _names(next(csv.reader([lines[skip - 1]], delimiter=reading.separator)), shown), skip
+    with _of_fields(shown):
+        header = next(csv.reader([lines[skip - 1]], delimiter=reading.separator))
+    return content, _names(header, shown), skip
 
 
 def _is_utf_8(encoding: str) -> bool:
