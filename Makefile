@@ -59,8 +59,9 @@ test-python: env ## the unit tests on another Python, in an environment of its o
 	@.venv/bin/uv pip install --quiet --python .venv-$(WITH) --no-deps --no-build-isolation --editable .
 	@.venv-$(WITH)/bin/python -m pytest -q $(spread) tests/unit
 
-test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage (22 minutes); 1,000 triggers at once
+test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage (22 minutes); 200 kills of flows; 1,000 triggers
 	@$(run) pytest -q -s tests/production/chaos.py
+	@KILLS=200 $(run) pytest -q tests/integration/flows/test_kills.py
 	@TRIGGERS=1000 $(run) pytest -q tests/security/test_many_triggers.py
 
 coverage: data ## how much of the package its own tests run through, by lines and branches

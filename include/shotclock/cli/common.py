@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from shotclock.files.storage import Address
 
+_RAISED_TOO = ("mlflow.store.db.utils", "sqlalchemy.pool")  # what these log, with a traceback, is raised as well
+_LONGEST_REASON = 2000  # characters, as of a trigger
 BROKEN = 1
 REFUSED = 3
 ALERT = 4
@@ -55,6 +57,12 @@ def _known_or_all(context: typer.Context, name: str) -> str:
     return _known(context, name) if name else name
 
 
+def _short(reason: str) -> str:
+    if len(reason) > _LONGEST_REASON:
+        raise typer.BadParameter(f"--reason: found {len(reason):,} characters, expected at most {_LONGEST_REASON:,}")
+    return reason
+
+
 # Every command takes its project so that a missing name can be answered with the names that there are
 Project = Annotated[
     str,
@@ -78,7 +86,9 @@ ProjectOrAll = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON document on standard output, and nothing else there")]
 DataFile = Annotated[str | None, typer.Option("--file", metavar="NAME", help="under data/raw, or absolute")]
-Reason = Annotated[str, typer.Option("--reason", help="a sentence: it is written down with the decision")]
+Reason = Annotated[
+    str, typer.Option("--reason", callback=_short, help="a sentence: it is written down with the decision")
+]
 
 
 @contextmanager
@@ -88,6 +98,8 @@ def at_work(as_json: bool) -> Iterator[None]:
     """
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    for name in _RAISED_TOO:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield
     except ShotclockError as error:
@@ -125,7 +137,15 @@ def at_work_on(project: str, as_json: bool, *, needs_store: bool = True) -> Iter
 
 
 def named(file: str | None) -> "Address | None":
-    """The address that `--file` says. Who has the command line reads with the owner's rights anyway: any is taken."""
+    """The address that `--file` says. Who has the command line reads with the owner's rights anyway: any is taken.
+
+    Raises:
+        typer.BadParameter: it says nothing, as an empty variable of a shell does; that would be the whole of data/raw.
+    """
+    if file is not None and not file.strip():
+        raise typer.BadParameter(
+            "--file: found nothing, expected the name of a file; leave --file out for the project's own"
+        )
     from shotclock.config import settings
     from shotclock.files import storage
 

@@ -6,7 +6,7 @@ import typer
 
 from shotclock.cli.common import AsJson, Project, at_work_on, tell
 
-OlderThan = Annotated[float, typer.Option(metavar="DAYS", min=0, help="runs that are older may go")]
+OlderThan = Annotated[float, typer.Option(metavar="DAYS", min=0, max=36_500, help="runs that are older may go")]
 Keep = Annotated[int, typer.Option(metavar="N", min=0, help="the newest runs of each flow that stay, however old")]
 Yes = Annotated[bool, typer.Option("--yes", help="remove; without it, only say what would go")]
 

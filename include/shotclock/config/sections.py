@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -40,6 +40,10 @@ MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
 def _is_cron(value: str) -> str:
     if len(value.split()) != 5 or not croniter.is_valid(value):
         raise ValueError("a cron expression of five fields, such as '0 0 1 * *' (monthly) or '0 0 1 */3 *' (quarterly)")
+    try:
+        croniter(value).get_next()
+    except CroniterBadDateError as error:
+        raise ValueError("a cron expression of a day that comes, such as '0 0 28 2 *'") from error
     return value
 
 
@@ -277,6 +281,13 @@ class Training(Section):
     seed: Seed = 42
     search_minutes: int = Field(60, ge=1, le=1440)
     """How long PyCaret's process may take over all candidates of a training."""
+
+    @field_validator("candidates")
+    @classmethod
+    def _each_once(cls, value: tuple[Algorithm, ...]) -> tuple[Algorithm, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("each algorithm once")
+        return value
 
 
 class GateRules(Section):

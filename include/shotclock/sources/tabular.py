@@ -170,7 +170,7 @@ def sniff(path: Path, shown: str) -> Reading:
         above = _above(lines, written)
         rows = _rows(lines[above:], written)
     except csv.Error as error:
-        raise SourceError(f"{shown}: not a readable CSV file ({error}); write it as a table of lines") from error
+        raise _no_table(shown, error) from error
     fields = [field.strip() for row in rows[1:] for field in row]
     units = tuple(unit for unit in _UNITS if any(_beside(field, unit) for field in fields))
     decimal, thousands = _marks([_beside(field, *units) or field for field in fields], written.separator)
@@ -190,6 +190,12 @@ def _told(lines: list[str]) -> str:
     """The separator that a first line such as `sep=;` tells; empty where there is none."""
     found = re.fullmatch(r'"?sep=(.)"?\s*', lines[0]) if lines else None
     return found[1] if found else ""
+
+
+def _no_table(shown: str, error: csv.Error) -> SourceError:
+    return SourceError(
+        f"{shown}: found no lines of fields ({error}), expected a line of column names and rows below it, as CSV"
+    )
 
 
 def _rows(lines: Sequence[str], written: Reading) -> list[list[str]]:
@@ -322,7 +328,10 @@ def _header(path: Path, reading: Reading, shown: str) -> tuple[list[str], int, b
     if not "".join(lines[above:]).strip():
         raise SourceError(f"{shown}: found an empty file, expected a line of column names and rows below it")
     rows = csv.reader(lines[above:], **_marks_of(reading))
-    names = _named(next(rows), shown)
+    try:
+        names = _named(next(rows), shown)
+    except csv.Error as error:
+        raise _no_table(shown, error) from error
     above += rows.line_num
     return names, above, not "".join(lines[above:]).strip() and len(lines) < _LINES
 

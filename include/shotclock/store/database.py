@@ -25,7 +25,7 @@ def prepare_store() -> None:
     server's store is the server's business; one that is away is told within seconds, where MLflow would try for a minute.
 
     Raises:
-        StoreError: the server gives no answer.
+        StoreError: the server gives no answer, or the package that speaks to such a database is not installed.
     """
     uri = settings().tracking_uri
     if uri.startswith("sqlite:///"):
@@ -42,8 +42,18 @@ def prepare_store() -> None:
                 "and the login (MLFLOW_TRACKING_USERNAME, MLFLOW_TRACKING_PASSWORD)"
             )
     else:
-        internals.migrate(uri)
+        _migrate(uri)
     connect().search_experiments(max_results=1)
+
+
+def _migrate(uri: str) -> None:
+    try:
+        internals.migrate(uri)
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"MLFLOW_TRACKING_URI: a database of the scheme '{uri.partition(':')[0]}' needs the Python package "
+            f"'{error.name}', which is not installed; install it, or name another driver, such as postgresql+psycopg2://"
+        ) from error
 
 
 def _prepare_sqlite(path: Path) -> None:

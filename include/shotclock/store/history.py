@@ -1,6 +1,6 @@
 """What happened to a project, read from the store as values: decisions, alerts, findings. Nothing is kept elsewhere."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from shotclock.errors import StoreError
 from shotclock.files.storage import Address
@@ -15,6 +15,7 @@ REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's fold
 BEFORE = "shotclock_before"
 """In a reference: the probability that the model, or its recipe, gave to a row before it learnt from it; or nothing."""
 
+_SKEW = timedelta(hours=1)  # by which the clocks of machines may differ
 _REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
 
 
@@ -31,14 +32,18 @@ def champion_on(project: str, day: date) -> Decision | None:
 
 
 def replaced_since(project: str, moment: datetime | None) -> Decision | None:
-    """The newest decision that has put another version into service since `moment`, or None; always None without a moment."""
+    """The newest decision that has put another version into service since `moment`, or None; always None without a moment.
+
+    One that lies far ahead was written before the clock was set back: nobody can say that it came since.
+    """
     if moment is None:
         return None
+    latest = datetime.now(UTC) + _SKEW
     changes = [
         stored
         for outcome in ("promote", "rollback")
-        for stored in queries.newest(project, records.Decision, where={"decision": outcome})
-        if stored.ended is not None and stored.ended >= moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        for stored in queries.newest(project, records.Decision, where={"decision": outcome}, most=_REPEATS)
+        if stored.ended and moment.replace(microsecond=moment.microsecond // 1000 * 1000) <= stored.ended <= latest
     ]
     return decision(max(changes, key=lambda stored: stored.at)) if changes else None
 

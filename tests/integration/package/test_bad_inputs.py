@@ -4,12 +4,17 @@ Parameters of a trigger are in `tests/dags/test_bag.py` and `tests/unit/sources/
 `tests/unit/serving`, stored models in `store/test_planted_code.py`.
 """
 
+import contextlib
+import gzip
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shotclock import config
@@ -324,3 +329,211 @@ def test_a_reason_cannot_show_as_another_line_or_in_another_direction(at, shotcl
         assert told
         assert all("complaints" in line and line.isprintable() for line in told)
         assert not [line for line in lines if line.startswith("2026-01-01 00:00:00")]
+
+
+# Found later: each is one that somebody tried on the running code
+
+
+def _zipped(name, content, **more):
+    import io
+    from zipfile import ZIP_DEFLATED, ZipFile
+
+    kept = io.BytesIO()
+    with ZipFile(kept, "w", ZIP_DEFLATED) as zipped:
+        for each, text in {name: content, **more}.items():
+            zipped.writestr(each, text)
+    return kept.getvalue()
+
+
+@pytest.fixture
+def lies():
+    """`lies(name, make)`: what `make` leaves at that place under data/raw, to be scored."""
+
+    def case(name, make, *words):
+        return (lambda patch: make(settings().data / "raw" / name)), ("score", "shots", "--file", name), words
+
+    return case
+
+
+def test_what_is_no_file_of_rows(lies, refused, prod):
+    header = ",".join(prod.columns)
+    line = ",".join(["1"] * len(prod.columns))
+    gz = gzip.compress(f"{header}\n{line}\n".encode())
+    refused(
+        {
+            "a pipe": lies("pipe.parquet", os.mkfifo, "pipe.parquet"),
+            "a device": (nothing, ("score", "shots", "--file", "/dev/zero"), ["/dev/zero"]),
+            "a socket": lies("socket.parquet", _socket, "socket.parquet"),
+            "an empty folder": lies("folder.parquet", Path.mkdir, "folder.parquet"),
+            "a loop of links": lies("loop.parquet", lambda path: path.symlink_to(path), "loop.parquet"),
+            "a link to nowhere": lies("link.parquet", lambda path: path.symlink_to("/nowhere"), "no such file"),
+            "a CSV without rows": lies("a.csv", lambda path: path.write_text(header), "a.csv"),
+            "a CSV of nothing": lies("b.csv", lambda path: path.write_bytes(b""), "b.csv"),
+            "a CSV with too many fields": lies(
+                "c.csv", lambda path: path.write_text(f"{header}\n{line}\n{line},7\n"), "c.csv"
+            ),
+            "a CSV with a name twice": lies(
+                "d.csv", lambda path: path.write_text(f"{header},lat\n{line},1\n"), "d.csv"
+            ),
+            "a CSV with an open quote": lies("e.csv", lambda path: path.write_text(f'{header}\n"{line}\n'), "e.csv"),
+            "a CSV of another encoding": lies(
+                "f.csv", lambda path: path.write_bytes(f"{header},é\n{line},é\n".encode("latin-1")), "f.csv"
+            ),
+            "a CSV with null bytes": lies("g.csv", lambda path: path.write_bytes(b"\0" * 5000), "g.csv"),
+            "half a gzip": lies("h.csv.gz", lambda path: path.write_bytes(gz[:-9]), "h.csv.gz"),
+            "no gzip": lies("i.csv.gz", lambda path: path.write_bytes(b"hello"), "i.csv.gz"),
+            "a zip of two": lies(
+                "j.zip", lambda path: path.write_bytes(_zipped("a.csv", header, **{"b.csv": header})), "j.zip"
+            ),
+            "a zip of nothing": lies("k.zip", lambda path: path.write_bytes(_zipped("a.txt", "x")), "k.zip"),
+            "a zip that leads out": lies("l.zip", lambda path: path.write_bytes(_zipped("../../x.csv", "x")), "l.zip"),
+            "no zip": lies("m.zip", lambda path: path.write_bytes(b"PK\3\4hello"), "m.zip"),
+            "a sheet": lies("n.xlsx", lambda path: path.write_bytes(_zipped("xl/workbook.xml", "x")), "n.xlsx"),
+            "encrypted": lies("o.parquet", lambda path: path.write_bytes(b"PARE" + b"x" * 99 + b"PARE"), "o.parquet"),
+        }
+    )
+
+
+def _socket(path):
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as one, contextlib.chdir(path.parent):
+        one.bind(path.name)
+
+
+def test_columns_that_are_stranger_still(lies, refused, prod):
+    def written(change):
+        return lambda path: pq.write_table(change(pa.Table.from_pandas(prod, preserve_index=False)), path)
+
+    def twice(table):
+        return table.append_column("lat", table["lat"])
+
+    def replaced(name, values):
+        return lambda table: table.set_column(table.column_names.index(name), name, values)
+
+    rows = len(prod)
+    refused(
+        {
+            "a name twice": lies("twice.parquet", written(twice), "twice.parquet", "lat"),
+            "no columns": lies("none.parquet", written(lambda table: table.select([])), "is missing"),
+            "nothing but gaps": lies("null.parquet", written(replaced("lat", pa.nulls(rows))), "lat"),
+            "a decimal too long": lies(
+                "long.parquet",
+                written(replaced("shot_id", pa.array([2**63] * rows, pa.uint64()))),
+                "shot_id",
+            ),
+            "ids missing": lies("ids.parquet", written(replaced("shot_id", pa.nulls(rows, pa.int64()))), "shot_id"),
+            "a time of day": lies(
+                "day.parquet", written(replaced("game_date", pa.array([1] * rows, pa.time64("us")))), "game_date"
+            ),
+            "a duration": lies(
+                "duration.parquet", written(replaced("lat", pa.array([1] * rows, pa.duration("s")))), "lat"
+            ),
+            "a map": lies(
+                "map.parquet",
+                written(replaced("lat", pa.array([[("a", 1)]] * rows, pa.map_(pa.string(), pa.int64())))),
+                "lat",
+            ),
+            "bytes for a date": lies(
+                "bytes.parquet", written(replaced("game_date", pa.array([b"\xff"] * rows))), "game_date"
+            ),
+        }
+    )
+
+
+def test_project_files_that_are_stranger_still(yaml, refused):
+    section = lambda text, *words: yaml("title:", f"{text}\ntitle:", *words)  # noqa: E731
+    number = "\n      type: number\n      min: 32\n      max: 36"
+    refused(
+        {
+            "an infinite bound": yaml(number, " {type: number, min: -.inf}", "features.lat.min"),
+            "a bound that is none": yaml(number, " {type: number, max: .nan}", "features.lat.max"),
+            "bounds turned round": yaml(number, " {type: number, min: 5, max: 4}", "features.lat"),
+            "nothing allowed": yaml(number, " {type: integer, allowed: []}", "features.lat.allowed"),
+            "a type": yaml(number, " {type: float}", "features.lat.type"),
+            "no feature": yaml(number, " null", "features.lat"),
+            "a seed of 33 bits": yaml("iterations: 2", f"iterations: 2\n  seed: {2**32}", "seed"),
+            "a seed below 0": yaml("iterations: 2", "iterations: 2\n  seed: -1", "seed"),
+            "a seed with a point": yaml("iterations: 2", "iterations: 2\n  seed: 1.5", "seed"),
+            "no folds": yaml("folds: 5", "folds: 0", "training.folds"),
+            "all for the test": yaml("test_share: 0.2", "test_share: 1", "split.test_share"),
+            "a share of two": yaml("train_share: 0.5", "train_share: 2", "retraining.train_share"),
+            "shares above one": yaml("train_share: 0.5", "train_share: 0.9", "share"),
+            "resamples without end": yaml("min_rows: 500", "min_rows: 500\n  resamples: 1000000000000", "resamples"),
+            "a cron of six": yaml("schedule: 0 0 1 * *", "schedule: 0 0 1 * * *", "retraining.schedule"),
+            "a cron that never comes": yaml("schedule: 0 0 1 * *", "schedule: 0 0 31 2 *", "retraining.schedule"),
+            "an id for a feature": yaml("id: shot_id", "id: lat", "lat"),
+            "a target for a time": yaml("time: game_date", "time: shot_made_flag", "shot_made_flag"),
+            "an algorithm": yaml("- decision_tree", "- xgboost", "training.candidates"),
+            "one twice": yaml("- decision_tree", "- logistic_regression", "training.candidates"),
+            "a section that is a number": yaml("title:", "notify: 5\ntitle:", "notify"),
+            "an object of Python": section("notify: !!python/object/apply:os.mkdir [x]"),
+            "a tag": section("notify: !foo {}"),
+            "an anchor that is not there": section("notify: *nowhere"),
+            "a key that is a list": section("[1, 2]: x"),
+            "two documents": yaml(None, b"name: shots\n---\nname: shots\n"),
+            "half a digest": yaml("3a177adbf7e4ef40", "3a17", "data.sha256"),
+            "another way to download": yaml("https://raw", "ftp://raw", "data.download_from"),
+            "a file far out": yaml("training: dataset_kobe_dev.parquet", "training: nope://x/y", "data.training"),
+            "nobody's mail": section("notify: {smtp: mail, mail_to: [nobody]}", "notify.mail_to"),
+            "a slice of nothing": yaml("column: playoffs", "column: nowhere", "nowhere"),
+        }
+    )
+
+
+def test_settings_that_are_stranger_still(setting, refused, tmp_path, free_tcp_port):
+    (tmp_path / "file").write_bytes(b"")
+    store = "MLFLOW_TRACKING_URI"
+    refused(
+        {
+            "no projects": setting("SHOTCLOCK_PROJECTS", tmp_path / "nowhere", "none yet"),
+            "a file for projects": setting("SHOTCLOCK_PROJECTS", tmp_path / "file", "none yet"),
+            "a database that is away": setting(store, f"postgresql://u:secret@127.0.0.1:{free_tcp_port}/x", store),
+            "a database of no driver": setting(store, "mysql://u:p@127.0.0.1:1/x", store),
+            "a server of no name": setting(store, "http://", store),
+            "a port that is none": setting(store, "http://127.0.0.1:99999", store),
+            "a folder": setting(store, tmp_path, store),
+        }
+    )
+
+
+def test_arguments_that_are_stranger_still(refused, tmp_path, prod):
+    binary, one = tmp_path / "binary.csv", tmp_path / "one.csv"
+    binary.write_bytes(bytes(range(256)) * 50)
+    one.write_text("a\n1\n2\n")
+    prod.head(300).to_csv(tmp_path / "table.csv", index=False)
+    rows, half, reason = str(tmp_path / "table.csv"), ("--split-by-time", "0.5"), ("--reason", "why")
+    refused(
+        {
+            " ".join(map(repr, command))[:200]: (nothing, command, [word])
+            for command, word in (
+                (("rollback", "shots", *reason, "--version", str(10**30)), "version"),
+                (("rollback", "shots", "--reason", "x" * 2001), "found 2,001 characters"),
+                (("status", "\udcff"), "found"),
+                (("status", ""), "name one of"),
+                (("prune", "shots", "--older-than", "nan"), "--older-than"),
+                (("prune", "shots", "--older-than", "inf"), "--older-than"),
+                (("prune", "shots", "--older-than", "1e300"), "--older-than"),
+                (("prune", "shots", "--keep", str(10**30), "--older-than", "x"), "--older-than"),
+                (("split-history", "shots", "--rows", "0"), "--rows"),
+                (("split-history", "shots", "--by", "month", "--rows", "5"), "--rows"),
+                (("history", "shots", "--on", ""), "expected a day"),
+                (("history", "shots", "--on", "0000-01-01"), "expected a day"),
+                (("score", "shots", "--file", ""), "--file: found nothing"),
+                (("score", "shots", "--file", "\udcff.parquet"), "no such file"),
+                (("train", "shots", "--file", "dataset_kobe_prod.parquet/x"), "dataset_kobe_prod.parquet"),
+                (("init", str(binary), *half), "binary.csv"),
+                (("init", str(one), *half), "found no column with the values 0 and 1"),
+                (("init", rows, *half, "--target", "nowhere"), "nowhere"),
+                (("init", rows, *half, "--id", "nowhere"), "nowhere"),
+                (("init", rows, *half, "--time", "lat"), "lat"),
+                (("init", rows, *half, "--name", "A b"), "A b"),
+                (("init", rows, *half, "--name", "shots"), "is there already"),
+                (("init", rows, *half, "--target", "shot_made_flag", "--positive", "7"), "7"),
+                (("init", rows, "--split-by-time", "nan"), "expected between 0 and 1"),
+                (("init", rows, *half, "--feature", "nowhere"), "nowhere"),
+                (("init", rows, *half, "--category", "nowhere"), "nowhere"),
+                (("validate", "nowhere"), "expected"),
+            )
+        }
+    )

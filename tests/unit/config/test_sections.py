@@ -219,6 +219,4 @@ def test_names_are_compared_by_how_often_each_comes_and_codes_are_text() -> None
 
 
 def test_a_file_that_still_says_how_recent_rows_were_cut_is_read():
-    assert (
-        RetrainingRules.model_validate({"train_share": 0.5, "validation_share": 0.2}) == RetrainingRules()
-    )
+    assert RetrainingRules.model_validate({"train_share": 0.5, "validation_share": 0.2}) == RetrainingRules()

@@ -1,6 +1,7 @@
 """What happened to a project, read from MLflow as values."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 from shotclock.judging.alerts import KINDS, unanswered
 from shotclock.store import history, records, tracking
@@ -87,3 +88,11 @@ def test_the_decision_of_the_retraining_answered_each_of_them(at):
         ("retraining", "promote", "2"),
         ("training", "promote", "1"),
     ]
+
+
+def test_what_ended_far_ahead_was_written_before_the_clock_was_set_back_and_has_not_come_since(store):
+    asked = datetime.now(UTC)
+    for number, ahead in ((1, timedelta(seconds=30)), (2, timedelta(days=1))):
+        done = decision(number, "promote", after=str(number))
+        store.set_terminated(done, end_time=int((asked + ahead).timestamp() * 1000))
+        assert history.replaced_since("shots", asked).champion == "1"
