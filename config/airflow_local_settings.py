@@ -5,6 +5,7 @@ process per task: what stands in their common parent's memory costs a task nothi
 thread may run and no connection be open when a fork happens: what is opened here is closed here.
 """
 
+import gc
 import os
 import sys
 import warnings
@@ -72,5 +73,7 @@ if _program == "scheduler":
 if _forks_tasks:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # skops looks at each attribute of each module, the deprecated ones too
+        gc.disable()  # what is imported stays: to look through it again and again takes a tenth of the time
         for _module in _NEEDED:
             import_module(_module)
+        gc.enable()

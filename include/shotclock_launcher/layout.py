@@ -27,9 +27,13 @@ _PORTS = {  # by setting: the field of `Layout`, and the default
 
 @dataclass(frozen=True)
 class Layout:
-    """The folders and ports of one stack. `settings.home` says where `var/` lies; the code is the checkout's."""
+    """The folders and ports of one stack. `settings.home` says where `var/` lies; the code is the checkout's.
+
+    `cache` is for what can be made again, and is shared by the stacks of a user; None where the user has no folder for it.
+    """
 
     settings: Settings
+    cache: Path | None = None
     dags: Path = CHECKOUT / "dags"
     plugins: Path = CHECKOUT / "plugins"
     config: Path = CHECKOUT / "config"
@@ -50,7 +54,7 @@ class Layout:
         ports = {setting: _port(env, setting, default) for setting, (_, default) in _PORTS.items()}
         _refuse_shared(ports)
         named: dict[str, Any] = {field: ports[setting] for setting, (field, _) in _PORTS.items()}
-        return cls(settings(env), (dags or CHECKOUT / "dags").resolve(), **named)
+        return cls(settings(env), _cache(env), (dags or CHECKOUT / "dags").resolve(), **named)
 
     @property
     def var(self) -> Path:
@@ -116,6 +120,12 @@ class Layout:
         for folder in (self.airflow, self.logs, self.task_logs):
             folder.mkdir(parents=True, exist_ok=True)
         self.airflow.chmod(0o700)
+
+
+def _cache(environment: Mapping[str, str]) -> Path | None:
+    home = environment.get("HOME")
+    folder = environment.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
+    return Path(folder) / "shotclock" if folder else None
 
 
 def _refuse_shared(ports: Mapping[str, int]) -> None:

@@ -131,8 +131,10 @@ def running(
         pages = _pages(layout, stack.login, mlflow=mlflow, serving=serving, dashboard=dashboard)
         guardian = Guardian(name, layout.logs / "guardian.log")
         try:
-            prepare(layout, stack.spawn)
+            preparing = prepare(layout, stack.spawn)
             stack.start(airflow_services())
+            for one in preparing:
+                one.finish()
             for service in pages:
                 stack.start([service])
             yield stack

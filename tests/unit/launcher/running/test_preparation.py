@@ -36,10 +36,16 @@ class Spawned:
         return subprocess.Popen(["sh", "-c", f"exit {self._code}"])
 
 
+def prepare(layout: Layout, spawn: Spawned) -> None:
+    """As `stack.running` does it, all of it."""
+    for one in preparation.prepare(layout, spawn):
+        one.finish()
+
+
 def test_databases_are_made_once_and_again_when_they_or_the_version_changed(layout: Layout) -> None:
     def due() -> list[str]:
         spawn = Spawned(layout)
-        preparation.prepare(layout, spawn)
+        prepare(layout, spawn)
         return spawn.names
 
     assert due() == ["airflow", "mlflow"]
@@ -64,7 +70,7 @@ def another(layout: Layout, tmp_path: Path) -> Callable[[str], Layout]:
 
 def made_by(layout: Layout) -> list[str]:
     spawn = Spawned(layout)
-    preparation.prepare(layout, spawn)
+    prepare(layout, spawn)
     return spawn.names
 
 
@@ -100,11 +106,21 @@ def test_where_nothing_can_be_kept_each_folder_makes_its_own_and_it_is_said(
     assert "Airflow's database is kept for no other folder" in "".join(capsys.readouterr())
 
 
+def test_only_a_new_store_may_be_made_while_airflow_starts(layout: Layout) -> None:
+    (new,) = preparation.prepare(layout, Spawned(layout))
+    assert (new.step.database, new.step.is_done()) == (layout.store, False)
+    new.finish()
+    assert new.step.is_done()
+    new.step.stamp.write_text("mlflow 1.0")
+    assert preparation.prepare(layout, Spawned(layout)) == []
+    assert new.step.is_done()
+
+
 def test_airflow_writes_no_settings_into_a_file(layout: Layout) -> None:
-    preparation.prepare(layout, Spawned(layout))
+    prepare(layout, Spawned(layout))
     assert (layout.airflow / "airflow.cfg").read_text().startswith("# ")
     (layout.airflow / "airflow.cfg").write_text("[core]\n")
-    preparation.prepare(layout, Spawned(layout))
+    prepare(layout, Spawned(layout))
     assert (layout.airflow / "airflow.cfg").read_text() == "[core]\n"
 
 
@@ -112,9 +128,9 @@ def test_a_failed_preparation_shows_its_log_and_is_tried_again(layout: Layout) -
     with pytest.raises(
         LaunchError, match=r"Airflow's database could not be made ready:\nno space left on device\n.*airflow.log"
     ):
-        preparation.prepare(layout, Spawned(layout, code=1))
+        prepare(layout, Spawned(layout, code=1))
     again = Spawned(layout)
-    preparation.prepare(layout, again)
+    prepare(layout, again)
     assert again.names == ["airflow", "mlflow"]
 
 
@@ -122,5 +138,5 @@ def test_the_store_of_a_server_is_left_to_the_server(tmp_path: Path) -> None:
     layout = Layout.of({"SHOTCLOCK_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "http://mlflow:5000"})
     layout.make_folders()
     spawn = Spawned(layout)
-    preparation.prepare(layout, spawn)
+    prepare(layout, spawn)
     assert spawn.names == ["airflow"]
