@@ -1,6 +1,6 @@
 """What it costs to read a large file: `shotclock init` of it, and its rows by a project's rules, each in a fresh process.
 
-    python -m benchmarks.reading [--megabytes 200]
+    python -m benchmarks.reading [--megabytes 200] [--ways CSV gzip]
 
 The table is made by a recipe: numbers with gaps, whole numbers, moments, days, categories of few and of thousands of levels,
 free text, yes and no. Each way of writing it is measured against the size of the CSV file.
@@ -14,7 +14,7 @@ import resource
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -24,19 +24,23 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 PIECE = 100_000
+WAYS = ("CSV", "gzip", "zip", "UTF-16", "parquet", "folder of parts")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=200)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"SHOTCLOCK_HOME": folder, "OMP_NUM_THREADS": "1"}
-        files = written(Path(folder), parser.parse_args().megabytes * 1_000_000)
-        size = files["CSV"].stat().st_size / 1e6
+        given = parser.parse_args()
+        every = written(Path(folder), given.megabytes * 1_000_000, given.ways)
+        size = every["CSV"].stat().st_size / 1e6
+        files = {way: every[way] for way in given.ways}
         print(f"{size:.0f} MB of CSV\n\n{'':<24} {'CPU s':>6} {'peak MB':>8} {'of the size':>12}")
         show("imports alone", in_fresh_process(imports, ""), size)
-        for number, (way, file) in enumerate(files.items()):
-            show(f"init, {way}", in_fresh_process(init, f"{file} way{number}"), size)
+        for way, file in files.items():
+            show(f"init, {way}", in_fresh_process(init, str(file)), size)
         for way, file in files.items():
             show(f"a later file, {way}", in_fresh_process(later, str(file)), size)
 
@@ -67,27 +71,29 @@ def pieces() -> Iterator[pa.Table]:
         first += PIECE
 
 
-def written(folder: Path, size: int) -> dict[str, Path]:
-    """The same rows in each way of writing them."""
-    files = {"CSV": folder / "a.csv", "parquet": folder / "b.parquet", "folder of parts": folder / "parts"}
-    files["folder of parts"].mkdir()
+def written(folder: Path, size: int, ways: Sequence[str]) -> dict[str, Path]:
+    """The same rows in each of these ways of writing them, and as CSV."""
+    names = ("plain.csv", "packed.csv.gz", "packed_too.zip", "wide.csv", "columns.parquet", "parts")
+    files = {way: folder / name for way, name in zip(WAYS, names, strict=True)}
     with files["CSV"].open("wb") as file:
-        writer = None
         for number, rows in enumerate(pieces()):
             pacsv.write_csv(rows, file, pacsv.WriteOptions(include_header=number == 0))
-            writer = writer or pq.ParquetWriter(files["parquet"], rows.schema)
-            writer.write_table(rows)
-            pq.write_table(rows, files["folder of parts"] / f"part-{number:05}.parquet")
+            if "folder of parts" in ways:
+                files["folder of parts"].mkdir(exist_ok=True)
+                pq.write_table(rows, files["folder of parts"] / f"part-{number:05}.parquet")
             if file.tell() >= size:
-                writer.close()
                 break
-    files |= {"gzip": folder / "c.csv.gz", "zip": folder / "d.zip", "UTF-16": folder / "e.csv"}
-    with files["CSV"].open("rb") as plain, gzip.open(files["gzip"], "wb", 1) as packed:
-        shutil.copyfileobj(plain, packed)
-    with zipfile.ZipFile(files["zip"], "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.write(files["CSV"], "a.csv")
-    with files["CSV"].open(encoding="utf-8") as plain, files["UTF-16"].open("w", encoding="utf-16") as other:
-        shutil.copyfileobj(plain, other)
+    if "gzip" in ways:
+        with files["CSV"].open("rb") as plain, gzip.open(files["gzip"], "wb", 1) as packed:
+            shutil.copyfileobj(plain, packed)
+    if "zip" in ways:
+        with zipfile.ZipFile(files["zip"], "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            archive.write(files["CSV"], "plain.csv")
+    if "UTF-16" in ways:
+        with files["CSV"].open(encoding="utf-8") as text, files["UTF-16"].open("w", encoding="utf-16") as other:
+            shutil.copyfileobj(text, other)
+    if "parquet" in ways:
+        pq.write_table(pacsv.read_csv(files["CSV"]), files["parquet"])
     return files
 
 
@@ -99,18 +105,16 @@ def init(given: str) -> None:
     from shotclock.projects.init.guess import Wishes
     from shotclock.projects.init.make import make_project
 
-    file, name = given.split()
-    make_project(Path(file), Wishes(target="bought"), share=0.6, name=name)
+    make_project(Path(given), Wishes(target="bought"), share=0.6)
 
 
 def later(file: str) -> None:
     from shotclock.config import load_project
     from shotclock.sources import exports
 
-    rules = load_project(Path(os.environ["SHOTCLOCK_HOME"]) / "include" / "projects" / "way0.yaml")
-    encoding = "utf-16" if file.endswith("e.csv") else "utf-8"
-    reading = rules.reading.model_copy(update={"encoding": encoding})
-    exports.write_parquet(Path(file), rules.columns, reading, Path(f"{file}.taken"))
+    name = Path(file).name.partition(".")[0]
+    rules = load_project(Path(os.environ["SHOTCLOCK_HOME"]) / "include" / "projects" / f"{name}.yaml")
+    exports.write_parquet(Path(file), rules.columns, rules.reading, Path(f"{file}.taken"))
 
 
 def in_fresh_process(call: Callable[[str], None], given: str) -> tuple[float, float]:
@@ -127,7 +131,10 @@ def in_fresh_process(call: Callable[[str], None], given: str) -> tuple[float, fl
 def measured(call: Callable[[str], None], given: str, to: Connection) -> None:
     call(given)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    to.send((used.ru_utime + used.ru_stime, used.ru_maxrss / 1024))
+    held = (
+        Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+    )  # `ru_maxrss` would count the parent's too
+    to.send((used.ru_utime + used.ru_stime, int(held) / 1024))
 
 
 def show(what: str, found: tuple[float, float], size: float) -> None:

@@ -77,6 +77,10 @@ def _shown(default: object) -> str:
         return "required"
     if default is None:
         return "none"
+    if default == "":
+        return "nothing"
+    if isinstance(default, bool):
+        return str(default).lower()
     if isinstance(default, BaseModel):
         return "see below"
     return f"[{', '.join(default)}]" if isinstance(default, tuple) else str(default)
