@@ -103,7 +103,7 @@ def _run(project: str, context: Any) -> Any:
 
     dag_run = context["dag_run"]
     events = context["triggering_asset_events"]
-    cause = ", ".join(sorted(asset.name for asset in events)) or str(dag_run.run_type)
+    cause = ", ".join(sorted(asset.name for asset in events)) or _run_type(context)
     # a schedule's point may be long past when its run starts
     asked = dag_run.start_date if _started_by(context) == "scheduled" else dag_run.run_after
     return Run(project, context["dag"].dag_id.removeprefix(f"{project}."), context["run_id"], cause, asked)
@@ -111,7 +111,12 @@ def _run(project: str, context: Any) -> Any:
 
 def _started_by(context: Any) -> str:
     kinds = {"scheduled": "scheduled", "asset_triggered": "alert"}
-    return kinds.get(str(context["dag_run"].run_type).rpartition(".")[2].lower(), "manual")
+    return kinds.get(_run_type(context), "manual")
+
+
+def _run_type(context: Any) -> str:
+    """Airflow's word for how the run was started, whatever it prints an enumeration as: `manual`, `scheduled`, …"""
+    return str(context["dag_run"].run_type).rpartition(".")[2].lower()
 
 
 def _tell(context: Any, result: Any) -> Any:

@@ -12,7 +12,7 @@ from shotclock.store import history, left, registry
 from shotclock.store.fields import visible
 from shotclock.store.records import Change, Decision
 from shotclock.store.run import Run
-from shotclock.store.tracking import Tracked, tracked
+from shotclock.store.tracking import Tracked, earlier, tracked
 
 
 def rollback(run: Run, reason: str | None, version: int | None = None, by: str = "manual") -> Done:
@@ -30,18 +30,24 @@ def rollback(run: Run, reason: str | None, version: int | None = None, by: str =
     if reason is None or not reason.strip():
         raise ConfigError("reason: found nothing, expected a sentence: why is this version taken out of service?")
     reason = visible(reason.strip())
-    with _one_at_a_time(run), tracked(run, "rollback", Decision, name="Decision: rollback") as record:
-        chosen = record.written(Change)
+    with _one_at_a_time(run):
+        before = earlier(run, "rollback")
+        chosen = before.written(Change) if before else None
         meanwhile = None if version or chosen else history.replaced_since(run.project, run.asked)
-        if meanwhile:
-            return _skipped(run, record, meanwhile, by)
-        chosen = chosen or _chosen(run.project, version)
-        decision = Decision(
-            decision="rollback", reason=reason, by=by, flow=run.flow, before=chosen.before, after=chosen.after
-        )
-        record.write(decision)
-        target = registry.version(run.project, chosen.after)
-        registry.promote(target, expected=chosen.before)
+        # what is refused here is no decision, and leaves none that failed
+        choice = meanwhile or chosen or _chosen(run.project, version)
+        with tracked(run, "rollback", Decision, name="Decision: rollback") as record:
+            if isinstance(choice, alerts.Decision):
+                return _skipped(run, record, choice, by)
+            return _gone_back(run, record, choice, reason, by)
+
+
+def _gone_back(run: Run, record: Tracked, chosen: Change, reason: str, by: str) -> Done:
+    record.write(
+        Decision(decision="rollback", reason=reason, by=by, flow=run.flow, before=chosen.before, after=chosen.after)
+    )
+    target = registry.version(run.project, chosen.after)
+    registry.promote(target, expected=chosen.before)
     summary = f"`{target.uri}` is the champion again instead of v{chosen.before}: {reason}"
     return Done(decision="rollback", version=target.number, reason=reason, mlflow_run_id=record.id, summary=summary)
 

@@ -30,7 +30,9 @@ def experiment_id(project: str) -> str:
     found = find_experiment(project)
     if found is None:
         try:
-            MlflowClient(settings().tracking_uri).create_experiment(project, artifact_location=_artifacts(project))
+            MlflowClient(settings().tracking_uri).create_experiment(
+                project, artifact_location=_artifacts(project), tags=_described(project)
+            )
         except MlflowException:  # somebody else has just made it
             if find_experiment(project) is None:
                 raise
@@ -52,6 +54,16 @@ def _experiment_id(store: str, project: str) -> str:
     if found is None:
         raise LookupError(project)
     return str(found.experiment_id)
+
+
+def _described(project: str) -> dict[str, str]:
+    """What MLflow's UI shows above the runs, and which of its views it begins with: that of models, not of prompts."""
+    told = (
+        f"What happened to the project `{project}`, each a run: data, trainings with their candidates, gates, scored batches, "
+        f"checks, alerts and decisions. The tag `{TAG}kind` says which, `{TAG}cause` what started it. The model is registered "
+        f"as [{project}](#/models/{project})."
+    )
+    return {"mlflow.note.content": told, "mlflow.experimentKind": "custom_model_development"}
 
 
 def _artifacts(project: str) -> str:

@@ -319,13 +319,21 @@ def register(run: Run, run_id: str, model: "StoredModel", origin: Origin) -> Ver
 def _create(run: Run, run_id: str, model: "StoredModel", origin: Origin) -> Version:
     client = connect()
     try:
-        client.create_registered_model(run.project, tags={TAG + "project": run.project})
+        about = (
+            f"The model of the project `{run.project}`. The alias `{CHAMPION}` names the version in service, `{PREVIOUS}` the "
+            "one before it. Each version says how it came about."
+        )
+        client.create_registered_model(run.project, tags={TAG + "project": run.project}, description=about)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     told = written(replace(origin, stored_sha256=model.sha256)).tags
     tags = {f"{TAG}{name}": value for name, value in told.items()}
-    return _version(client.create_model_version(run.project, model.uri, run_id, tags=tags, model_id=model.id))
+    about = (
+        f"{origin.algorithm}, by {run.flow} `{run.id}`, which was started by: {run.cause}. Promoted: {origin.reason}"
+    )
+    made = client.create_model_version(run.project, model.uri, run_id, tags=tags, model_id=model.id, description=about)
+    return _version(made)
 
 
 def _stored(run: Run, run_id: str) -> LoggedModel | None:

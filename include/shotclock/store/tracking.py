@@ -117,7 +117,7 @@ def open_run(run: Run, step: str, kind: type[Record], *, name: str = "", parent:
         "airflow.run_id": run.id,
         **({PARENT: parent} if parent else {}),
     }
-    found = _by_key(run, step)
+    found = earlier(run, step)
     if found is None:
         made = client.create_run(experiment, tags=tags, run_name=name or kind.run_name)
         return Tracked(made.info.run_id, experiment)
@@ -147,13 +147,14 @@ def find_run(run: Run, step: str) -> Tracked:
     Raises:
         StoreError: there is none.
     """
-    found = _by_key(run, step)
+    found = earlier(run, step)
     if found is None:
         raise StoreError(f"MLflow has no run '{run.key(step)}'; the task '{step}' must have run before")
     return found
 
 
-def _by_key(run: Run, step: str) -> Tracked | None:
+def earlier(run: Run, step: str) -> Tracked | None:
+    """The MLflow run that an earlier try of `step` left, or None."""
     where = f"tags.`{TAG}key` = '{run.key(step)}'"
     found = connect().search_runs([experiment_id(run.project)], filter_string=where, max_results=1)
     return Tracked(found[0].info.run_id, found[0].info.experiment_id) if found else None

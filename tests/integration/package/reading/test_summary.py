@@ -12,7 +12,7 @@ from shotclock.store.run import Run
 
 def test_a_project_at_rest_is_told_from_the_first_rows_to_the_last_check(at):
     folder = at("rested")
-    told = summarise(status("shots"))
+    told = " ".join(summarise(status("shots")).split())
     for said in (
         "raw 24,271",
         "filtered 20,285",
@@ -21,7 +21,7 @@ def test_a_project_at_rest_is_told_from_the_first_rows_to_the_last_check(at):
         "PROMOTE, champion v1",
         "6,426 rows, 6,426 scored by v1",
         "5 of 6 columns drifted",
-        "ALERT    new records, degradation, drift",
+        "ALERT new records, degradation, drift",
         "v1, in service",
         "the base rate",
         "PROMOTE, champion v2",
@@ -50,7 +50,7 @@ def test_a_loop_whose_newest_window_was_not_checked_is_not_at_rest(at):
     for kind in (records.Drift, records.Performance):
         for found in queries.newest("shots", kind):
             tracking.close_run(found.id, "FAILED")
-    told = summarise(status("shots"))
+    told = " ".join(summarise(status("shots")).split())
     assert "at rest: the" not in told and "the loop is at rest" not in told
     assert "the newest window was not checked for drift: that failed or never ran; see shots.monitoring" in told
     assert "the newest window was not checked for quality" in told

@@ -145,3 +145,13 @@ def test_behind_the_first_champion_there_is_nothing(at):
     at("trained")
     with pytest.raises(StoreError, match="no earlier champion to go back to; v1 is the first"):
         rollback(asked("b1"), "complaints")
+
+
+@pytest.mark.parametrize("version", [2, 9], ids=["in service already", "not there"])
+def test_what_is_refused_leaves_no_decision_that_failed(at, mlflow_runs, version):
+    at("rested")
+    before = mlflow_runs()
+    with pytest.raises(StoreError) as refused:
+        rollback(asked("b1"), "complaints", version=version)
+    assert mlflow_runs() == before
+    assert version == 2 or "which has v2, v1" in str(refused.value)

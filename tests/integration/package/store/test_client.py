@@ -19,6 +19,12 @@ def test_artifacts_lie_where_the_settings_say(store):
     assert found.artifact_location == f"file://{settings().artifacts}/shots"
 
 
+def test_the_experiment_says_what_stands_in_it_and_opens_on_the_view_of_models(store):
+    tags = store.get_experiment(experiment_id("shots")).tags
+    assert "What happened to the project `shots`" in tags["mlflow.note.content"]
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+
+
 def test_asking_about_a_project_makes_no_experiment(store):
     queries.newest_of(["unknown"], records.Drift, each=1)
     queries.ended_since(["unknown"], datetime.now(UTC))
