@@ -123,6 +123,7 @@ def in_fresh_process(call: Callable[[str], None], given: str) -> tuple[float, fl
     ours, theirs = context.Pipe()
     process = context.Process(target=measured, args=(call, given, theirs))
     process.start()
+    theirs.close()  # what ends without a word ends the waiting, too
     found: tuple[float, float] = ours.recv()
     process.join()
     return found
