@@ -93,7 +93,7 @@ def _rows(preparation: records.Preparation) -> str:
 
 def _candidates(trained: Trained, gates: Sequence[records.Gate]) -> str:
     told = trained.training
-    validated = {"older blocks": "validation_log_loss"} if told.chosen_by == "validation_log_loss" else {}
+    validated = {"older": "validation_log_loss"} if told.chosen_by == "validation_log_loss" else {}
     header = ["  log loss:", "CV", *validated, "holdout", SHORT["log_loss_skill"]]
     rows = []
     for stored in trained.candidates:

@@ -12,6 +12,7 @@ from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
+from shotclock.judging.verdict import against_base_rate
 from shotclock.store import history, left, passed_over, records, registry
 from shotclock.store.artifacts import artifact
 from shotclock.store.history import BEFORE, REFERENCE
@@ -85,7 +86,7 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
     judged = unseen.judge(window, frame, rows, trained_on)
     before = unseen.measured(project, _given_before(reference, project.columns, trained_on))
     verdict = performance.judge_performance(judged.performance, before, project.degradation)
-    verdict = replace(verdict, reason=verdict.reason + _learnt(frame, project.columns, trained_on))
+    verdict = replace(verdict, reason=verdict.reason + _learnt(frame, project.columns, trained_on, before))
     estimate = performance.estimate(frame[project.columns.probability].to_numpy())
     error = _estimate_error(judged.rows, project.columns)
     new = _new_labelled(window, [trained_on, reference[ids].to_numpy(), _decided_on(run.project, ids)])
@@ -130,11 +131,19 @@ def _given_before(reference: pd.DataFrame, columns: Columns, trained_on: NDArray
     return known.assign(**{columns.probability: known[BEFORE]})
 
 
-def _learnt(frame: pd.DataFrame, columns: Columns, trained_on: NDArray[Any]) -> str:
-    """What is said of labelled rows that the version is not judged on, because it has learnt from them."""
+def _learnt(frame: pd.DataFrame, columns: Columns, trained_on: NDArray[Any], before: performance.Performance) -> str:
+    """What is said of labelled rows that the version is not judged on, because it has learnt from them: it was before that."""
     labelled = frame[columns.id][frame[columns.target].notna()]
     learnt = int(np.isin(labelled, trained_on).sum())
-    return f"; {learnt:,} labelled rows of this window are those that it has learnt from" if learnt else ""
+    if not learnt:
+        return ""
+    skill = before.log_loss_skill
+    was = (
+        f"; before it had, on {before.rows:,} rows, it was {against_base_rate(skill)}; log-loss skill {skill}"
+        if skill
+        else ""
+    )
+    return f"; {learnt:,} labelled rows of this window are those that it has learnt from{was}"
 
 
 class _About(TypedDict):
