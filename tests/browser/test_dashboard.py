@@ -41,10 +41,14 @@ FAINT = """() => {  // texts whose contrast with what lies behind them is below 
     const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
     const drawn = "svg, style, [data-testid=stIconMaterial], [role=slider], input, output";
     if (!text || element.closest(drawn) || !element.checkVisibility()) continue;
+    const range = document.createRange();
+    range.selectNodeContents(walker.currentNode);
+    const place = range.getBoundingClientRect(), x = place.x + place.width / 2, y = place.y + place.height / 2;
     let behind = [255, 255, 255], opacity = 1;
     for (const e of above(element).reverse()) {
-      const style = getComputedStyle(e), colour = parsed(style.backgroundColor);
-      behind = over(colour.rgb, colour.a, behind);
+      const style = getComputedStyle(e), colour = parsed(style.backgroundColor), box = e.getBoundingClientRect();
+      const there = x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;  // a slider's value stands above it
+      if (there) behind = over(colour.rgb, colour.a, behind);
       opacity *= +style.opacity;
     }
     const style = getComputedStyle(element), ink = parsed(style.color), size = parseFloat(style.fontSize);
