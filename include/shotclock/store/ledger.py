@@ -93,9 +93,10 @@ class _Book:
         self.own = [_batch(entry.record) for entry in found if entry.record.claimed_by == run.key("claim")]
         self._refused = passed_over.names(run.project, "batches")
         self._scored = {each.record.batch for each in queries.newest(run.project, Application, most=_MOST)}
-        self._broken_off = {
-            replace(run, id=trace.run_id).key("claim")
-            for trace in map(queries.trace, queries.unfinished(run.project, run.flow))
+        self._broken_off = {  # one that is at work may be another process of this moment
+            replace(run, id=queries.trace(found).run_id).key("claim")
+            for found in queries.unfinished(run.project, run.flow)
+            if found.info.status != "RUNNING"
         }
 
     def take(self, path: Address, look: Callable[[Address], Look]) -> None:

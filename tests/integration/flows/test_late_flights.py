@@ -7,7 +7,7 @@ import pytest
 from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.sources import find, packaged
-from shotclock.store import database, history, registry
+from shotclock.store import database, history
 
 ROOT = Path(__file__).parents[3]
 NAME = "late_flights"
@@ -55,7 +55,7 @@ def test_making_the_raw_files_again_gives_the_same_bytes(home: Path) -> None:
     assert find.find(config.project(NAME), "training", settings()).sha256 == first.sha256
 
 
-def test_the_loop_finds_no_drift_asks_for_a_retraining_keeps_the_champion_and_rests(home: Path) -> None:
+def test_the_loop_finds_no_drift_asks_for_a_retraining_refits_the_recipe_in_service_and_rests(home: Path) -> None:
     database.prepare_store()
     assert flows.train(NAME, "t1").decision == "promote"
     assert flows.score(NAME, "s1").rows == 170_618
@@ -63,7 +63,11 @@ def test_the_loop_finds_no_drift_asks_for_a_retraining_keeps_the_champion_and_re
     assert first.drift_check.verdict == "ok"
     assert first.performance_check.verdict == "ok"
     assert [kind for kind, found in first.sensors.items() if found.fires] == ["new_records"]
-    assert flows.retrain(NAME, "r1", by="alert").decision == "keep"
-    assert registry.require_champion(NAME).number == "1"
-    assert [done.outcome for done in history.decisions(NAME)] == ["keep", "promote"]
+    assert flows.retrain(NAME, "r1", by="alert").decision == "promote"
+    refit, first_one = history.decisions(NAME)
+    assert (first_one.outcome, refit.gate, refit.champion) == ("promote", "keep", "2")
+    assert refit.reason.startswith(
+        "the recipe in service stays, refitted: decision_tree.older_and_recent, fitted on all 320,678 rows"
+    )
+    flows.score(NAME, "s2")
     assert not any(found.fires for found in flows.check(NAME, "m2").sensors.values())

@@ -324,10 +324,10 @@ def test_a_reason_cannot_show_as_another_line_or_in_another_direction(at, shotcl
     faked = f"complaints{mark}2026-01-01 00:00:00  retraining: PROMOTE, champion v9"
     assert shotclock("rollback", "shots", "--reason", faked).exit_code == 0
     for command in ("history", "status"):
-        lines = shotclock(command, "shots").output.splitlines()
-        told = [line for line in lines if "champion v9" in line]
-        assert told
-        assert all("complaints" in line and line.isprintable() for line in told)
+        output = shotclock(command, "shots").output
+        lines = output.splitlines()
+        assert "PROMOTE, champion v9" in " ".join(output.split())  # lines of 80 columns
+        assert all(line.isprintable() for line in lines)
         assert not [line for line in lines if line.startswith("2026-01-01 00:00:00")]
 
 
@@ -457,8 +457,8 @@ def test_project_files_that_are_stranger_still(yaml, refused):
             "a seed with a point": yaml("iterations: 2", "iterations: 2\n  seed: 1.5", "seed"),
             "no folds": yaml("folds: 5", "folds: 0", "training.folds"),
             "all for the test": yaml("test_share: 0.2", "test_share: 1", "split.test_share"),
-            "a share of two": yaml("train_share: 0.5", "train_share: 2", "retraining.train_share"),
-            "shares above one": yaml("train_share: 0.5", "train_share: 0.9", "share"),
+            "recent rows too few for the gate": yaml("ships: refit", "ships: refit\n  recent_rows: 499", "recent_rows"),
+            "what nobody ships": yaml("ships: refit", "ships: nothing", "retraining.ships"),
             "resamples without end": yaml("min_rows: 500", "min_rows: 500\n  resamples: 1000000000000", "resamples"),
             "a cron of six": yaml("schedule: 0 0 1 * *", "schedule: 0 0 1 * * *", "retraining.schedule"),
             "a cron that never comes": yaml("schedule: 0 0 1 * *", "schedule: 0 0 31 2 *", "retraining.schedule"),

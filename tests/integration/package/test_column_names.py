@@ -15,7 +15,7 @@ from shotclock.projects.init.make import make_project
 from shotclock.reading import demonstration, distributions, health
 from shotclock.reading.status import status
 from shotclock.serving import service
-from shotclock.store import client, database, queries, registry
+from shotclock.store import artifacts, client, database, queries, registry
 from shotclock.store.records import Application, Drift
 
 ID, TIME, TARGET = ".id (nr)", "[when?]", "bought/€ = yes"
@@ -95,7 +95,7 @@ def test_the_pages_read_every_column(odd):
 
 
 def test_the_card_names_every_column_and_lets_none_of_them_be_markup(odd):
-    card = storage.read(registry.champion("odd").artifact("model_card.html")).decode()
+    card = storage.read(artifacts.artifact(registry.champion("odd").run_id, "model_card.html")).decode()
     assert "&lt;b&gt;bold&lt;/b&gt;" in card
     assert "<b>bold</b>" not in card
     assert "日本語" in card

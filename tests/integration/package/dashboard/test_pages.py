@@ -191,11 +191,11 @@ def test_the_form_starts_with_what_the_champion_was_judged_on_and_says_where_tha
     app = open_page("rested", "trial")
     assert [warning.value for warning in app.warning] == []
     by_key = {widget.key: widget for widget in app.number_input}
-    by_key["shots/spot/y"].set_value(2.0)  # below the basket, for a model of three-point shots
+    by_key["shots/spot/y"].set_value(-5.0)  # behind the basket, from where nobody shot
     by_key["shots/spot/x"].set_value(0.0)
     ran(app.run())
     (told,) = (warning.value.replace("\\", "") for warning in app.warning)
-    assert told.startswith("Outside of what v2 was judged on: ") and "shot_distance (2" in told
+    assert told.startswith("Outside of what v2 was judged on: ") and "lat (" in told
 
 
 def test_the_map_is_of_the_version_that_is_asked_for(open_page):

@@ -15,14 +15,15 @@ def test_the_seasons_of_kobes_production_shots_are_replayed_under_each_policy(at
     found = json.loads(shotclock("policies", "shots", "--json").stdout)
     assert (found["rows"], found["blocks"], found["cut_by"]) == (5412, 20, "season")
     told = {one["name"]: one for one in found["replayed"]}
-    assert FIGURES.items() <= {name: round(one["log_loss"], 4) for name, one in told.items()}.items()
+    figures = {name: round(told[name]["log_loss"], 4) for name in FIGURES}
+    assert figures == FIGURES
     assert (told["never"]["trainings"], told["each block"]["trainings"]) == (0, 16)
     assert all(one["regret"] >= 0 and one["money"] is None for one in told.values())
     assert found["staleness"][0]["excess"] == 0
     assert files(home / "data") == before  # it looks, and changes nothing
 
 
-FIGURES = {"best in hindsight": 0.6241, "each block": 0.6293, "degradation only": 0.6327, "never": 0.6507}
+FIGURES = {"best in hindsight": 0.6242, "each block": 0.6315, "degradation only": 0.6327, "never": 0.6503}
 
 
 def test_costs_are_told_in_money_and_bring_the_policy_that_weighs_them(at):

@@ -10,7 +10,7 @@ from shotclock import config, flows
 from shotclock.files import storage
 from shotclock.reading import demonstration, distributions
 from shotclock.serving import service
-from shotclock.store import client, history, queries, registry
+from shotclock.store import artifacts, client, history, queries, registry
 from shotclock.store.records import Application, Drift
 from shotclock.store.window import reference_rows
 
@@ -199,6 +199,6 @@ def test_the_endpoint_refuses_a_value_of_another_type(shop, change, message):
 
 def test_the_card_tells_slices_by_level_by_band_and_of_missing_values(shop):
     version = registry.version("shop", "1")
-    card = storage.read(version.artifact("model_card.html")).decode()
+    card = storage.read(artifacts.artifact(version.run_id, "model_card.html")).decode()
     assert "Genève" in card
     assert "missing" in card

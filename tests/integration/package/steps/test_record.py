@@ -61,7 +61,7 @@ def test_what_takes_over_has_learnt_from_all_labelled_rows(gated, promote_r1):
     assert recipe.recipe == given["selection"].winner == "logistic_regression.recent"
     assert promote_r1().version == "2"
     champion = registry.require_champion("shots")
-    assert ids(champion.artifact("training_ids.parquet")) == ids(given["data"].train)
+    assert ids(champion.training_ids()) == ids(given["data"].train)
     told = history.decisions("shots")[0].reason
     assert told.startswith("gain over the champion 0.02")
     assert told.endswith(
@@ -87,7 +87,7 @@ def test_where_the_gate_keeps_the_recipe_in_service_is_refitted_and_the_reason_s
     assert (done.decision, done.version) == ("promote", "2")
     champion = registry.require_champion("shots")
     assert champion.origin.algorithm == OWN
-    assert ids(champion.artifact("training_ids.parquet")) == ids(kept["data"].all)
+    assert ids(champion.training_ids()) == ids(kept["data"].all)
     newest = history.decisions("shots")[0]
     assert (newest.outcome, newest.gate, newest.kept) == ("promote", "keep", True)
     assert newest.reason == (
@@ -138,7 +138,7 @@ def test_exactly_the_measured_model_ships_where_the_project_says_so(at, stored_r
     )
     judged = ids(folder / "recent_holdout.parquet")
     assert len(judged) == len(scores) == 1_623
-    assert not judged & ids(champion.artifact("training_ids.parquet"))
+    assert not judged & ids(champion.training_ids())
     assert stored_runs("refit") == []
 
 

@@ -139,7 +139,7 @@ OWN = "decision_tree.older_and_recent"  # the recipe that made version 1
 
 def has_learnt(path, rows=None):
     """Let the champion have learnt from rows of this file, too."""
-    known = registry.require_champion("shots").artifact("training_ids.parquet")
+    known = registry.require_champion("shots").training_ids()
     ids = pd.concat([pd.read_parquet(known), pd.read_parquet(path, columns=["shot_id"]).head(rows or 10**9)])
     ids.to_parquet(known)
 

@@ -106,7 +106,9 @@ def test_mlflow_has_the_card_with_the_versions_run_and_the_version_names_it(at):
     for number, run in (("1", runs("training", "t1")), ("2", runs("retraining", "r1"))):
         version = registry.version("shots", number)
         assert version.origin.model_card == f"runs:/{version.run_id}/model_card.html"
-        assert version.artifact("model_card.html").read_bytes() == (run / "model_card.html").read_bytes()
+        assert (
+            artifacts.artifact(version.run_id, "model_card.html").read_bytes() == (run / "model_card.html").read_bytes()
+        )
 
 
 def test_a_decision_tells_why_the_run_ran_and_what_came_of_it(at):
