@@ -53,8 +53,8 @@ def test_seasons_are_handed_in_one_by_one_and_labels_have_the_window_judged_agai
     own = (tmp_path / "projects" / "small.yaml").read_bytes()
     done = demo_history(environment, "--batches", "2")
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = [line.split() for line in done.stdout.splitlines() if re.match(r" +[\d.]+ s  \d{4}-\d\d ", line)]
-    assert [line[2:5] for line in lines] == [["1996-97", "159", "1996-97"], ["1997-98", "234", "1996-97…1997-98"]]
+    lines = [line for line in done.stdout.splitlines() if re.match(r"\d{4}-\d\d: ", line)]
+    assert lines == ["1996-97: 159 rows", "1997-98: 234 rows, window 1996-97 … 1997-98 (2 batches)"]
     assert "2 batches; at rest" in done.stdout
     assert (tmp_path / "projects" / "small.yaml").read_bytes() == own
     assert not (tmp_path / "data").exists()  # the demo's home is its own

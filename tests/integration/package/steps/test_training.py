@@ -20,7 +20,7 @@ from shotclock.handoff import Approval, Candidate, ValidRows, Verified
 from shotclock.judging import gate as gates
 from shotclock.steps import record, training
 from shotclock.store import artifacts, history, records, registry, tracking
-from shotclock.store.client import experiment_id
+from shotclock.store.client import connect, experiment_id
 from shotclock.store.run import Run
 
 RUN = Run("shots", "training", "t1")
@@ -139,9 +139,11 @@ OWN = "decision_tree.older_and_recent"  # the recipe that made version 1
 
 def has_learnt(path, rows=None):
     """Let the champion have learnt from rows of this file, too."""
-    known = registry.require_champion("shots").training_ids()
+    champion = registry.require_champion("shots")
+    known = champion.training_ids()
     ids = pd.concat([pd.read_parquet(known), pd.read_parquet(path, columns=["shot_id"]).head(rows or 10**9)])
     ids.to_parquet(known)
+    connect().set_model_version_tag("shots", champion.number, "shotclock.training_ids_sha256", storage.digest(known))
 
 
 def without(selection, name):
