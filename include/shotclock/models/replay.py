@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -10,20 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from shotclock.config import Feature, Project
 from shotclock.judging.drift import MISSING_THRESHOLD, frequent_levels, missing_distance
 from shotclock.judging.performance import losses, measure
 from shotclock.judging.policies import Past
-from shotclock.models.candidates import Entry, Plan, Rows, rows_of, widened
+from shotclock.models.candidates import Entry, Plan, Rows, Search, compare, fit, rows_of, widened
 from shotclock.models.candidates.algorithms import Inputs
-from shotclock.models.candidates.leaves import smoothed
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
-from shotclock.rows.blocks import Blocks
+from shotclock.rows.blocks import Blocks, Learning
 
 Floats = NDArray[np.float64]
+Recipe = tuple[Plan, Search]
 
 _COMPARED = 2000  # rows on each side of a drift comparison, spread evenly
 _RESAMPLES = 200
@@ -46,6 +46,11 @@ class History:
     begin: datetime
     ends: tuple[datetime, ...]
 
+    @cached_property
+    def everything(self) -> pd.DataFrame:
+        """All rows, the training file's first."""
+        return pd.concat([self.training, self.test, self.later])
+
     @property
     def older(self) -> int:
         """How many rows the training file has given."""
@@ -59,18 +64,18 @@ def past(history: History, project: Project) -> Past:
     champion, which hangs on the policy, does not compete.
     """
     tuned = _tuned(history.training, project)
-    models = [_fitted(pipeline, history.training, project) for pipeline in tuned]
+    models = [_fitted(recipe, history.training, project) for recipe in tuned]
     shown = history.test[project.columns.target].to_numpy(dtype=float)
     scores = [float(losses(shown, _probability(model, history.test, project)).mean()) for model in models]
     best = int(np.argmin(scores))
-    recipes = [(pipeline, only_recent) for pipeline in tuned for only_recent in (False, True)]
+    recipes = [(recipe, only_recent) for recipe in tuned for only_recent in (False, True)]
     return Past(
         begin=history.begin,
         ends=history.ends,
         cuts=history.cuts,
         labels=history.later[project.columns.target].to_numpy(dtype=float),
         first=_probability(models[best], history.later, project),
-        probability=np.array([_course(history, pipeline, recent, project) for pipeline, recent in recipes]),
+        probability=np.array([_course(history, recipe, recent, project) for recipe, recent in recipes]),
         serves=2 * best,
         drifted=_drifted(history, project),
         reference=measure(shown, _probability(models[best], history.test, project), resamples=_RESAMPLES),
@@ -78,32 +83,30 @@ def past(history: History, project: Project) -> Past:
     )
 
 
-def _course(history: History, pipeline: Pipeline, only_recent: bool, project: Project) -> Floats:
+def _course(history: History, recipe: Recipe, only_recent: bool, project: Project) -> Floats:
     """What the recipe's model of the rows before each block gives to the rows from there on, shape (blocks, rows)."""
-    everything, older = pd.concat([history.training, history.test, history.later]), history.older
+    everything, older = history.everything, history.older
+    labels = everything[project.columns.target].to_numpy(dtype=np.int64)
     given = np.full((len(history.ends), len(history.later)), np.nan)
-    least, most = project.gate.min_rows, project.retraining.recent_rows
     blocks = Blocks(older, tuple(older + cut for cut in history.cuts), older)
     for block, cut in enumerate(history.cuts[:-1]):
-        known = everything.iloc[blocks.learnable(older + cut, recent=only_recent, least=least, most=most)]
-        if known[project.columns.target].value_counts().reindex([0, 1], fill_value=0).min() < project.training.folds:
-            known = everything.iloc[: older + cut]
-        given[block, cut:] = _probability(_fitted(pipeline, known, project), history.later.iloc[cut:], project)
+        known = everything.iloc[blocks.known(labels, older + cut, Learning.of(project), recent=only_recent)]
+        given[block, cut:] = _probability(_fitted(recipe, known, project), history.later.iloc[cut:], project)
     return given
 
 
-def _tuned(rows: pd.DataFrame, project: Project) -> list[Pipeline]:
-    """The candidates, unfitted, with the settings that these rows are best served by."""
-    rules, inputs = project.training, Inputs.of(project.columns.features)
+def _tuned(rows: pd.DataFrame, project: Project) -> list[Recipe]:
+    """The candidates, with the settings that these rows are best served by."""
+    rules, inputs, known = project.training, Inputs.of(project.columns.features), _learnt_from(rows, project)
     plans = [Plan(name, rules.folds, rules.iterations, rules.seed, inputs) for name in rules.candidates]
-    entries = [Entry(plan.algorithm, plan, _learnt_from(rows, project)) for plan in plans]
-    found = map(widened, entries, ScikitLearn().search(entries))
-    return [plan.pipeline(search.settings) for plan, search in zip(plans, found, strict=True)]
+    entries = [Entry(plan.algorithm, plan, known) for plan in plans]
+    found = map(widened, entries, compare(entries, ScikitLearn()))
+    return list(zip(plans, found, strict=True))
 
 
-def _fitted(recipe: Pipeline, rows: pd.DataFrame, project: Project) -> Pipeline:
-    given = _learnt_from(rows, project)
-    return smoothed(clone(recipe).fit(given.features, given.labels))
+def _fitted(recipe: Recipe, rows: pd.DataFrame, project: Project) -> Pipeline:
+    plan, search = recipe
+    return fit(Entry(plan.algorithm, plan, _learnt_from(rows, project)), search).model
 
 
 def _learnt_from(rows: pd.DataFrame, project: Project) -> Rows:

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shotclock.config import Project
 from shotclock.errors import ContractError
 
 MOST = 10
@@ -69,6 +70,28 @@ class Blocks:
         if not recent:
             return slice(0, before)
         return slice(self.older if before - self.older >= least else max(0, before - most), before)
+
+    def known(self, labels: NDArray[np.int64], before: int, rules: "Learning", *, recent: bool) -> slice:
+        """As `learnable`; all rows before that one where those lack a class.
+
+        Args:
+            labels: 0 or 1 of the table's rows.
+        """
+        found = self.learnable(before, recent=recent, least=rules.least, most=rules.most)
+        return found if np.bincount(labels[found], minlength=2).min() >= rules.folds else slice(0, before)
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What a model needs: so many recent rows, and of each class one a fold; and how many recent rows it is given at most."""
+
+    least: int
+    most: int
+    folds: int
+
+    @classmethod
+    def of(cls, project: Project) -> Self:
+        return cls(project.gate.min_rows, project.retraining.recent_rows, project.training.folds)
 
 
 def blocks(older: NDArray[np.int64], recent: Sequence[NDArray[np.int64]], min_rows: int, folds: int) -> Blocks:

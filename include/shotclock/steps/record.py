@@ -19,6 +19,7 @@ from shotclock.handoff import Compared, Competitor, Gated, LearntFrom, RecentDat
 from shotclock.judging import performance
 from shotclock.judging.gate import untouched
 from shotclock.models import candidates as models
+from shotclock.rows.blocks import Learning
 from shotclock.rows.labelling import first_of_each
 from shotclock.rows.values import Input
 from shotclock.steps import fits
@@ -53,10 +54,8 @@ _BLOCK = "shotclock_block"  # no column of a project: what it names is the recor
 
 def known(rules: Project, rows: pd.DataFrame, data: RecentData, part: LearntFrom, before: int) -> pd.DataFrame:
     """The rows that a recipe may learn from before row number `before`: where the recent ones lack a class, all."""
-    least, most = rules.gate.min_rows, rules.retraining.recent_rows
-    found = rows.iloc[data.blocks.learnable(before, recent=part == "train", least=least, most=most)]
-    counts = found[rules.columns.target].value_counts().reindex([0, 1], fill_value=0)
-    return found if counts.min() >= rules.training.folds else rows.iloc[:before]
+    labels = rows[rules.columns.target].to_numpy(dtype=np.int64)
+    return rows.iloc[data.blocks.known(labels, before, Learning.of(rules), recent=part == "train")]
 
 
 def losses(columns: Columns, record: pd.DataFrame) -> NDArray[np.float64]:
