@@ -173,7 +173,8 @@ def sniff(path: Path, shown: str) -> Reading:
         raise _no_table(shown, error) from error
     fields = [field.strip() for row in rows[1:] for field in row]
     units = tuple(unit for unit in _UNITS if any(_beside(field, unit) for field in fields))
-    decimal, thousands = _marks([_beside(field, *units) or field for field in fields], written.separator)
+    money = [_beside(field, *(unit for unit in units if unit != "%")) for field in fields]
+    decimal, thousands = _marks([_beside(field, *units) or field for field in fields], written.separator, money)
     return written.model_copy(update={"above": above, "decimal": decimal, "thousands": thousands, "units": units})
 
 
@@ -245,7 +246,7 @@ def _beside(field: str, *units: str) -> str:
     return ""
 
 
-def _marks(fields: list[str], separator: str) -> tuple[str, str]:
+def _marks(fields: list[str], separator: str, money: list[str]) -> tuple[str, str]:
     """The decimal mark, and the mark of thousands or nothing."""
 
     def any_written(shape: str) -> bool:
@@ -256,13 +257,24 @@ def _marks(fields: list[str], separator: str) -> tuple[str, str]:
             return decimal, thousands
     numbers = [field for field in fields if _NUMBER.fullmatch(field)]
     commas, points = ([number for number in numbers if mark in number] for mark in ",.")
-    if not commas:
-        return ".", ""
-    if separator == "," and all(re.fullmatch(r"[+-]?[1-9]\d{0,2},\d{3}", number) for number in commas):
+    in_groups = {mark: _in_groups(marked, mark) for mark, marked in ((",", commas), (".", points))}
+    for decimal, thousands in ((".", ","), (",", ".")):
+        if in_groups[thousands] and any(
+            thousands in amount for amount in money
+        ):  # of which there are hundredths, if any
+            return decimal, thousands
+    if in_groups[","] and (separator == "," or (points and not in_groups["."])):
         return ".", ","
-    if points and separator != "," and all(re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", number) for number in points):
+    if commas and separator != "," and in_groups["."]:
         return ",", "."
-    return (".", "") if points else (",", "")
+    return (".", "") if points or not commas else (",", "")
+
+
+def _in_groups(numbers: list[str], mark: str) -> bool:
+    """Whether there are some, and all may be thousands with this mark before the last three digits."""
+    return bool(numbers) and all(
+        re.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}", number) for number in numbers
+    )
 
 
 def _group(thousands: str) -> str:

@@ -104,3 +104,29 @@ def test_what_all_values_of_a_column_are(read, values, kind, first):
     table = read("n,other\n" + "".join(f"{value},x\n" for value in values))
     assert str(table.schema.field("n").type) == kind
     assert table["n"][0].as_py() == first
+
+
+@pytest.mark.parametrize(
+    ("amounts", "rates", "decimal", "thousands"),
+    [
+        (["$12,345", "$950"], ["12.5%", "3.0%"], ".", ","),
+        (["$12,345", "$950"], ["3", "4"], ".", ","),
+        (["12.345 €", "950 €"], ["12,5", "3,0"], ",", "."),
+        (["12.345 €", "950 €"], ["3", "4"], ",", "."),
+        (["12,345", "950"], ["12.5", "3.25"], ".", ","),
+        (["12.345", "950"], ["12,5", "3,25"], ",", "."),
+        (["12.50 €", "9.50 €"], ["3", "4"], ".", ""),
+        (["$0.345", "$9.505"], ["3", "4"], ".", ""),
+        (["12,345", "1,950"], ["3", "4"], ",", ""),  # of a measurement that may be
+        (["12.345%", "1.950%"], ["3", "4"], ".", ""),
+    ],
+)
+def test_the_marks_are_told_apart_by_all_numbers_of_a_file_and_in_money_three_digits_are_no_fraction(
+    read, amounts, rates, decimal, thousands
+):
+    def number(text):
+        return float(text.strip("$ €%").replace(thousands or " ", "").replace(decimal, "."))
+
+    found = read("amount\trate\n" + "".join(f"{amount}\t{rate}\n" for amount, rate in zip(amounts, rates, strict=True)))
+    assert found["amount"].to_pylist() == [number(text) for text in amounts]
+    assert found["rate"].to_pylist() == [number(text) for text in rates]

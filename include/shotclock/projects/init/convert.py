@@ -52,7 +52,8 @@ _DAYS = (
     *("%b %d, %Y", "%B %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y"),
 )
 _HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
-FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), "%Y-%m", "%a, %d %b %Y %H:%M:%S GMT")
+_MONTHS = ("%Y-%m", "%m/%Y", "%b-%Y", "%b %Y", "%B %Y", "%b-%y")
+FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), *_MONTHS, "%a, %d %b %Y %H:%M:%S GMT")
 _TRIED = 50  # different values that a layout is tried on before all are
 _PIECE = 1 << 13  # rows that are looked at together
 _MANY = 20  # different values beyond which a column is no pair of words

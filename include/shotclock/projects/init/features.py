@@ -15,6 +15,7 @@ from shotclock.projects.init.convert import few, is_number, is_text
 
 FEW = 10  # rows: of a level with fewer, a model learns nothing of its own
 TELLING = 0.8  # share of the target's uncertainty that one feature alone takes away: the world is rarely that kind
+APART = 3  # times the width of all others, from them to a code
 FAR = 10  # times the width in which 99 of 100 values lie
 _BINS = 64
 _ROWS_A_BIN = 50
@@ -131,10 +132,31 @@ def _rounded(value: float, way: Callable[[float], int]) -> float:
 
 
 def outlier(name: str, column: Column) -> str:
-    """A warning where a few numbers lie far away from all others: another unit, or a code for "unknown"; otherwise empty."""
+    """A warning where numbers lie far away from all others: another unit, or a code for "unknown"; otherwise empty."""
     if is_text(column.type):
         return ""
     values = _floats(column.drop_null())
+    return _code(name, values) or _rare(name, values)
+
+
+def _code(name: str, values: Floats) -> str:
+    """That the least or greatest number, which stands in many rows, is far from all others, as 999 and -1 are among ages."""
+    for end in (values.min(), values.max()):
+        others = values[values != end]
+        if len(values) - len(others) < FEW or not len(others):
+            continue
+        low, high = np.quantile(others, [0.005, 0.995], method="nearest")
+        away = others.min() - end if end < others.min() else end - others.max()
+        if low < high and away > APART * (high - low):
+            return (
+                f"'{name}' is {end:g} in {len(values) - len(others):,} rows, and {others.min():g} to {others.max():g} in all "
+                "others: is that a code for 'unknown'? If so, leave these values empty, or correct its min and max in the "
+                "project file"
+            )
+    return ""
+
+
+def _rare(name: str, values: Floats) -> str:
     low, high = np.quantile(values, [0.005, 0.995], method="nearest")
     width = high - low
     if not width or values.max() - values.min() <= FAR * width:

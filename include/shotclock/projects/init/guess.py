@@ -71,7 +71,7 @@ def guess(given: Given, split: Mask | float, wishes: Wishes, written: Reading = 
     table = Rows(given)
     notes, words = convert.tidy(table, written)
     target = _target(table, wishes)
-    taken = (target.name, *wishes.exclude)
+    taken = (target.name, *wishes.exclude, *wishes.features, *wishes.categories)
     time = roles.in_row_order(table) if wishes.row_order else roles.time(table, wishes.time, wishes.time_format, taken)
     key = roles.identity(table, wishes.id, (*taken, time.name))
     if wishes.positive is not None:

@@ -1,7 +1,8 @@
 """Which column is the target, the time, the id: by name and values, or as it was wished."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -15,10 +16,14 @@ from shotclock.projects.init.convert import as_time, few, is_number, is_text, la
 from shotclock.sources.exports import rows_as_times
 
 ADDED_ID, ADDED_TIME = "row_id", "row_order"
+_HEAD = 1000  # rows in which most columns already repeat a value
+_SPARSE = 2  # of the numbers of a numbering at least every other one stands in a row
 _CLASSES = 20  # of more different numbers one would not speak as of classes
 
 _TARGET = re.compile(r"target|label|labels|y|class|outcome|response", re.IGNORECASE)
-_TIME = re.compile(r"date|time|day|timestamp|_at$|_on$|when|^year$|epoch", re.IGNORECASE)
+_TIME = re.compile(
+    r"date|time|day|stamp|_at$|_on$|when|^year$|month|epoch|(^|_)(ts|dt)$|datum|^zeit|jahr|fecha", re.IGNORECASE
+)
 _ID = re.compile(r"(^|[_ .-])(id|key|uuid|guid|nr|number|no|index)\W*$|^unnamed$|[a-z]I[dD]$", re.IGNORECASE)
 
 
@@ -68,31 +73,38 @@ def target(table: Rows, wished: str | None, others: tuple[str, ...] = ()) -> Rol
     """
     if wished is not None:
         return _outcomes(wished, table[wished])
-    twofold = [name for name in table.column_names if name not in others and _is_binary(table[name])]
-    named = [name for name in twofold if _TARGET.fullmatch(name)]
+    twofold = [name for name in table.column_names if name not in others and len(_values(table[name])) == 2]
+    plain = [name for name in twofold if _is_plain(table[name])]
+    named = [name for name in (*plain, *twofold) if _TARGET.fullmatch(name)]
     if not twofold:
         raise ContractError(
-            "target: found no column with the values 0 and 1 (or yes and no, true and false), expected one; "
+            "target: found no column with two different values, such as 0 and 1 or yes and no, expected one; "
             "name it with --target, and with --positive the value that counts as 1"
         )
-    chosen = named[0] if named else twofold[-1]
-    beside = ", ".join(name for name in twofold if name != chosen)
+    alike = plain or twofold
+    chosen = named[0] if named else alike[-1]
+    like, beside = ([name for name in names if name != chosen] for names in (alike, twofold))
+    is_sure = not beside or (chosen in plain and bool(named))
     why = "has two outcomes" + (
-        " and such a name" if named else f"; it is the last such column ({beside} too)" if beside else ""
+        " and such a name" if named else f"; it is the last such column ({_listed(like)} too)" if like else ""
     )
-    warnings = (
-        [] if named or not beside else [f"target: '{chosen}' is a guess among {', '.join(twofold)}: see --target"]
-    )
-    return Role(chosen, table[chosen].cast(pa.int8()), why, warnings)
+    guessed = [] if is_sure else [f"target: '{chosen}' is a guess, it may be {_listed(beside)} as well: see --target"]
+    found = _outcomes(chosen, table[chosen], why)
+    return replace(found, warnings=[*guessed, *found.warnings])
 
 
-def _is_binary(column: Column) -> bool:
-    return is_number(column.type) and set(few(column, 2)) == {0, 1}
+def _values(column: Column) -> list[object]:
+    """The different ones of a column of numbers or text; of many, the first ones."""
+    return few(column, 2) if is_number(column.type) or is_text(column.type) else []
 
 
-def _outcomes(name: str, column: Column) -> Role:
-    """The wished target. Of two words the rarer one counts as 1, of two numbers the greater one."""
-    values, why = few(column), "as --target says"
+def _is_plain(column: Column) -> bool:
+    return is_number(column.type) and set(_values(column)) == {0, 1}
+
+
+def _outcomes(name: str, column: Column, why: str = "as --target says") -> Role:
+    """The target. Of two words the rarer one counts as 1, of two numbers the greater one."""
+    values = few(column)
     if len(values) == 2 and is_number(column.type):
         low, high = sorted(values, key=float)
         found = pc.equal(column, pa.scalar(high, column.type)).cast(pa.int8())
@@ -118,7 +130,7 @@ def _outcomes(name: str, column: Column) -> Role:
     )
 
 
-def _listed(values: list[object]) -> str:
+def _listed(values: Sequence[object]) -> str:
     shown = ", ".join(str(value) for value in values[:5])
     return f"{shown}, …" if len(values) > 5 else shown or "no value"
 
@@ -221,19 +233,33 @@ def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:
     for name in table.column_names:
         if name not in taken and _ID.search(name) and _is_key(table[name]):
             return Role(name, table[name], "is different in every row, and has such a name")
+    for name in table.column_names:
+        if name not in taken and _tells_rows_apart(table[name]):
+            doubt = (
+                f"id: '{name}' is different in every row, and taken for one: of rows with the same, the newest counts"
+            )
+            return Role(name, table[name], "is different in every row", [f"{doubt}; see --id"])
     numbers = pa.chunked_array([np.arange(1, table.num_rows + 1)])
     warning = (
         f"id: no column is one, so '{ADDED_ID}' was added, 1 to {table.num_rows:,}: rows that come later need ids of "
         "their own in a column of this name"
     )
-    return Role(
-        ADDED_ID, numbers, "added: no column had a value of its own for each row and the name of an id", [warning]
-    )
+    return Role(ADDED_ID, numbers, "added: no column had a value of its own for each row", [warning])
 
 
 def _is_key(column: Column) -> bool:
     fits = pa.types.is_integer(column.type) or is_text(column.type)
     return bool(fits) and column.null_count == 0 and _all_differ(column)
+
+
+def _tells_rows_apart(column: Column) -> bool:
+    """Whether it is a key and no measurement or remark: words without a space, or a numbering."""
+    if not _is_key(column.slice(0, _HEAD)) or not _is_key(column):
+        return False
+    if is_text(column.type):
+        return not pc.any(pc.match_substring_regex(column, r"\s")).as_py()
+    ends = pc.min_max(column)
+    return bool(ends["max"].as_py() - ends["min"].as_py() < _SPARSE * len(column))
 
 
 def _all_differ(column: Column) -> bool:

@@ -1,6 +1,7 @@
 """What a stranger's table may be: each guess, each override, and what is said of what cannot be."""
 
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -78,8 +79,32 @@ def test_a_column_of_which_is_said_what_it_is_is_not_taken_for_the_target(loans,
 
 
 def test_a_guess_among_several_targets_is_said_to_be_one(loans):
-    assert any("'repaid' is a guess among owns_home, repaid" in told for told in guessed(loans()).warnings)
-    assert not any("guess among" in told for told in guessed(loans(), target="repaid").warnings)
+    told = "target: 'repaid' is a guess, it may be owns_home as well: see --target"
+    assert told in guessed(loans()).warnings
+    assert not any("is a guess" in told for told in guessed(loans(), target="repaid").warnings)
+
+
+WORDS = np.resize(["Approved", "Approved", "Rejected"], ROWS)
+CODES = np.resize([1, 2, 2], ROWS)
+
+
+@pytest.mark.parametrize(
+    ("columns", "target", "counts", "told"),
+    [
+        ({"outcome": WORDS}, "outcome", "Rejected", ["it may be owns_home, repaid as well", "'Rejected' counts as 1"]),
+        ({"decision": WORDS}, "repaid", "", ["it may be owns_home, decision as well"]),
+        ({"repaid": WORDS, "owns_home": None}, "repaid", "Rejected", ["'Rejected' counts as 1"]),
+        ({"repaid": CODES, "owns_home": None}, "repaid", "2", []),
+        ({"repaid": CODES, "owns_home": WORDS}, "repaid", "2", ["it may be owns_home as well"]),
+    ],
+)
+def test_any_column_of_two_values_may_be_the_target_and_what_is_a_guess_is_said(loans, columns, target, counts, told):
+    found = guessed(loans(**columns))
+    assert found.columns.target == target
+    assert set(found.table[target].to_pylist()) == {0, 1}
+    assert not counts or counts in found.reading.ones
+    guesses = [warning for warning in found.warnings if warning.startswith("target")]
+    assert [any(part in warning for warning in guesses) for part in told] == [True] * len(guesses)
 
 
 def test_a_column_called_target_goes_before_others_with_two_outcomes(loans):
@@ -133,7 +158,7 @@ def test_what_was_wished_for_and_cannot_be_is_refused(loans, wishes, message):
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        ({"repaid": None, "owns_home": None}, "target: found no column with the values 0 and 1"),
+        ({"repaid": None, "owns_home": None}, "target: found no column with two different values"),
         ({"granted": None}, "time: found no column of dates without gaps"),
         ({"income": None, "children": None, "owns_home": None, "city": None}, "found no column that can be a feature"),
     ],
@@ -141,6 +166,38 @@ def test_what_was_wished_for_and_cannot_be_is_refused(loans, wishes, message):
 def test_a_table_that_lacks_a_role_is_refused_with_the_option_that_helps(loans, missing, message):
     with pytest.raises(ContractError, match=message):
         guessed(loans(**missing))
+
+
+@pytest.mark.parametrize(
+    ("values", "is_one"),
+    [
+        ([f"K{number:05d}" for number in range(ROWS)], True),
+        ([f"{number:06d}" for number in range(ROWS)], True),
+        (np.arange(10**12, 10**12 + ROWS), True),
+        (np.arange(ROWS) * 7919 % 100_003, False),  # of any size: it may be a measurement
+        ([f"Mrs {number}" for number in range(ROWS)], False),  # a name, a remark
+        (np.arange(ROWS) // 2, False),
+        (np.arange(ROWS) + 0.5, False),
+    ],
+)
+def test_a_column_of_any_name_that_numbers_its_rows_is_the_id_and_that_is_said_to_be_a_guess(loans, values, is_one):
+    found = guessed(loans(loan_id=None, Kennung=values))
+    assert found.columns.id == ("Kennung" if is_one else "row_id")
+    assert any("id: 'Kennung' is different in every row" in told for told in found.warnings) == is_one
+
+
+@pytest.mark.parametrize("name", ["ts", "event_ts", "timestamp", "epoch", "Jahr", "created_dt", "month", "Zeitstempel"])
+def test_digits_tell_the_time_in_a_column_of_such_a_name(loans, name):
+    moments = 1_700_000_000_000 + np.arange(ROWS) * 60_000
+    found = guessed(loans(granted=None, **{name: moments}))
+    assert (found.columns.time, found.reading.times) == (name, {name: "epoch ms"})
+
+
+@pytest.mark.parametrize("layout", ["%b-%Y", "%b %Y", "%m/%Y", "%B %Y", "%b-%y"])
+def test_months_tell_the_time(loans, layout):
+    months = [date(2015 + number // 400, 1 + number // 40 % 10, 1).strftime(layout) for number in range(ROWS)]
+    found = guessed(loans(granted=months))
+    assert (found.columns.time, found.reading.times) == ("granted", {"granted": layout})
 
 
 @pytest.mark.parametrize("name", ["Kunden-Nr.", "id", "order no.", "row_number", "customerId", "unnamed", "KEY:"])
@@ -370,3 +427,22 @@ def test_a_value_far_from_all_others_is_named(loans):
     speed[5] = 9999
     warnings = guessed(loans(speed=speed)).warnings
     assert any("'speed' goes from 0 to 9999, but 99 of 100 values lie between 0 and 29" in told for told in warnings)
+
+
+@pytest.mark.parametrize(
+    ("usual", "code", "is_told"),
+    [
+        (np.arange(18, 80), -999, True),
+        (np.arange(18, 80), 999, True),
+        (np.arange(18, 80), 100, False),
+        (np.arange(6), 99, True),
+        (np.array([0, 0.1, 0.2]), 0.5, False),
+        (np.linspace(-3, 3, 50), -1e6, True),
+        (np.array([1]), 9, False),  # two values are codes anyway
+    ],
+)
+def test_a_number_far_from_all_others_in_many_rows_may_be_a_code(loans, usual, code, is_told):
+    column = np.resize(usual, ROWS).astype(float)
+    column[::20] = code
+    told = f"'children' is {code:g} in 30 rows"
+    assert any(told in warning for warning in guessed(loans(children=column)).warnings) == is_told
