@@ -21,7 +21,7 @@ __all__ = ["create_metadata_engine"]  # Airflow would take every other name here
 _PATIENCE = 30.0  # seconds; SQLite's 5 are too few where a busy machine stops whoever holds the one write lock
 
 _NEEDED = (
-    "skops.io",  # first: for each function of SciPy it asks every module that is there, and there are thousands later
+    "shotclock.store.vouching",  # first: for each function of SciPy skops asks every module there is, later thousands
     "shotclock.steps.intake",  # the steps, and all that they import
     "shotclock.steps.training",
     "shotclock.steps.inference",

@@ -15,16 +15,15 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import sklearn
-import skops.io
 from sklearn.exceptions import InconsistentVersionWarning
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from shotclock.errors import StoreError
 from shotclock.models.predictor import parts_of, with_clean_trees
+from shotclock.store.vouching import UntrustedTypesFoundException, skops
 
 READ = ("1.4", "1.9")
 """The releases of scikit-learn whose models this version of Shotclock was tried with."""
-TRUSTED = (  # what skops cannot vouch for by itself; what a pipeline of ours is made of
+TRUSTED = (  # of what a pipeline of ours is made, besides the estimators that skops vouches for: see `vouching`
     "functools.partial",  # boosting with categories checks its numbers by one, of the function below
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
@@ -60,7 +59,7 @@ def read(file: Path, called: str) -> Any:
         _refuse_untried(_writers(file), called)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", InconsistentVersionWarning)  # what it warns of is what was tried
-            model = skops.io.load(file, trusted=list(TRUSTED))
+            model = skops.load(file, trusted=list(TRUSTED))
     except _NO_MODEL as error:
         said = " ".join(str(error).split())[:500]
         raise StoreError(

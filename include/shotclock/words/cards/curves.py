@@ -1,20 +1,24 @@
 """Curves of one model on one set of rows, as a figure."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def curves(labels: NDArray[Any], probability: NDArray[Any]) -> Figure:
+
+def curves(labels: NDArray[Any], probability: NDArray[Any]) -> "Figure":
     """ROC, precision and recall, and reliability, side by side.
 
     Args:
         labels: 0 or 1, shape (rows,).
         probability: of the label 1, shape (rows,).
     """
+    from matplotlib.figure import Figure  # it takes most of a second, which only a training has
+
     figure = Figure(figsize=(12, 3.8), layout="constrained")
     roc, recall, reliability = figure.subplots(1, 3)
     false_positive, true_positive, _ = roc_curve(labels, probability)
