@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run := .venv/bin/python -m
 # Plain calls and single servers, of which two at once disturb nobody.
 plain := tests/integration/package tests/integration/flows tests/security/test_mlflow_roles.py \
-  $(addprefix tests/integration/test_,mlflow_login.py ui_plugin.py worker_health.py)
+  $(patsubst %,tests/integration/test_%.py,mlflow_login ui_plugin worker_health object_storage demo_history serving notifications)
 WITH ?= 3.13
 spread := -n auto --dist loadfile --no-loadscope-reorder # tests that need no quiet, a file at a time to each worker
 export OMP_NUM_THREADS := 1
@@ -61,7 +61,7 @@ test-python: env ## the unit tests on another Python, in an environment of its o
 
 test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage (22 minutes); 200 kills of flows; 1,000 triggers
 	@$(run) pytest -q -s tests/production/chaos.py
-	@KILLS=200 $(run) pytest -q tests/integration/flows/test_kills.py
+	@KILLS=200 $(run) pytest -q tests/integration/flows/test_kills.py tests/integration/package/test_changed_versions.py
 	@TRIGGERS=1000 $(run) pytest -q tests/security/test_many_triggers.py
 
 coverage: data ## how much of the package its own tests run through, by lines and branches
