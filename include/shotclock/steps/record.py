@@ -23,10 +23,11 @@ from shotclock.rows.blocks import Learning
 from shotclock.rows.labelling import first_of_each
 from shotclock.rows.values import Input
 from shotclock.steps import fits
-from shotclock.store import records, registry
+from shotclock.store import history, records, registry
 from shotclock.store.history import BEFORE
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked
+from shotclock.store.window import given_before, reference_rows
 from shotclock.words import summaries
 
 EVERYTHING = "older_and_recent"  # what a recipe is called that learns from all rows
@@ -83,6 +84,17 @@ def in_service(champion: registry.Version | None, recipes: Sequence[str]) -> str
     """The recipe that made the champion, if it competes; a first training's candidate has learnt from all there was."""
     made = champion.origin.algorithm if champion else ""
     return next((name for name in (made, f"{made}.{EVERYTHING}") if name in recipes), "")
+
+
+def unlearnt(version: registry.Version, columns: Columns, rows: pa.Table | pd.DataFrame) -> NDArray[np.bool_]:
+    """Which of these rows the version has not learnt from."""
+    return untouched(rows[columns.id].to_numpy(), _learnt(version, columns))
+
+
+def _learnt(version: registry.Version, columns: Columns) -> NDArray[Any]:
+    """The ids of all rows that the version has learnt from."""
+    ids: NDArray[Any] = storage.read_table(version.training_ids(), [columns.id])[columns.id].to_numpy()
+    return ids
 
 
 def refit(run: Run, candidates: list[Compared], selection: Selection, decision: Gated, data: RecentData) -> Refitted:
@@ -153,9 +165,7 @@ def _wanted(
     recipe = in_service(champion, tuple(selection.candidates))
     if champion is None or not recipe:
         return "", "the recipe in service does not compete here"
-    recent = storage.read_table(storage.at(data.train), [rules.columns.id])[rules.columns.id].to_numpy()
-    learnt = storage.read_table(champion.training_ids())[rules.columns.id].to_numpy()
-    new = int(untouched(recent, learnt).sum())
+    new = int(unlearnt(champion, rules.columns, storage.read_table(storage.at(data.train), [rules.columns.id])).sum())
     if not new:
         return "", "no labelled row has come that the champion has not learnt from"
     return recipe, f"it is in service, and {new:,} labelled rows have come since its last fit"
@@ -170,17 +180,27 @@ def write_ids(path: Address, columns: Columns, rows: pd.DataFrame, base: registr
     return path
 
 
-def reference(columns: Columns, serving: registry.Version, selection: Selection, data: RecentData) -> pd.DataFrame:
-    """The recent rows with the probabilities of the version in service, and what was given before it learnt: `BEFORE`."""
-    rows = fits.frame(data.train)
+def reference(
+    rules: Project, serving: registry.Version, before: registry.Version, selection: Selection, data: RecentData
+) -> pd.DataFrame:
+    """The recent rows with the probabilities of the version in service, and what was given before it learnt: `BEFORE`.
+
+    Recent rows that were too few for the gate stand behind the reference of the version `before`: nothing is settled yet.
+    """
+    columns, rows = rules.columns, fits.frame(data.train)
+    if len(rows) < rules.gate.min_rows and history.referring(rules.name, before):
+        older = reference_rows(rules.name, before)
+        known = given_before(older, columns, _learnt(before, columns))
+        older = older[[*columns.all]].assign(**{BEFORE: known[columns.probability]})
+        rows = pd.concat([older[~older[columns.id].isin(rows[columns.id])], rows], ignore_index=True)
     given = fits.probability(serving.load(), rows, list(columns.features))
-    ids = storage.read_table(serving.training_ids(), [columns.id])[columns.id].to_numpy()
-    before = np.where(untouched(rows[columns.id].to_numpy(), ids), given, np.nan)
+    learnt = rows[BEFORE].to_numpy() if BEFORE in rows else np.nan
+    earlier = np.where(unlearnt(serving, columns, rows), given, learnt)
     if recipe := in_service(serving, tuple(selection.candidates)):
         recorded = fits.frame(selection.candidates[recipe].record)[columns.probability].to_numpy()
-        newest = before[len(rows) - len(recorded) :]
+        newest = earlier[len(rows) - len(recorded) :]
         newest[:] = np.where(np.isnan(newest), recorded, newest)
-    return rows.assign(**{columns.probability: given, BEFORE: before})
+    return rows.assign(**{columns.probability: given, BEFORE: earlier})
 
 
 def _write_scores(run: Run, columns: Columns, rows: pd.DataFrame, given: NDArray[Any], name: str) -> Address:

@@ -602,12 +602,13 @@ def _reference(
     model has learnt from there has the probability that its recipe gave before, and is marked. A training that changed
     nothing leaves the reference as it is.
     """
-    path, columns = folder_of(run) / REFERENCE, project(run.project).columns
+    path, rules = folder_of(run) / REFERENCE, project(run.project)
     if isinstance(data, RecentData):
         serving = version or registry.require_champion(run.project)
-        rows = track.reference(columns, serving, selection, data)
+        before = registry.version(run.project, gated.champion) if gated.champion else serving
+        rows = track.reference(rules, serving, before, selection, data)
     elif version is not None:
-        rows = fits.frame(gated.scores).drop(columns=columns.output(_CHAMPIONS), errors="ignore")
+        rows = fits.frame(gated.scores).drop(columns=rules.columns.output(_CHAMPIONS), errors="ignore")
     else:
         return None
     storage.write_table(pa.Table.from_pandas(rows, preserve_index=False), path)
