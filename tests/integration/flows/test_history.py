@@ -250,7 +250,8 @@ def test_the_loop_rests_after_each_season_and_rows_too_few_for_the_gate_refit_wh
     assert lines[5].drift_share == pytest.approx(5 / 6)
     assert [done.outcome for done in lines[9].decisions] == ["promote"]
     shown = [told_in_lines.batch(line) for line in lines]
-    assert "1996-97 … 2001-02 (6 batches)" in shown[5] and "promote; v2 in service afterwards" in shown[5]
+    assert "1996-97 … 2001-02 (6 batches)" in shown[5] and "v2 in service afterwards" in shown[5]
+    assert "promote: the recipe in service stays, refitted" in " ".join(shown[5].split())
     assert "promote; v3 in service afterwards" in shown[9]
     assert [judged.version for judged in lines[9].judged] == ["2", "3"]
 
