@@ -5,6 +5,7 @@ block gives to it (Dawid 1984: prequential).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from shotclock.config import Columns, Project, project
+from shotclock.config import BASE_RATE, RECALIBRATED, Columns, Project, project
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.handoff import Compared, Competitor, Gated, LearntFrom, RecentData, Refitted, Score, Selection
+from shotclock.handoff import AnyData, Compared, Competitor, Gated, LearntFrom, RecentData, Refitted, Score, Selection
 from shotclock.judging import performance
 from shotclock.judging.gate import untouched
 from shotclock.models import candidates as models
@@ -111,34 +112,75 @@ def refit(run: Run, candidates: list[Compared], selection: Selection, decision: 
     candidate = next(item for item in candidates if item.name == recipe)
     everything = fits.frame(data.all)
     rows = known(rules, everything, data, candidate.rows, data.blocks.rows)
-    base = champion if candidate.search is None else None
-    ids = write_ids(folder_of(run) / registry.TRAINING_IDS, rules.columns, rows, base)
-    with tracked(run, "refit", records.Refit, name=recipe, parent=selection.training_run_id) as record:
+    base = champion if candidate.algorithm == RECALIBRATED else None
+    shown = everything.iloc[data.blocks.judging :]
+    made = _fitted(run, candidate, _Known(rows, shown, data.synthetic), selection, why, base)
+    earlier = judged(rules.columns, selection.candidates[recipe], data)
+    labels = shown[rules.columns.target].to_numpy()
+    return replace(
+        made,
+        measured=performance.measure(labels, earlier, resamples=200, seed=rules.gate.seed),
+        measured_on=str(_write_scores(run, rules.columns, shown, earlier, "refit_record")),
+        summary=summaries.refit(recipe, len(rows), why),
+    )
+
+
+def base_rate(run: Run, selection: Selection, data: AnyData, shown: pd.DataFrame) -> Refitted:
+    """The base rate of the rows to train on: what goes into service where nobody is and no challenger is proven better.
+
+    Args:
+        shown: the gate's rows, which it has not learnt from.
+    """
+    rules, rows = project(run.project), fits.frame(data.train)
+    candidate = Compared(name=BASE_RATE, algorithm=BASE_RATE, rows="train", seed=selection.seed, search=None)
+    why = "nobody is in service, and no candidate is proven better"
+    made = _fitted(run, candidate, _Known(rows, shown, data.synthetic), selection, why)
+    labels, given = (
+        fits.frame(made.scores)[name].to_numpy() for name in (rules.columns.target, rules.columns.probability)
+    )
+    measured = performance.measure(labels, given, resamples=200, seed=rules.gate.seed)
+    return replace(made, measured=measured, measured_on=made.scores, summary=f"\n\n{summaries.alone(made)}.")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The rows that a fit learns from, and those that it is shown on."""
+
+    learnt: pd.DataFrame
+    shown: pd.DataFrame
+    synthetic: bool
+
+
+def _fitted(
+    run: Run, candidate: Compared, known: _Known, selection: Selection, why: str, base: registry.Version | None = None
+) -> Refitted:
+    """A candidate fitted on these rows, written down and stored, with what it gives to the others."""
+    rows, shown = known.learnt, known.shown
+    columns = project(run.project).columns
+    ids = write_ids(folder_of(run) / registry.TRAINING_IDS, columns, rows, base)
+    with tracked(run, "refit", records.Refit, name=candidate.name, parent=selection.training_run_id) as record:
         trained = fits.fit(run, candidate, rows, base.load() if base else None)
         model = folder_of(run) / registry.MODEL_FILE
         fits.write_pickle(trained.model, model)
         sha256 = storage.digest(model)
         record.write(
             records.Refit(
-                recipe=recipe,
+                recipe=candidate.name,
                 backend=trained.backend,
                 seed=candidate.seed,
                 settings=trained.params,
                 rows=len(rows),
                 why=why,
-                synthetic=data.synthetic,
+                synthetic=known.synthetic,
                 model_sha256=sha256,
             )
         )
-    shown = everything.iloc[data.blocks.judging :]
-    inputs = Input.of(rules.columns.features)
-    given = fits.probability(trained.model, shown, list(rules.columns.features))
-    scores = _write_scores(run, rules.columns, shown, given, "refit_scores")
+    features = list(columns.features)
+    scores = _write_scores(run, columns, shown, fits.probability(trained.model, shown, features), "refit_scores")
     Tracked(record.id, record.experiment).artifact(scores)
-    earlier = judged(rules.columns, selection.candidates[recipe], data)
-    labels = shown[rules.columns.target].to_numpy()
+    inputs = Input.of(columns.features)
     return Refitted(
-        recipe=recipe,
+        recipe=candidate.name,
         rows=candidate.rows,
         learnt=len(rows),
         training_ids=str(ids),
@@ -146,11 +188,8 @@ def refit(run: Run, candidates: list[Compared], selection: Selection, decision: 
         model_sha256=sha256,
         params={name: str(value) for name, value in trained.params.items()},
         scores=str(scores),
-        measured=performance.measure(labels, earlier, resamples=200, seed=rules.gate.seed),
-        measured_on=str(_write_scores(run, rules.columns, shown, earlier, "refit_record")),
-        stored=registry.store(run, record.id, trained.model, shown[list(rules.columns.features)].head(5), inputs),
+        stored=registry.store(run, record.id, trained.model, shown[features].head(5), inputs),
         mlflow_run_id=record.id,
-        summary=summaries.refit(recipe, len(rows), why),
     )
 
 

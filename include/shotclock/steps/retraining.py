@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from shotclock.config import RECALIBRATED, Project, RetrainingRules, project
+from shotclock.config import BASE_RATE, RECALIBRATED, Project, RetrainingRules, project
 from shotclock.files import storage
 from shotclock.handoff import Candidate, Cause, LearntFrom, OpenAlert, Plan, RecentData, RecentRows, Skipped
 from shotclock.judging import alerts
@@ -137,7 +137,7 @@ def _only_refits(window: Window, rows: pa.Table) -> bool:
     rules, champion = window.project, window.version
     if rows.num_rows >= rules.gate.min_rows or rules.retraining.ships == "measured":
         return False
-    competing = [item.name for item in _recipes(rules.training.candidates, recalibrates=True)]
+    competing = [item.name for item in _recipes(rules.training.candidates, champion, recalibrates=True)]
     return bool(in_service(champion, competing)) and bool(unlearnt(champion, rules.columns, rows).any())
 
 
@@ -208,15 +208,17 @@ def candidates(run: Run, plan: Plan, data: RecentData, names: list[str] | None =
     """The recipes: each algorithm on older and recent rows and on recent rows alone, and the recalibrated champion."""
     algorithms = chosen(names or project(run.project).training.candidates)
     open_run(run, "training", records.Training)
-    return _recipes(algorithms, data.recalibrates)
+    return _recipes(algorithms, registry.require_champion(run.project), data.recalibrates)
 
 
-def _recipes(algorithms: Sequence[str], recalibrates: bool) -> list[Candidate]:
+def _recipes(algorithms: Sequence[str], champion: registry.Version, recalibrates: bool) -> list[Candidate]:
+    """The base rate competes while it is in service; it is its own recalibration."""
+    served = [BASE_RATE] if champion.origin.is_base_rate else []
     rows: tuple[tuple[str, LearntFrom], ...] = ((EVERYTHING, "all"), ("recent", "train"))
     twice = [
         Candidate(name=f"{algorithm}.{label}", algorithm=algorithm, rows=part)
-        for algorithm in algorithms
+        for algorithm in (*algorithms, *served)
         for label, part in rows
     ]
-    old = [Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")] if recalibrates else []
+    old = [Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")] if recalibrates and not served else []
     return [*twice, *old]
