@@ -227,7 +227,7 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Compared(Result):
-    """A candidate with what the search of its settings found; None for the recalibrated champion, which has none to tune."""
+    """A candidate with what the search of its settings found; None for the recalibrated champion and the base rate."""
 
     name: str
     algorithm: str
@@ -314,6 +314,7 @@ class Gated(Result):
         measured: the challenger's, with intervals.
         scores: the file of the gate's rows with the probabilities of both.
         stored: the challenger, where it may be promoted.
+        instead: the base rate, where nobody is in service and no challenger is proven better.
     """
 
     champion: str | None
@@ -324,17 +325,24 @@ class Gated(Result):
     measured: Performance
     scores: str
     stored: StoredModel | None = None
+    instead: "Refitted | None" = None
+
+    def ships(self, refitted: "Refitted | None") -> "Refitted | None":
+        """What was fitted to be promoted; None where that is the challenger as it was measured, or nothing."""
+        return refitted if refitted and refitted.recipe else self.instead
 
 
 @dataclass(frozen=True, kw_only=True)
 class Refitted(Result):
-    """A recipe fitted on all labelled rows, to be promoted: the challenger that takes over, or the recipe in service.
+    """A recipe fitted to be promoted: on all labelled rows the challenger that takes over, or the recipe in service.
+
+    After a first training that has proven nothing it is the base rate, of the rows that it was trained on.
 
     Attributes:
         recipe: its name; empty where nothing was fitted, and `summary` says why.
         learnt: how many rows it has learnt from; `training_ids`: the file of their ids.
         model: the pickled pipeline.
-        scores: the file of the gate's rows with the probabilities of this fit, which has learnt from them.
+        scores: the file of the gate's rows with the probabilities of this fit, which has learnt from them (but the base rate).
         measured: the recipe's figures on these rows, by its models of the rows before; `measured_on`: the file of those.
         stored: the fit as it lies in MLflow.
     """

@@ -9,6 +9,7 @@ from shotclock.config.loading import load_project, project, project_names, proje
 from shotclock.config.reading import load_yaml
 from shotclock.config.sections import (
     ALGORITHMS,
+    BASE_RATE,
     MODES,
     MOST_SEED,
     RECALIBRATED,
@@ -38,7 +39,7 @@ from shotclock.config.sections import (
 )
 
 __all__ = [
-    "ALGORITHMS", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Cost", "Data",
+    "ALGORITHMS", "BASE_RATE", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Cost", "Data",
     "DegradationRules", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules", "PackageTable", "Project",
     "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training", "Value",
     "load_project", "load_yaml", "project", "project_names", "projects", "settings", "usable_projects",

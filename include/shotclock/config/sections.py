@@ -32,6 +32,7 @@ Role = Literal["training", "production"]
 MODES: tuple[str, ...] = get_args(Mode)
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
+BASE_RATE = "base_rate"  # what serves where nothing is proven better: of every row, how often label 1 came
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
 MOST_SEED = 2**32 - 1  # the largest that numpy takes
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]

@@ -6,7 +6,7 @@ from typing import Literal
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, WindowHealth
-from shotclock.judging.verdict import UNLIKE, against_base_rate
+from shotclock.judging.verdict import UNLIKE, against_base_rate, below_base_rate
 
 Act = Literal["wait", "retrain", "roll back", "mend the feed", "approve"]
 
@@ -59,7 +59,7 @@ def _meaning(alert: Alert) -> str:
     skill = Figure.among(alert.figures, "log_loss_skill")
     if skill is None:
         return "The model does worse than it should on the newest rows whose outcome is known."
-    if skill.high < 0:
+    if below_base_rate(skill):
         return f"The model is {against_base_rate(skill)}."
     return f"The model does much worse than on the rows that it was judged on, and is {against_base_rate(skill)}."
 

@@ -10,7 +10,7 @@ from shotclock.config import RetrainingRules
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Alert, Decision, Finding, Kind
 from shotclock.judging.figure import Figure
-from shotclock.judging.verdict import UNLIKE, Status, Verdict
+from shotclock.judging.verdict import BASE_RATE_ALONE, UNLIKE, Status, Verdict, below_base_rate
 
 Level = Literal["fit", "watch", "unfit", "unknown"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -20,7 +20,7 @@ LEVEL_OF: dict[Status, Level] = {"ok": "fit", "warning": "watch", "alert": "unfi
 
 def level_of(skill: Figure) -> Level:
     """How fit a log-loss skill says that a model is: never fit where its interval holds 0."""
-    return "unfit" if skill.high < 0 else "fit" if skill.low > 0 else "watch"
+    return "unfit" if below_base_rate(skill) else "fit" if skill.low > 0 else "watch"
 
 
 Activity = Literal["approval", "retraining", "training", "rollback", "paused"]
@@ -149,6 +149,7 @@ def judge(  # noqa: PLR0913 (all that happened, by name)
     next_retraining: datetime,
     activity: Activity | None = None,
     lost: str = "",
+    base_rate: bool = False,
 ) -> Fitness:
     """Answer from the champion's own windows.
 
@@ -158,6 +159,7 @@ def judge(  # noqa: PLR0913 (all that happened, by name)
         decisions: newest first, without skips.
         activity: what the orchestrator is at, where it is known.
         lost: where the store does not know a version whose files are published: what is to be done.
+        base_rate: whether the version in service says the same of every row.
     """
     if champion is None and lost:
         return Fitness(
@@ -167,12 +169,16 @@ def judge(  # noqa: PLR0913 (all that happened, by name)
         return Fitness("unknown", "No model is in service yet", None, False, _without_champion(activity))
     if not windows:
         waits = _under_way(activity) or "Nothing yet: the next batch that it scores is checked"
-        return Fitness("unknown", f"v{champion} has not been judged yet", None, False, waits)
+        return Fitness("unknown", f"{_alone(base_rate)}v{champion} has not been judged yet", None, False, waits)
     newest = windows[-1]
     stretch = _stretch(windows)
     doing = _doing(newest, decisions, open_alerts, rules, now, next_retraining, activity)
     since = None if newest.level == "fit" else stretch[0].at
-    return Fitness(newest.level, _verdict(newest), since, len(stretch) == len(windows), doing)
+    return Fitness(newest.level, _alone(base_rate) + _verdict(newest), since, len(stretch) == len(windows), doing)
+
+
+def _alone(base_rate: bool) -> str:
+    return f"{BASE_RATE_ALONE}. " if base_rate else ""
 
 
 def _stretch(windows: Sequence[WindowHealth]) -> list[WindowHealth]:

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from shotclock.config import DegradationRules
 from shotclock.errors import ContractError
 from shotclock.judging.figure import Figure
-from shotclock.judging.verdict import Verdict, against_base_rate
+from shotclock.judging.verdict import Verdict, against_base_rate, below_base_rate
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -201,7 +201,7 @@ def _degradation(
     skill: Figure, before: Figure | None, rules: DegradationRules, figures: Mapping[str, object]
 ) -> Verdict:
     said, now = against_base_rate(skill), f"log-loss skill {skill}"
-    if skill.high < 0:
+    if below_base_rate(skill):
         return Verdict("alert", f"{said}; {now}", figures)
     drop = before.value - skill.value if before else 0.0
     if before and drop > rules.max_skill_drop:

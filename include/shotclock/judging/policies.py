@@ -239,7 +239,7 @@ def walk(past: Past, policy: Policy, gate: GateRules) -> tuple[float, int, int]:
     champion, asked, trainings, promotions, kept = Made(past.serves, 0), 0, 0, 0, False
     lost = float(past.loss(champion)[past.rows(0, 1)].sum())
     for block in range(1, past.blocks):
-        if past.cuts[block] >= gate.min_rows and policy.asks(Standing(past, block, champion, asked, kept)):
+        if policy.asks(Standing(past, block, champion, asked, kept)):
             trainings, asked = trainings + 1, block
             serving = _ruled(past, champion, block, gate)
             kept = serving == champion.recipe

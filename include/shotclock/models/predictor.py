@@ -11,6 +11,7 @@ import pyarrow as pa
 import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.preprocessing import FunctionTransformer
 
 from shotclock.errors import StoreError
@@ -125,7 +126,9 @@ def _children(thing: Any) -> Sequence[Any]:
 
 def _needs_frame(part: Any) -> bool:
     own = type(part).__module__.startswith("sklearn.")
-    return not own or isinstance(part, ColumnTransformer | FunctionTransformer)
+    return not own or isinstance(
+        part, ColumnTransformer | FunctionTransformer | DummyClassifier
+    )  # that one takes texts, too
 
 
 def _through_matrix(model: Any, rows: pa.RecordBatch) -> Floats:

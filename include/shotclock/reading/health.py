@@ -169,6 +169,7 @@ class Projects:
 
     def __init__(self) -> None:
         self._recent = Recent(_KINDS)
+        self._base_rates: dict[tuple[str, str], bool] = {}  # of a version that never changes
 
     def overview(self, activities: Activities | None = None, only: set[str] | None = None) -> Overview:
         """Args:
@@ -193,10 +194,18 @@ class Projects:
                 champions.get(rules.name),
                 (activities or {}).get(rules.name),
                 now,
+                self._is_base_rate(rules.name, champions.get(rules.name)),
             )
             for rules in shown
         ]
         return Overview(tuple(rows), tuple(map(str, faults)), now)
+
+    def _is_base_rate(self, name: str, champion: str | None) -> bool:
+        if champion is None:
+            return False
+        if (name, champion) not in self._base_rates:
+            self._base_rates[name, champion] = registry.version(name, champion).origin.is_base_rate
+        return self._base_rates[name, champion]
 
 
 def details(name: str, activity: Activity | None = None) -> Details:
@@ -215,9 +224,10 @@ def details(name: str, activity: Activity | None = None) -> Details:
         queries.newest_of([name], records.PassedOver, each=_KINDS[records.PassedOver])[name],
     )
     champion = registry.champions([name]).get(name)
-    summary = _summary(rules, happened, champion, activity, datetime.now(UTC))
-    decisions = tuple(map(history.decision, happened.decisions))
     versions = registry.versions(name)
+    base_rate = any(version.number == champion and version.origin.is_base_rate for version in versions)
+    summary = _summary(rules, happened, champion, activity, datetime.now(UTC), base_rate)
+    decisions = tuple(map(history.decision, happened.decisions))
     return Details(
         summary=summary,
         windows=summary.windows,
@@ -249,7 +259,12 @@ class _Happened:
 
 
 def _summary(
-    project: Project, happened: _Happened, champion: str | None, activity: Activity | None, now: datetime
+    project: Project,
+    happened: _Happened,
+    champion: str | None,
+    activity: Activity | None,
+    now: datetime,
+    base_rate: bool,
 ) -> Summary:
     windows = windows_of([*happened.performance, *happened.drift])
     own = [window for window in windows if window.champion == champion]
@@ -271,6 +286,7 @@ def _summary(
             next_retraining=upcoming,
             activity=activity,
             lost=registry.nobody(project.name) if champion is None and registry.is_lost(project.name) else "",
+            base_rate=base_rate,
         ),
         champion=champion,
         champion_since=_since(decisions, champion),

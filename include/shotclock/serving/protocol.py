@@ -82,17 +82,21 @@ def _rows(body: bytes, kind: str, features: Sequence[str], texts: Sequence[str] 
     return _of_columns(tables.columns(body, kind, features, lambda names: _require(names, features), texts), features)
 
 
-def answer(probabilities: Floats, version: str, flags: Sequence[Mapping[str, object]] = ()) -> bytes:
+def answer(
+    probabilities: Floats, version: str, flags: Sequence[Mapping[str, object]] = (), *, base_rate: bool = False
+) -> bytes:
     """MLflow's answer, with the version that gave it as a second field.
 
     Args:
         probabilities: of the labels 0 and 1, shape (rows, 2).
         flags: the values that break the contract; a third field, where there are some.
+        base_rate: whether the version says the same of every row; then a field says so.
     """
     parts = (probabilities[first : first + _PART].tolist() for first in range(0, len(probabilities), _PART))
     predictions = ", ".join(json.dumps(part)[1:-1] for part in parts)
     flagged = f', "flags": {json.dumps(flags)}' if flags else ""
-    return f'{{"predictions": [{predictions}], "model_version": {json.dumps(version)}{flagged}}}'.encode()
+    alone = ', "base_rate": true' if base_rate else ""
+    return f'{{"predictions": [{predictions}], "model_version": {json.dumps(version)}{alone}{flagged}}}'.encode()
 
 
 def _from_json(body: bytes, features: Sequence[str]) -> Sequence[Sequence[Any]]:

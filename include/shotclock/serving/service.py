@@ -63,7 +63,8 @@ class Loaded:
         """
         rows = self.read(body, kind)
         flags = self.rules.flags(rows, self.features)
-        return protocol.answer(self.predict(rows), self.version.number, [asdict(flag) for flag in flags])
+        told, alone = [asdict(flag) for flag in flags], self.version.origin.is_base_rate
+        return protocol.answer(self.predict(rows), self.version.number, told, base_rate=alone)
 
 
 @dataclass(frozen=True)

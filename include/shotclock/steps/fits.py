@@ -9,13 +9,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from shotclock.config import RECALIBRATED, project
+from shotclock.config import BASE_RATE, RECALIBRATED, project
 from shotclock.errors import ContractError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import Compared
 from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import Inputs
+from shotclock.models.candidates.base_rate import base_rate
 from shotclock.models.candidates.recalibration import recalibrate
 from shotclock.store import registry
 from shotclock.store.run import Run
@@ -53,6 +54,8 @@ def old_model(run: Run, candidate: Compared) -> Pipeline | None:
 def fit(run: Run, candidate: Compared, rows: pd.DataFrame, old: Pipeline | None = None) -> models.Trained:
     """Fit a candidate's chosen settings on these rows; or refit the probabilities of the `old` model."""
     asked, known = plan(run, candidate.algorithm, candidate.seed), learnable(run, rows)
+    if candidate.algorithm == BASE_RATE:
+        return base_rate(known, folds=asked.folds, seed=asked.seed)
     if candidate.search is None:
         base = old or registry.require_champion(run.project).load()
         return recalibrate(base, known, folds=asked.folds, seed=asked.seed)

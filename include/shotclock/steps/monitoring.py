@@ -15,10 +15,10 @@ from shotclock.judging import drift, performance
 from shotclock.judging.verdict import against_base_rate
 from shotclock.store import history, left, passed_over, records, registry
 from shotclock.store.artifacts import artifact
-from shotclock.store.history import BEFORE, REFERENCE
+from shotclock.store.history import REFERENCE
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import tracked
-from shotclock.store.window import Window, names_of, recent_rows, reference_rows, unseen
+from shotclock.store.window import Window, given_before, names_of, recent_rows, reference_rows, unseen
 from shotclock.words import summaries
 
 
@@ -84,7 +84,7 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
     frame, reference = table.to_pandas(), reference_rows(run.project, window.version)
     trained_on = storage.read_table(window.version.training_ids())[ids].to_numpy()
     judged = unseen.judge(window, frame, rows, trained_on)
-    before = unseen.measured(project, _given_before(reference, project.columns, trained_on))
+    before = unseen.measured(project, given_before(reference, project.columns, trained_on))
     verdict = performance.judge_performance(judged.performance, before, project.degradation)
     verdict = replace(verdict, reason=verdict.reason + _learnt(frame, project.columns, trained_on, before))
     estimate = performance.estimate(frame[project.columns.probability].to_numpy())
@@ -118,17 +118,6 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
             ]
         ),
     )
-
-
-def _given_before(reference: pd.DataFrame, columns: Columns, trained_on: NDArray[Any]) -> pd.DataFrame:
-    """The rows of a reference with what was said of them before the version learnt from them.
-
-    References from before the track record have no column for it: there it is what the version says of other rows.
-    """
-    if BEFORE not in reference:
-        return reference[~np.isin(reference[columns.id], trained_on)]
-    known = reference[reference[BEFORE].notna()]
-    return known.assign(**{columns.probability: known[BEFORE]})
 
 
 def _learnt(frame: pd.DataFrame, columns: Columns, trained_on: NDArray[Any], before: performance.Performance) -> str:

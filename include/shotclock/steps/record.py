@@ -5,6 +5,7 @@ block gives to it (Dawid 1984: prequential).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from shotclock.config import Columns, Project, project
+from shotclock.config import BASE_RATE, RECALIBRATED, Columns, Project, project
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.handoff import Compared, Competitor, Gated, LearntFrom, RecentData, Refitted, Score, Selection
+from shotclock.handoff import AnyData, Compared, Competitor, Gated, LearntFrom, RecentData, Refitted, Score, Selection
 from shotclock.judging import performance
 from shotclock.judging.gate import untouched
 from shotclock.models import candidates as models
@@ -23,10 +24,11 @@ from shotclock.rows.blocks import Learning
 from shotclock.rows.labelling import first_of_each
 from shotclock.rows.values import Input
 from shotclock.steps import fits
-from shotclock.store import records, registry
+from shotclock.store import history, records, registry
 from shotclock.store.history import BEFORE
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked
+from shotclock.store.window import given_before, reference_rows
 from shotclock.words import summaries
 
 EVERYTHING = "older_and_recent"  # what a recipe is called that learns from all rows
@@ -85,6 +87,17 @@ def in_service(champion: registry.Version | None, recipes: Sequence[str]) -> str
     return next((name for name in (made, f"{made}.{EVERYTHING}") if name in recipes), "")
 
 
+def unlearnt(version: registry.Version, columns: Columns, rows: pa.Table | pd.DataFrame) -> NDArray[np.bool_]:
+    """Which of these rows the version has not learnt from."""
+    return untouched(rows[columns.id].to_numpy(), _learnt(version, columns))
+
+
+def _learnt(version: registry.Version, columns: Columns) -> NDArray[Any]:
+    """The ids of all rows that the version has learnt from."""
+    ids: NDArray[Any] = storage.read_table(version.training_ids(), [columns.id])[columns.id].to_numpy()
+    return ids
+
+
 def refit(run: Run, candidates: list[Compared], selection: Selection, decision: Gated, data: RecentData) -> Refitted:
     """Fit the recipe that is to serve on all labelled rows: the challenger that takes over, else the one in service.
 
@@ -99,34 +112,75 @@ def refit(run: Run, candidates: list[Compared], selection: Selection, decision: 
     candidate = next(item for item in candidates if item.name == recipe)
     everything = fits.frame(data.all)
     rows = known(rules, everything, data, candidate.rows, data.blocks.rows)
-    base = champion if candidate.search is None else None
-    ids = write_ids(folder_of(run) / registry.TRAINING_IDS, rules.columns, rows, base)
-    with tracked(run, "refit", records.Refit, name=recipe, parent=selection.training_run_id) as record:
+    base = champion if candidate.algorithm == RECALIBRATED else None
+    shown = everything.iloc[data.blocks.judging :]
+    made = _fitted(run, candidate, _Known(rows, shown, data.synthetic), selection, why, base)
+    earlier = judged(rules.columns, selection.candidates[recipe], data)
+    labels = shown[rules.columns.target].to_numpy()
+    return replace(
+        made,
+        measured=performance.measure(labels, earlier, resamples=200, seed=rules.gate.seed),
+        measured_on=str(_write_scores(run, rules.columns, shown, earlier, "refit_record")),
+        summary=summaries.refit(recipe, len(rows), why),
+    )
+
+
+def base_rate(run: Run, selection: Selection, data: AnyData, shown: pd.DataFrame) -> Refitted:
+    """The base rate of the rows to train on: what goes into service where nobody is and no challenger is proven better.
+
+    Args:
+        shown: the gate's rows, which it has not learnt from.
+    """
+    rules, rows = project(run.project), fits.frame(data.train)
+    candidate = Compared(name=BASE_RATE, algorithm=BASE_RATE, rows="train", seed=selection.seed, search=None)
+    why = "nobody is in service, and no candidate is proven better"
+    made = _fitted(run, candidate, _Known(rows, shown, data.synthetic), selection, why)
+    labels, given = (
+        fits.frame(made.scores)[name].to_numpy() for name in (rules.columns.target, rules.columns.probability)
+    )
+    measured = performance.measure(labels, given, resamples=200, seed=rules.gate.seed)
+    return replace(made, measured=measured, measured_on=made.scores, summary=f"\n\n{summaries.alone(made)}.")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The rows that a fit learns from, and those that it is shown on."""
+
+    learnt: pd.DataFrame
+    shown: pd.DataFrame
+    synthetic: bool
+
+
+def _fitted(
+    run: Run, candidate: Compared, known: _Known, selection: Selection, why: str, base: registry.Version | None = None
+) -> Refitted:
+    """A candidate fitted on these rows, written down and stored, with what it gives to the others."""
+    rows, shown = known.learnt, known.shown
+    columns = project(run.project).columns
+    ids = write_ids(folder_of(run) / registry.TRAINING_IDS, columns, rows, base)
+    with tracked(run, "refit", records.Refit, name=candidate.name, parent=selection.training_run_id) as record:
         trained = fits.fit(run, candidate, rows, base.load() if base else None)
         model = folder_of(run) / registry.MODEL_FILE
         fits.write_pickle(trained.model, model)
         sha256 = storage.digest(model)
         record.write(
             records.Refit(
-                recipe=recipe,
+                recipe=candidate.name,
                 backend=trained.backend,
                 seed=candidate.seed,
                 settings=trained.params,
                 rows=len(rows),
                 why=why,
-                synthetic=data.synthetic,
+                synthetic=known.synthetic,
                 model_sha256=sha256,
             )
         )
-    shown = everything.iloc[data.blocks.judging :]
-    inputs = Input.of(rules.columns.features)
-    given = fits.probability(trained.model, shown, list(rules.columns.features))
-    scores = _write_scores(run, rules.columns, shown, given, "refit_scores")
+    features = list(columns.features)
+    scores = _write_scores(run, columns, shown, fits.probability(trained.model, shown, features), "refit_scores")
     Tracked(record.id, record.experiment).artifact(scores)
-    earlier = judged(rules.columns, selection.candidates[recipe], data)
-    labels = shown[rules.columns.target].to_numpy()
+    inputs = Input.of(columns.features)
     return Refitted(
-        recipe=recipe,
+        recipe=candidate.name,
         rows=candidate.rows,
         learnt=len(rows),
         training_ids=str(ids),
@@ -134,11 +188,8 @@ def refit(run: Run, candidates: list[Compared], selection: Selection, decision: 
         model_sha256=sha256,
         params={name: str(value) for name, value in trained.params.items()},
         scores=str(scores),
-        measured=performance.measure(labels, earlier, resamples=200, seed=rules.gate.seed),
-        measured_on=str(_write_scores(run, rules.columns, shown, earlier, "refit_record")),
-        stored=registry.store(run, record.id, trained.model, shown[list(rules.columns.features)].head(5), inputs),
+        stored=registry.store(run, record.id, trained.model, shown[features].head(5), inputs),
         mlflow_run_id=record.id,
-        summary=summaries.refit(recipe, len(rows), why),
     )
 
 
@@ -153,9 +204,7 @@ def _wanted(
     recipe = in_service(champion, tuple(selection.candidates))
     if champion is None or not recipe:
         return "", "the recipe in service does not compete here"
-    recent = storage.read_table(storage.at(data.train), [rules.columns.id])[rules.columns.id].to_numpy()
-    learnt = storage.read_table(champion.training_ids())[rules.columns.id].to_numpy()
-    new = int(untouched(recent, learnt).sum())
+    new = int(unlearnt(champion, rules.columns, storage.read_table(storage.at(data.train), [rules.columns.id])).sum())
     if not new:
         return "", "no labelled row has come that the champion has not learnt from"
     return recipe, f"it is in service, and {new:,} labelled rows have come since its last fit"
@@ -170,17 +219,27 @@ def write_ids(path: Address, columns: Columns, rows: pd.DataFrame, base: registr
     return path
 
 
-def reference(columns: Columns, serving: registry.Version, selection: Selection, data: RecentData) -> pd.DataFrame:
-    """The recent rows with the probabilities of the version in service, and what was given before it learnt: `BEFORE`."""
-    rows = fits.frame(data.train)
+def reference(
+    rules: Project, serving: registry.Version, before: registry.Version, selection: Selection, data: RecentData
+) -> pd.DataFrame:
+    """The recent rows with the probabilities of the version in service, and what was given before it learnt: `BEFORE`.
+
+    Recent rows that were too few for the gate stand behind the reference of the version `before`: nothing is settled yet.
+    """
+    columns, rows = rules.columns, fits.frame(data.train)
+    if len(rows) < rules.gate.min_rows and history.referring(rules.name, before):
+        older = reference_rows(rules.name, before)
+        known = given_before(older, columns, _learnt(before, columns))
+        older = older[[*columns.all]].assign(**{BEFORE: known[columns.probability]})
+        rows = pd.concat([older[~older[columns.id].isin(rows[columns.id])], rows], ignore_index=True)
     given = fits.probability(serving.load(), rows, list(columns.features))
-    ids = storage.read_table(serving.training_ids(), [columns.id])[columns.id].to_numpy()
-    before = np.where(untouched(rows[columns.id].to_numpy(), ids), given, np.nan)
+    learnt = rows[BEFORE].to_numpy() if BEFORE in rows else np.nan
+    earlier = np.where(unlearnt(serving, columns, rows), given, learnt)
     if recipe := in_service(serving, tuple(selection.candidates)):
         recorded = fits.frame(selection.candidates[recipe].record)[columns.probability].to_numpy()
-        newest = before[len(rows) - len(recorded) :]
+        newest = earlier[len(rows) - len(recorded) :]
         newest[:] = np.where(np.isnan(newest), recorded, newest)
-    return rows.assign(**{columns.probability: given, BEFORE: before})
+    return rows.assign(**{columns.probability: given, BEFORE: earlier})
 
 
 def _write_scores(run: Run, columns: Columns, rows: pd.DataFrame, given: NDArray[Any], name: str) -> Address:

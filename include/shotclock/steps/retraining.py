@@ -6,17 +6,16 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
-from shotclock.config import RECALIBRATED, Project, RetrainingRules, project
+from shotclock.config import BASE_RATE, RECALIBRATED, Project, RetrainingRules, project
 from shotclock.files import storage
 from shotclock.handoff import Candidate, Cause, LearntFrom, OpenAlert, Plan, RecentData, RecentRows, Skipped
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Alert, Decision
-from shotclock.judging.gate import untouched
 from shotclock.judging.schedule import answered_point
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits, types
 from shotclock.rows.blocks import Blocks, blocks
-from shotclock.steps.record import EVERYTHING
+from shotclock.steps.record import EVERYTHING, in_service, unlearnt
 from shotclock.store import history, left, records, registry
 from shotclock.store.fields import visible
 from shotclock.store.run import Run, folder_of
@@ -105,14 +104,15 @@ def _named(alert: Alert) -> OpenAlert:
 def collect(run: Run, plan: Plan) -> RecentRows | Skipped:
     """The recent labelled rows: the newest batches, oldest first, each in the order of time and id, back to `recent_rows`.
 
-    Too few of them for any verdict of the gate end the run as skipped: no alert is answered by that, so once labels have
+    Too few of them for the gate are enough to refit the recipe in service on, if one has come that the champion has not
+    learnt from. Where nothing can come of them the run ends as skipped: no alert is answered by that, so once labels have
     come the sensors start the next one.
     """
     window = Window.newest(run.project, registry.require_champion(run.project))
     found = recent_rows(run.project)
     columns = window.project.columns
     lacking = splits.lacking(found.rows[columns.target], window.project.gate.min_rows)
-    if lacking:
+    if lacking and not _only_refits(window, found.rows):
         said = f"column '{columns.target}' of window `{window.id}`: {lacking}{summaries.repeated(found.repeated)}"
         return _too_few(run, plan, window, said)
     batches = [splits.filter_labelled(part, columns) for part in reversed(found.parts) if part.num_rows]
@@ -127,8 +127,18 @@ def collect(run: Run, plan: Plan) -> RecentRows | Skipped:
         synthetic=window.synthetic,
         cause=plan.cause,
         summary=f"{recent.num_rows:,} recent labelled rows in {len(batches)} batch(es), up to window `{window.id}`"
-        + summaries.repeated(found.repeated),
+        + summaries.repeated(found.repeated)
+        + (f"; {lacking}: the recipe in service is refitted all the same" if lacking else ""),
     )
+
+
+def _only_refits(window: Window, rows: pa.Table) -> bool:
+    """Whether the recipe in service can be refitted on rows that are too few for the gate to judge by."""
+    rules, champion = window.project, window.version
+    if rows.num_rows >= rules.gate.min_rows or rules.retraining.ships == "measured":
+        return False
+    competing = [item.name for item in _recipes(rules.training.candidates, champion, recalibrates=True)]
+    return bool(in_service(champion, competing)) and bool(unlearnt(champion, rules.columns, rows).any())
 
 
 def _too_few(run: Run, plan: Plan, window: Window, reason: str) -> Skipped:
@@ -169,8 +179,7 @@ def split_recent(run: Run, collected: RecentRows) -> RecentData:
         record.write(records.Preparation(rows=counts, settings=settings, synthetic=collected.synthetic))
         for name, path in paths.items():
             record.dataset(name, path, storage.digest(path), name)
-    ids = storage.read_table(champion.training_ids())[rules.columns.id].to_numpy()
-    fresh = untouched(recent[rules.columns.id].to_numpy(), ids)
+    fresh = unlearnt(champion, rules.columns, recent)
     return RecentData(
         train=collected.recent,
         test=str(paths["test"]),
@@ -199,11 +208,17 @@ def candidates(run: Run, plan: Plan, data: RecentData, names: list[str] | None =
     """The recipes: each algorithm on older and recent rows and on recent rows alone, and the recalibrated champion."""
     algorithms = chosen(names or project(run.project).training.candidates)
     open_run(run, "training", records.Training)
+    return _recipes(algorithms, registry.require_champion(run.project), data.recalibrates)
+
+
+def _recipes(algorithms: Sequence[str], champion: registry.Version, recalibrates: bool) -> list[Candidate]:
+    """The base rate competes while it is in service; it is its own recalibration."""
+    served = [BASE_RATE] if champion.origin.is_base_rate else []
     rows: tuple[tuple[str, LearntFrom], ...] = ((EVERYTHING, "all"), ("recent", "train"))
     twice = [
         Candidate(name=f"{algorithm}.{label}", algorithm=algorithm, rows=part)
-        for algorithm in algorithms
+        for algorithm in (*algorithms, *served)
         for label, part in rows
     ]
-    old = [Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")] if data.recalibrates else []
+    old = [Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")] if recalibrates and not served else []
     return [*twice, *old]

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from shotclock.config import RECALIBRATED, Columns, GateRules, Project, project, settings
+from shotclock.config import BASE_RATE, RECALIBRATED, Columns, GateRules, Project, project, settings
 from shotclock.errors import HandoffError
 from shotclock.files import storage
 from shotclock.files.storage import Address
@@ -59,6 +59,7 @@ from shotclock.words import summaries
 from shotclock.words.cards import contents, curves
 
 log = logging.getLogger(__name__)
+_UNSEARCHED = (RECALIBRATED, BASE_RATE)
 _CHAMPIONS = "champion_probability"  # the column beside the challenger's
 
 
@@ -128,7 +129,7 @@ def candidates(run: Run, names: list[str] | None = None) -> list[Candidate]:
 def compare(run: Run, candidates: list[Candidate], data: AnyData, seed: int | None = None) -> list[Compared]:
     """Search each algorithm's settings by cross-validated log loss: one process with PyCaret, however many candidates."""
     seed = project(run.project).training.seed if seed is None else seed
-    algorithms = dict.fromkeys(item.algorithm for item in candidates if item.algorithm != RECALIBRATED)
+    algorithms = dict.fromkeys(item.algorithm for item in candidates if item.algorithm not in _UNSEARCHED)
     with _closing(run):
         rows = fits.learnable(run, _tuned_on(data))
         entries = [models.Entry(name, fits.plan(run, name, seed), rows) for name in algorithms]
@@ -271,7 +272,7 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
     """Challenger against champion on the same rows that neither has learnt from; without a champion, against the base rate.
 
     Every candidate's figures on these rows are written down here too, the one time that they are used. A challenger that may
-    be promoted as it was measured is stored.
+    be promoted as it was measured is stored. Where nobody is in service and nothing is proven better, that is the base rate.
     """
     rules, champion = project(run.project), _opponent(run, selection)
     path, regime = _judged_on(run, champion, data)
@@ -290,6 +291,7 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
         record.dataset("holdout", path, storage.digest(path), "gate")
         record.artifact(scores)
         stored = _store(run, selection, features) if ruling.promoted and not _refits(rules, data) else None
+    instead = track.base_rate(run, selection, data, holdout) if champion is None and not ruling.promoted else None
     figures = {name: {key: f.value for key, f in found.figures.items()} for name, found in measured.items()}
     return Gated(
         champion=number,
@@ -300,8 +302,10 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
         measured=measured[selection.winner],
         scores=str(scores),
         stored=stored,
+        instead=instead,
         mlflow_run_id=record.id,
-        summary=summaries.gate(number, selection.winner, regime, ruling, figures),
+        summary=summaries.gate(number, selection.winner, regime, ruling, figures)
+        + (instead.summary if instead else ""),
     )
 
 
@@ -448,9 +452,8 @@ def verify(run: Run, decision: Gated, refitted: Refitted | None = None, apart: b
     Raises:
         StoreError: the model cannot be read back, was changed since, or gives other probabilities.
     """
-    model, rows = decision.stored, decision.scores
-    if refitted and refitted.recipe:
-        model, rows = refitted.stored, refitted.scores
+    fit = decision.ships(refitted)
+    model, rows = (fit.stored, fit.scores) if fit else (decision.stored, decision.scores)
     if model is None:
         return Verified(summary="Nothing to verify: the champion stays.")
     how = verification.verify_apart if apart else verification.verify
@@ -461,7 +464,7 @@ def verify(run: Run, decision: Gated, refitted: Refitted | None = None, apart: b
         model=model,
         difference=difference,
         mlflow_run_id=gate.id,
-        summary=summaries.verification((refitted and refitted.recipe) or decision.challenger, difference),
+        summary=summaries.verification(fit.recipe if fit else decision.challenger, difference),
     )
 
 
@@ -487,7 +490,7 @@ def promote(
         approval: whether a person or the mode agrees; without it, the gate alone decides.
     """
     gated, answer = decision, approval or Approval(approved=True)
-    fit = refitted if refitted and refitted.recipe else None
+    fit = gated.ships(refitted)
     asked = gated.ruling.promoted or fit is not None
     undone = _rolled_back(run, answer) if asked else None
     promoted = asked and answer.approved and not undone
@@ -602,12 +605,14 @@ def _reference(
     model has learnt from there has the probability that its recipe gave before, and is marked. A training that changed
     nothing leaves the reference as it is.
     """
-    path, columns = folder_of(run) / REFERENCE, project(run.project).columns
+    path, rules = folder_of(run) / REFERENCE, project(run.project)
     if isinstance(data, RecentData):
         serving = version or registry.require_champion(run.project)
-        rows = track.reference(columns, serving, selection, data)
+        before = registry.version(run.project, gated.champion) if gated.champion else serving
+        rows = track.reference(rules, serving, before, selection, data)
     elif version is not None:
-        rows = fits.frame(gated.scores).drop(columns=columns.output(_CHAMPIONS), errors="ignore")
+        scores = gated.instead.scores if gated.instead else gated.scores
+        rows = fits.frame(scores).drop(columns=rules.columns.output(_CHAMPIONS), errors="ignore")
     else:
         return None
     storage.write_table(pa.Table.from_pandas(rows, preserve_index=False), path)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
+from shotclock.config import BASE_RATE
 from shotclock.judging.alerts import Kind, Outcome
 from shotclock.judging.gate import Outcome as Ruled
 from shotclock.judging.verdict import Status
@@ -384,6 +385,11 @@ class Origin(Record):
     model_card: Annotated[str, Tag()] = ""
     stored_sha256: Annotated[str | None, Tag()] = None
     training_ids_sha256: Annotated[str | None, Tag()] = None
+
+    @property
+    def is_base_rate(self) -> bool:
+        """Whether it says the same of every row: nothing was proven better."""
+        return self.algorithm.partition(".")[0] == BASE_RATE
 
 
 KINDS: tuple[type[Record], ...] = (

@@ -93,7 +93,8 @@ def approval(project: str, gated: "Gated", where: Where) -> Message:
     """A person is asked whether to promote."""
     challenged = f"champion v{gated.champion}" if gated.champion else "the base rate: there is no champion yet"
     closing = "Answer in Airflow, under Required actions. Until then the champion stays."
-    asked = f"promote {gated.challenger}" if gated.ruling.promoted else "promote the refit of the recipe in service"
+    fitted = "the base rate" if gated.instead else "the refit of the recipe in service"
+    asked = f"promote {gated.challenger if gated.ruling.promoted else fitted}"
     return Message(
         f"{project}: approval asked, {asked}?",
         _body(gated.ruling.because, [*_gate(gated), ("against", challenged)], where, closing),

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from shotclock.config import BASE_RATE
 from shotclock.handoff import Cause, Refitted, Score, TrainedCandidate
 from shotclock.judging.drift import Drift
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Estimate, Performance
-from shotclock.judging.verdict import Verdict
+from shotclock.judging.verdict import BASE_RATE_ALONE, Verdict
 from shotclock.models.scoring import Scored
 from shotclock.models.searched import Search
 from shotclock.rows.blocks import Blocks
@@ -79,10 +80,17 @@ def refit(recipe: str, rows: int, why: str) -> str:
     return f"**{recipe}** is fitted on all {rows:,} rows that it may learn from, those that judged it included: {why}"
 
 
+def alone(base_rate: Refitted) -> str:
+    """What serves where nothing is proven better."""
+    return f"{BASE_RATE_ALONE}: it says {float(base_rate.params['positive_rate']):.2%} of every row"
+
+
 def ruled(ruling: Ruling, refitted: Refitted | None) -> str:
     """Why a version takes over or stays: what the gate said, and what was fitted on everything."""
     if refitted is None:
         return ruling.because
+    if refitted.recipe == BASE_RATE:
+        return f"{alone(refitted)}; the gate on the best candidate: {ruling.because}"
     learnt = f"{refitted.recipe}, fitted on all {refitted.learnt:,} rows that it may learn from"
     if ruling.promoted:
         return f"{ruling.because}; what takes over is {learnt}"

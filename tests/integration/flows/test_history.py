@@ -219,44 +219,41 @@ def test_a_batch_that_another_run_has_taken_in_is_left_to_it(seasons):
 # The loop
 
 
-def test_the_loop_rests_after_each_season_and_too_few_rows_are_said_and_not_counted_as_fruitless(seasons, performance):
+def test_the_loop_rests_after_each_season_and_rows_too_few_for_the_gate_refit_what_serves(seasons, performance):
     change(gate={"min_rows": 1600})
     for name in list(ROWS)[:5]:
         seasons.put(name)
         assert seasons.come_to_rest() == []
     seasons.put("2001-02")
     (end,) = seasons.come_to_rest()
-    assert end.skip.endswith("964 labelled rows, 1,600 are needed to judge a challenger by")
-    seasons.put("2002-03")
-    (end,) = seasons.come_to_rest()
-    assert "1,285 labelled rows, 1,600 are needed" in end.skip
-    assert alerts.fruitless_in_a_row(history.decisions("shots")) == 0
-    skips = queries.newest("shots", records.Decision, where={"decision": "skip"}, most=9)
-    assert len(skips) == 2
-    assert skips[0].record.by == "alert"
-
-    seasons.put("2003-04")
-    seasons.come_to_rest()
-    seasons.put("2004-05")
-    (end,) = seasons.come_to_rest()  # 1,885 labelled rows: enough
+    assert (end.decision, end.version) == ("promote", "2")
+    assert "964 rows to judge by, 1,600 are needed" in end.reason
+    for name in ("2002-03", "2003-04", "2004-05"):
+        seasons.put(name)
+        assert seasons.come_to_rest() == []  # the cool-down: 921 new labels
+    assert performance().metrics["rows_new"] == 921
+    seasons.put("2005-06")
+    (end,) = seasons.come_to_rest()  # 2,350 labelled rows: enough
     assert end.decision == "promote"
+    assert alerts.fruitless_in_a_row(history.decisions("shots")) == 0
+    assert queries.newest("shots", records.Decision, where={"decision": "skip"}) == []
     (newest, *_) = window.scored_batches("shots", registry.require_champion("shots"))
-    assert newest.source.endswith("2004-05.parquet")
+    assert newest.source.endswith("2005-06.parquet")
     assert performance().metrics["rows_new"] == 0
 
     lines = told.batches("shots")
-    assert [line.batch for line in lines] == seasons.names[:9]
+    assert [line.batch for line in lines] == seasons.names[:10]
     assert {line.batch: line.rows for line in lines[:7]} == ROWS
-    assert [line.champion for line in lines] == ["1"] * 8 + ["2"]
+    assert [line.champion for line in lines] == ["1"] * 5 + ["2"] * 4 + ["3"]
     assert lines[5].window == tuple(seasons.names[:6])
     assert lines[5].alerts == ("drift",)
     assert lines[5].drift_share == pytest.approx(5 / 6)
-    assert [done.outcome for done in lines[8].decisions] == ["promote"]
-    assert lines[8].log_loss_skill_high < 0
+    assert [done.outcome for done in lines[9].decisions] == ["promote"]
     shown = [told_in_lines.batch(line) for line in lines]
-    assert "1996-97 … 2001-02 (6 batches)" in shown[5] and "skip: 964 labelled rows, 1,600 are needed" in shown[5]
-    assert "promote; v2 in service afterwards" in shown[8]
-    assert [judged.version for judged in lines[8].judged] == ["1", "2"]
+    assert "1996-97 … 2001-02 (6 batches)" in shown[5] and "v2 in service afterwards" in shown[5]
+    assert "promote: the recipe in service stays, refitted" in " ".join(shown[5].split())
+    assert "promote; v3 in service afterwards" in shown[9]
+    assert [judged.version for judged in lines[9].judged] == ["2", "3"]
 
 
 # Labels that come later

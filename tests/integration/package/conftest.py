@@ -54,6 +54,12 @@ def retyped(table, **types):
     return table
 
 
+@pytest.fixture
+def shop_rules():
+    """What the project file of the shop says."""
+    return RULES
+
+
 class Shop:
     """The project `shop` in a folder of its own. `use` changes sections of its file."""
 

@@ -9,7 +9,7 @@ from shotclock.config import RetrainingRules
 from shotclock.judging import fitness
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.fitness import Check, WindowHealth
-from shotclock.judging.verdict import UNLIKE
+from shotclock.judging.verdict import BASE_RATE_ALONE, UNLIKE
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 BEGIN = NOW - timedelta(days=9)
@@ -92,6 +92,12 @@ def test_a_window_is_called_by_its_batches():
 )
 def test_a_column_has_drifted_by_its_values_or_by_how_many_are_missing(metrics, drifted):
     assert window(1, **metrics).drifted({"a": 0.1, "b": 0.2}, 0.1) == drifted
+
+
+def test_where_the_base_rate_alone_serves_every_verdict_begins_with_it():
+    for windows in ([], [window(1)], [window(1, quality="alert")]):
+        plain, labelled = judge(windows), judge(windows, base_rate=True)
+        assert labelled == replace(plain, verdict=f"{BASE_RATE_ALONE}. {plain.verdict}")
 
 
 def test_since_is_the_first_of_the_windows_in_a_row_that_stand_as_the_newest():

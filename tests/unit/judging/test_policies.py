@@ -132,8 +132,11 @@ def test_a_table_begins_with_the_best_in_hindsight_and_goes_on_from_cheap_to_dea
     assert {one.name for one in found[1:]} == ALL.keys()
 
 
-def test_a_moment_with_too_few_rows_trains_nothing_whoever_asks():
-    assert walk(PAST, ALL["each block"], GateRules(min_rows=ROWS * BLOCKS, resamples=100))[1:] == (0, 0)
+def test_where_rows_are_too_few_for_a_verdict_the_recipe_in_service_is_refitted_all_the_same():
+    lost, trainings, promotions = walk(PAST, ALL["each block"], GateRules(min_rows=ROWS * BLOCKS, resamples=100))
+    refitted = [PAST.loss(Made(PAST.serves, block))[PAST.rows(block, block + 1)].sum() for block in range(BLOCKS)]
+    assert (trainings, promotions) == (BLOCKS - 1, 0)
+    assert lost == pytest.approx(sum(refitted))
 
 
 def test_staleness_is_what_a_model_of_an_age_loses_above_a_fresh_one_of_its_recipe_on_the_same_rows():

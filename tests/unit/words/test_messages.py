@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shotclock.handoff import Done, Gated, Sensed
+from shotclock.handoff import Done, Gated, Refitted, Sensed
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Figure, Performance
 from shotclock.words import messages
@@ -167,6 +167,13 @@ def test_who_is_asked_to_approve_sees_the_figures_and_where_to_answer():
         "Answer in Airflow, under Required actions. Until then the champion stays.\n\n"
         "run: shots.retraining, run 2\nhttp://airflow/dags/shots.retraining/runs/run%202"
     )
+
+
+def test_who_is_asked_about_the_base_rate_is_told_so():
+    nothing = replace(
+        GATED, champion=None, ruling=replace(RULING, outcome="keep"), instead=Refitted(recipe="base_rate")
+    )
+    assert messages.approval("shots", nothing, RETRAINING).subject == "shots: approval asked, promote the base rate?"
 
 
 def test_who_is_asked_about_a_mere_refit_is_told_so():

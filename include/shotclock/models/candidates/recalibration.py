@@ -4,6 +4,8 @@ Often the cheapest remedy when only the base rate moved: the order of the scores
 a logistic curve from the model's score to the probability).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from pandas import DataFrame
@@ -16,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from shotclock.config import RECALIBRATED
 from shotclock.models.candidates import Trained
 from shotclock.models.candidates.algorithms import Rows
+from shotclock.models.searched import Folds
 
 _STEP = "recalibrated"
 
@@ -27,19 +30,26 @@ def recalibrate(champion: Pipeline, rows: Rows, *, folds: int, seed: int) -> Tra
         champion: a fitted pipeline.
         rows: recent ones.
     """
-    features, labels = rows.features, rows.labels
     base = _unwrapped(champion)
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    metrics = [
-        _metrics(_fitted(base, features.iloc[fit], labels[fit]), features.iloc[held], labels[held])
-        for fit, held in splitter.split(features, labels)
-    ]
-    cv = {name: float(np.mean([fold[name] for fold in metrics])) for name in metrics[0]}
-    cv["log_loss_std"] = float(np.std([fold["log_loss"] for fold in metrics]))
-    model = _fitted(base, features, labels)
+    metrics, cv = cross_validated(lambda part: _fitted(base, part), rows, folds, seed)
+    model = _fitted(base, rows)
     curve = model.named_steps[_STEP].calibrated_classifiers_[0].calibrators[0]
     params = {"slope": -float(curve.a_), "intercept": -float(curve.b_)}
     return Trained(RECALIBRATED, "scikit-learn", model, params, metrics, cv, [{**params, "log_loss": cv["log_loss"]}])
+
+
+def cross_validated(
+    fitted: Callable[[Rows], Pipeline], rows: Rows, folds: int, seed: int
+) -> tuple[Folds, dict[str, float]]:
+    """Figures of what has no settings to search: of each fold, and their means with `log_loss_std`. See `Trained`."""
+    features, labels = rows.features, rows.labels
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    metrics = [
+        _metrics(fitted(Rows(features.iloc[fit], labels[fit])), features.iloc[held], labels[held])
+        for fit, held in splitter.split(features, labels)
+    ]
+    cv = {name: float(np.mean([fold[name] for fold in metrics])) for name in metrics[0]}
+    return metrics, cv | {"log_loss_std": float(np.std([fold["log_loss"] for fold in metrics]))}
 
 
 def _unwrapped(champion: Pipeline) -> Pipeline:
@@ -49,11 +59,11 @@ def _unwrapped(champion: Pipeline) -> Pipeline:
     return held.estimator if isinstance(held, FrozenEstimator) else held  # before scikit-learn 1.6 it was held as it is
 
 
-def _fitted(base: Pipeline, features: DataFrame, labels: NDArray[np.int64]) -> Pipeline:
+def _fitted(base: Pipeline, rows: Rows) -> Pipeline:
     """The curve learnt from all rows at once; the fold that says so is not kept, since it would be stored with the model."""
-    every = np.arange(len(labels))
+    every = np.arange(len(rows.labels))
     refitted = CalibratedClassifierCV(FrozenEstimator(base), method="sigmoid", ensemble=False, cv=[(every, every)])
-    return Pipeline([(_STEP, refitted)]).fit(features, labels).set_params(**{f"{_STEP}__cv": None})
+    return Pipeline([(_STEP, refitted)]).fit(rows.features, rows.labels).set_params(**{f"{_STEP}__cv": None})
 
 
 def _metrics(model: Pipeline, features: DataFrame, labels: NDArray[np.int64]) -> dict[str, float]:

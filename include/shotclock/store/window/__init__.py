@@ -3,17 +3,21 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from shotclock.config import Project
+from shotclock.config import Columns, Project
 from shotclock.config import project as project_of
 from shotclock.errors import StoreError
 from shotclock.files import dataset, storage
 from shotclock.rows import labelling
 from shotclock.store import history, queries, registry, types
+from shotclock.store.history import BEFORE
 from shotclock.store.records import Application
 from shotclock.store.window import labels
 from shotclock.store.window.once import Once
@@ -171,3 +175,14 @@ def reference_rows(name: str, version: registry.Version) -> pd.DataFrame:
     """
     rows: pd.DataFrame = storage.read_table(history.reference(name, version)).to_pandas()
     return rows
+
+
+def given_before(reference: pd.DataFrame, columns: Columns, trained_on: NDArray[Any]) -> pd.DataFrame:
+    """The rows of a reference with what was said of them before the version learnt from them.
+
+    References from before the track record have no column for it: there it is what the version says of other rows.
+    """
+    if BEFORE not in reference:
+        return reference[~np.isin(reference[columns.id], trained_on)]
+    known = reference[reference[BEFORE].notna()]
+    return known.assign(**{columns.probability: known[BEFORE]})

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from shotclock.config import Columns, Project, project
+from shotclock.config import BASE_RATE, Columns, Project, project
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import AnyData, Gated, RecentData, Refitted, Selection
 from shotclock.judging import performance, slices
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import level_of
-from shotclock.judging.verdict import against_base_rate
+from shotclock.judging.verdict import BASE_RATE_ALONE, against_base_rate
 from shotclock.models.candidates.algorithms import at_edge
 from shotclock.store import registry
 from shotclock.store.records import Decision
@@ -64,6 +64,7 @@ def model_card(
         "took": _took(before, refitted),
         "version": version.number,
         "algorithm": selection.winner,
+        "alone": BASE_RATE_ALONE if selection.winner.partition(".")[0] == BASE_RATE else "",
         "before": gated.champion,
         "positives": measured.positives,
         "base_rate": measured.base_rate,
@@ -76,7 +77,7 @@ def model_card(
         "bins": plots.bins(*_scored(rules, rows)) if len(rows) else [],
         "reference": _reference(rules, reference),
         "again": _again(run, rules, selection, gated, data, version, refitted),
-        "limits": [*_learnt_since(refitted), *_edges(selection), *_limits(rules, gated, cut)],
+        "limits": [*_learnt_since(before, refitted), *_edges(selection), *_limits(rules, gated, cut)],
     }
     return _write(pages.model_card(told), folder_of(run) / MODEL_CARD)
 
@@ -192,11 +193,13 @@ def _took(gated: Gated, refitted: Refitted | None) -> str:
     """How it came into service."""
     if gated.ruling.promoted:
         return "promoted by the gate"
+    if gated.instead:
+        return "the base rate, where no candidate is proven better"
     return "the recipe in service, refitted" if refitted else "promoted"
 
 
-def _learnt_since(refitted: Refitted | None) -> list[str]:
-    if refitted is None:
+def _learnt_since(gated: Gated, refitted: Refitted | None) -> list[str]:
+    if refitted is None or gated.instead:
         return []
     return [
         "No figure on this page was measured on this very fit. Each row was scored by a fit of the same recipe that knew only "
@@ -207,11 +210,14 @@ def _learnt_since(refitted: Refitted | None) -> list[str]:
 
 def _fitness(skill: Figure | None, gated: Gated, refitted: Refitted | None) -> tuple[Sign, str]:
     """The first question of a reader, with the sign and in the words that all pages have for it."""
-    seen = "that it never saw" if refitted is None else "that its recipe was judged on before it learnt from them"
+    unseen = refitted is None or gated.instead
+    seen = "that it never saw" if unseen else "that its recipe was judged on before it learnt from them"
     rows = gated.measured.rows if refitted else gated.ruling.rows
     on = f"On {rows:,} {_REGIMES[gated.regime]} {seen}"
     better = f"The gate found it better than the {gated.ruling.against}."
-    if not gated.ruling.promoted:
+    if gated.instead:
+        better = f"{BASE_RATE_ALONE}; a recipe takes over once its record proves it better."
+    elif not gated.ruling.promoted:
         better = "It stays because the gate found nothing better, and was fitted on what has come since."
     if skill is None:
         return SIGNS["unknown"], f"{on}, its skill could not be measured. {better}"
@@ -244,12 +250,10 @@ def _extent(project: Project, path: Address) -> str:
 
 
 def _training(project: Project, selection: Selection) -> list[tuple[str, str]]:
+    searched = f"{project.training.backend}, {project.training.folds} folds, {project.training.iterations} settings"
     return [
         ("algorithm", selection.winner),
-        (
-            "searched by",
-            f"{project.training.backend}, {project.training.folds} folds, {project.training.iterations} settings",
-        ),
+        *([] if selection.winner.partition(".")[0] == BASE_RATE else [("searched by", searched)]),
         *((name, value) for name, value in sorted(selection.params.items())),
         ("MLflow run", selection.mlflow_run_id),
     ]

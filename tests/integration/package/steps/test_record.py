@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from shotclock import config, flows
@@ -13,6 +14,7 @@ from shotclock.judging import gate as gates
 from shotclock.steps import fits, record, retraining, training
 from shotclock.store import history, records, registry
 from shotclock.store.run import Run
+from shotclock.store.window import reference_rows
 
 R1 = Run("shots", "retraining", "r1")
 OWN = "decision_tree.older_and_recent"  # the recipe that made version 1
@@ -177,3 +179,94 @@ def test_small_batches_are_told_by_their_rows(at, prod):
     data = retraining.split_recent(run, retraining.collect(run, retraining.decide(run)))
     assert [span.stop - span.start for span in data.blocks.spans] == [700, 500, 500]
     assert (data.rows["choosing"], data.rows["test"]) == (700, 1_000)
+
+
+# Rows that are too few for the gate
+
+
+@pytest.fixture
+def few(shop):
+    """The shop with 150 labelled orders since its training, where the gate needs 200."""
+    shop.put("in/1.parquet", shop.orders(150, first=10_001, day="2026-01-01"))
+    shop.score()
+    return shop
+
+
+def changed(table, **values):
+    """The table with one value in all rows of a column."""
+    for name, value in values.items():
+        field = table.schema.field(name)
+        table = table.set_column(
+            table.column_names.index(name), field, pa.repeat(value, table.num_rows).cast(field.type)
+        )
+    return table
+
+
+def order_ids(path):
+    return set(pd.read_parquet(path)["order_id"])
+
+
+def test_on_rows_too_few_for_the_gate_the_recipe_in_service_is_refitted(few):
+    before = registry.require_champion("shop")
+    done = few.retrain()
+    champion, (newest, *_) = registry.require_champion("shop"), history.decisions("shop")
+    assert (done.decision, champion.number, champion.origin.algorithm) == (
+        "promote",
+        "2",
+        "logistic_regression.older_and_recent",
+    )
+    assert (newest.outcome, newest.gate, newest.kept) == ("promote", "not enough data", True)
+    assert newest.reason.startswith(
+        "the recipe in service stays, refitted: logistic_regression.older_and_recent, fitted on all 3,150 rows that it may "
+        "learn from; the gate on the challenger: 150 rows to judge by, 200 are needed; "
+    )
+    new = set(range(10_001, 10_151))
+    assert order_ids(champion.training_ids()) >= new | order_ids(before.training_ids())
+    card = (settings().data / "shop" / "champion" / "model_card.html").read_text("utf-8")
+    assert "No figure on this page was measured on this very fit." in card
+
+
+def test_its_reference_is_the_one_before_and_the_new_rows_each_with_what_was_said_before_it_was_learnt(few):
+    first = reference_rows("shop", registry.require_champion("shop"))
+    given = few.predictions("1").to_pandas()
+    few.retrain()
+    champion = registry.require_champion("shop")
+    found = reference_rows("shop", champion)
+    assert found["order_id"].tolist() == [*first["order_id"], *range(10_001, 10_151)]
+    model = champion.load()
+    np.testing.assert_array_equal(found["probability"], model.predict_proba(found[list(model.feature_names_in_)])[:, 1])
+    np.testing.assert_array_equal(found[history.BEFORE].head(len(first)), first["probability"])
+    assert np.abs(found[history.BEFORE].tail(150).to_numpy() - given["probability"].to_numpy()).mean() < 0.05
+    few.put("in/2.parquet", few.orders(400, first=20_001, day="2026-02-01"))
+    few.score()
+    assert few.check().drift_check.verdict != "insufficient data"  # the few new rows alone could not be compared with
+
+
+def test_after_it_the_loop_rests_and_the_next_one_finds_nothing_new(few):
+    few.retrain()
+    few.score()
+    assert not [kind for kind, sensed in few.check().sensors.items() if sensed.fires]
+    assert "150 labelled rows, 200 are needed to judge a challenger by" in few.retrain().skip
+    assert registry.require_champion("shop").number == "2"
+
+
+def test_rows_of_one_label_are_learnt_with_all_others(shop):
+    shop.put("in/1.parquet", changed(shop.orders(150, first=10_001, day="2026-01-01"), bought=0))
+    shop.score()
+    assert (shop.retrain().decision, registry.require_champion("shop").number) == ("promote", "2")
+    assert "150 rows to judge by, 200 are needed" in history.decisions("shop")[0].reason
+
+
+def test_rows_of_a_refit_that_was_refused_ask_for_no_retraining_again(few):
+    few.use(retraining={"min_new_labels": 1, "every_new_records": 1, "cool_down_days": 0})
+    run = Run("shop", "retraining", "refused")
+    plan = retraining.decide(run)
+    data = retraining.split_recent(run, retraining.collect(run, plan))
+    items = training.compare(run, retraining.candidates(run, plan, data), data)
+    selection = training.select(run, [training.train(run, item, data) for item in items])
+    decision = training.gate(run, selection, data)
+    refitted = record.refit(run, items, selection, decision, data)
+    verified = training.verify(run, decision, refitted)
+    refused = Approval(approved=False, because="rejected by Ann")
+    assert training.promote(run, selection, decision, verified, data, refitted, refused).decision == "keep"
+    assert not [kind for kind, sensed in few.check().sensors.items() if sensed.fires]
