@@ -63,7 +63,8 @@ def seasons(home: Path) -> Iterator[np.ndarray]:
         shutil.copy(season, home / "data" / "raw" / "arrivals")
         flows.score(PROJECT, f"{part.file} arrives")
         lost = losses(season)
-        flows.check(PROJECT, f"{part.file} arrives")
+        if flows.check(PROJECT, f"{part.file} arrives").sensors["demotion"].fires:
+            print(flows.demote(PROJECT, part.file).summary)
         flows.retrain(PROJECT, part.file, reason="the schedule")
         flows.score(PROJECT, f"{part.file} again")
         told, champion = history.decisions(PROJECT, 1)[0], registry.require_champion(PROJECT)

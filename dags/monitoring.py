@@ -4,15 +4,22 @@ from airflow.sdk import DAG
 
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_alerts, tell_failures
-from shotclock_airflow.sensors import DriftSensor, MetricDegradationSensor, NewRecordsSensor
-from shotclock_dags.assets import degradation_alert, drift_alert, labels, new_records_alert, predictions
+from shotclock_airflow.sensors import DemotionSensor, DriftSensor, MetricDegradationSensor, NewRecordsSensor
+from shotclock_dags.assets import (
+    degradation_alert,
+    demotion_alert,
+    drift_alert,
+    labels,
+    new_records_alert,
+    predictions,
+)
 from shotclock_dags.tasks import DOCS, my_projects, ranked, step, version_param
 
 VERSION = "whose newest window is judged; empty means the champion"
 
 
 def monitoring(project: Project) -> DAG:
-    """drift_check and performance_check, then the three sensors, which decide at once."""
+    """drift_check and performance_check, then the four sensors, which decide at once."""
     name = project.name
     with DAG(
         f"{name}.monitoring",
@@ -35,6 +42,7 @@ def monitoring(project: Project) -> DAG:
             (DriftSensor, drift_alert),
             (MetricDegradationSensor, degradation_alert),
             (NewRecordsSensor, new_records_alert),
+            (DemotionSensor, demotion_alert),
         ):
             task_id = f"{sensor.kind}_sensor"
             options = {"wait": False, "outlets": [asset(name)], "doc_md": DOCS[task_id], **tell_alerts(name)}

@@ -1,11 +1,13 @@
-"""`<project>.rollback`: put an earlier version back into service, by hand. One DAG for each file in include/projects."""
+"""`<project>.rollback`: put an earlier version back into service: by hand, or by a demotion. One DAG for each project file."""
 
 from airflow.sdk import DAG, Param
 
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
-from shotclock_dags.assets import champion
+from shotclock_dags.assets import champion, demotion_alert
 from shotclock_dags.tasks import DOCS, LONGEST_REASON, my_projects, ranked, step, version_param
+
+WHY = "why, when triggered by hand: it is needed then"
 
 
 def rollback(project: Project) -> DAG:
@@ -14,15 +16,17 @@ def rollback(project: Project) -> DAG:
     with DAG(
         f"{name}.rollback",
         dag_display_name=f"{project.title}: rollback",
-        description="Put the previous version, or the one named, back into service",
+        description="Put the previous version, or the one named, back into service: by hand, or when it is proven better",
         doc_md=DOCS["rollback"],
-        schedule=None,
+        schedule=[demotion_alert(name)] if project.retraining.demote == "on" else None,
         max_active_runs=1,
         render_template_as_native_obj=True,
         tags=[name],
         **ranked("rollback", tell_failures(name)),
         params={
-            "reason": Param(type="string", minLength=3, maxLength=LONGEST_REASON, title="Reason"),
+            "reason": Param(
+                None, type=["null", "string"], minLength=3, maxLength=LONGEST_REASON, title="Reason", description=WHY
+            ),
             "version": version_param("empty: previous"),
         },
     ) as dag:

@@ -36,3 +36,8 @@ def degradation_alert(project: str) -> Asset:
 def new_records_alert(project: str) -> Asset:
     """Enough labelled rows have come."""
     return Asset(f"{project}/new_records_alert")
+
+
+def demotion_alert(project: str) -> Asset:
+    """The version before is proven better than the one in service."""
+    return Asset(f"{project}/demotion_alert")

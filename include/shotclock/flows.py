@@ -23,7 +23,7 @@ from shotclock.handoff import (
     ValidBatch,
 )
 from shotclock.judging.alerts import KINDS, Kind
-from shotclock.steps import inference, intake, monitoring, record, retraining, sensing, training
+from shotclock.steps import inference, intake, monitoring, record, retraining, rollback, sensing, training
 from shotclock.store.run import Run
 
 R = TypeVar("R", bound=Result)
@@ -116,6 +116,12 @@ def retrain(
         return collected
     data = told.of("split", retraining.split_recent(run, collected))
     return _compete(run, retraining.candidates(run, plan, data), data, told)
+
+
+def demote(project: str, run_id: str, *, note: Note = _silent) -> Done:
+    """Put the version before back into service, where an alert says that it is proven better."""
+    run = Run(project, "rollback", run_id, asked=datetime.now(UTC))
+    return _Told(note, _unseen).of("rollback", rollback.rollback(run, None, by="alert"))
 
 
 def _tell(batch: ValidBatch, progress: Progress) -> Callable[[int], None]:

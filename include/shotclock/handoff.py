@@ -438,12 +438,14 @@ class Cut:
         version: the champion that scores them.
         repeated: the file of the numbers of the rows that repeat an id.
         key: stands in the names of their files.
+        shadow: the version that scores them beside the champion; empty where none does.
     """
 
     partition: Partition
     version: str
     repeated: str
     key: str
+    shadow: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -472,12 +474,13 @@ class ScoredBatch(Result):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredPartition(Result):
-    """A partition that was scored: nobody reads its file before all of the batch's are there."""
+    """A partition that was scored: nobody reads its file before all of the batch's are there. `shadow`: that of the shadow."""
 
     batch: ValidBatch
     cut: Cut
     scored: Scored
     part: Part
+    shadow: Part | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

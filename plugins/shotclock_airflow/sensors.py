@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class _AlertSensor(BaseSensorOperator):
-    """What the three sensors share. `kind` is the finding that each waits for."""
+    """What the sensors share. `kind` is the finding that each waits for."""
 
     kind: ClassVar["Kind"]
     template_fields = ("project",)
@@ -109,3 +109,9 @@ class NewRecordsSensor(_AlertSensor):
     """Holds when enough labelled rows have come since the champion's data and the last decision."""
 
     kind = "new_records"
+
+
+class DemotionSensor(_AlertSensor):
+    """Holds when the version before is proven better than the one in service, on the rows since that took its place."""
+
+    kind = "demotion"

@@ -121,7 +121,7 @@ def _alert_lane(drawing: Drawing, details: Details, xs: Sequence[float]) -> None
     _lane(drawing, "Alerts", 180, 212)
     places = {(window.champion, window.id): x for x, window in zip(xs, details.windows, strict=True)}
     waiting = {alert.id for alert in details.summary.open_alerts}
-    heights = {"drift": 187.0, "degradation": 197.0, "new_records": 207.0}
+    heights = {"drift": 187.0, "degradation": 197.0, "new_records": 207.0, "demotion": 197.0}
     for alert in details.alerts:
         x = places.get((alert.champion, alert.window))
         if x is not None:

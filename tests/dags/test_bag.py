@@ -48,13 +48,13 @@ def test_the_tasks_of_a_flow_follow_each_other_as_it_is_told(kobe_dags, flow):
     assert longest(kobe_dags[flow]) == CHAINS[flow]
 
 
-def test_the_three_sensors_look_once_both_checks_are_done(kobe_dags):
+def test_the_sensors_look_once_both_checks_are_done(kobe_dags):
     dag = kobe_dags["monitoring"]
-    sensors = ("drift_sensor", "degradation_sensor", "new_records_sensor")
+    sensors = ("drift_sensor", "degradation_sensor", "new_records_sensor", "demotion_sensor")
     assert {name: dag.get_task(name).upstream_task_ids for name in sensors} == {
         name: {"drift_check", "performance_check"} for name in sensors
     }
-    assert [dag.get_task(name).wait for name in sensors] == [False, False, False]
+    assert [dag.get_task(name).wait for name in sensors] == [False] * 4
 
 
 @pytest.mark.parametrize("flow", ("training", "retraining"))
@@ -112,7 +112,6 @@ def test_every_parameter_has_a_type_and_a_title(kobe_dags):
         ("inference", {"data_path": 3}),
         ("monitoring", {"version": 0}),
         ("retraining", {"reason": 5}),
-        ("rollback", {}),
         ("rollback", {"reason": ""}),
     ],
 )
@@ -172,8 +171,9 @@ def test_each_asset_is_emitted_and_heard_where_the_loop_needs_it(kobe_dags):
     assert emitted(kobe_dags["inference"]) == {"publish": ["kobe_shots/predictions"]}
     assert {"kobe_shots/predictions"} <= heard(kobe_dags["monitoring"])
     assert emitted(kobe_dags["monitoring"]) == {
-        f"{kind}_sensor": [f"kobe_shots/{kind}_alert"] for kind in ("drift", "degradation", "new_records")
+        f"{kind}_sensor": [f"kobe_shots/{kind}_alert"] for kind in ("drift", "degradation", "new_records", "demotion")
     }
+    assert heard(kobe_dags["rollback"]) == {"kobe_shots/demotion_alert"}
     assert heard(kobe_dags["retraining"]) == alerts
 
 
@@ -184,6 +184,12 @@ def test_any_one_alert_starts_a_retraining_and_so_does_the_cron_of_the_project_f
         timetable = dags[f"{name}.retraining"].timetable
         assert type(timetable.asset_condition).__name__ == "AssetAny"
         assert timetable.timetable.expression == cron
+
+
+@pytest.mark.parametrize(("demote", "scheduled"), [("on", True), ("ask", False), ("off", False)])
+def test_a_demotion_starts_a_rollback_only_where_the_project_lets_it(bag, add_project, demote, scheduled):
+    add_project("other", "retraining:\n", f"retraining:\n  demote: {demote}\n")
+    assert (bag().dags["other.rollback"].schedule is not None) == scheduled
 
 
 def test_one_run_at_a_time_and_no_catching_up(kobe_dags):

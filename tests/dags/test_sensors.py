@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-KINDS = ("drift", "degradation", "new_records")
+KINDS = ("drift", "degradation", "new_records")  # that ask for a retraining
 
 
 @pytest.fixture
@@ -17,6 +17,7 @@ def sensor(_airflow):
         "drift": sensors.DriftSensor,
         "degradation": sensors.MetricDegradationSensor,
         "new_records": sensors.NewRecordsSensor,
+        "demotion": sensors.DemotionSensor,
     }
     return lambda kind="drift", **options: classes[kind](task_id=f"until_{kind}", project="shots", **options)
 
@@ -47,7 +48,7 @@ def test_a_condition_that_holds_succeeds_at_once_and_says_why_and_writes_nothing
     assert history.alerts("shots") == before
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", (*KINDS, "demotion"))
 def test_one_that_must_not_wait_is_skipped_with_the_reason(at, sensor, kind):
     from airflow.sdk.exceptions import AirflowSkipException
 

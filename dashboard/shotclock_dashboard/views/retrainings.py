@@ -103,7 +103,9 @@ def _decision(details: Details, done: Decision) -> None:
 def _cause(done: Decision, competition: Competition | None, answered: list[Alert]) -> str:
     """What started the run. Alerts are told one by one below it, so here they are only named."""
     if competition is None or not competition.why:
-        return "a person's order" if done.flow == "rollback" else f"a run of {done.flow}"
+        if done.flow == "rollback":
+            return f"an alert: {', '.join(_by_kind(answered))}" if answered else "a person's order"
+        return f"a run of {done.flow}"
     why = competition.why.partition(" (open alerts: ")[0]
     if any(why.startswith(f"{alert.kind}: ") for alert in answered):
         return f"{'an alert' if len(answered) == 1 else 'alerts'}: {', '.join(_by_kind(answered))}"

@@ -19,6 +19,7 @@ from shotclock.config.sections import (
     Cost,
     Data,
     DegradationRules,
+    Demote,
     DriftMethod,
     DriftRules,
     Feature,
@@ -40,7 +41,8 @@ from shotclock.config.sections import (
 
 __all__ = [
     "ALGORITHMS", "BASE_RATE", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Cost", "Data",
-    "DegradationRules", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules", "PackageTable", "Project",
-    "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training", "Value",
-    "load_project", "load_yaml", "project", "project_names", "projects", "settings", "usable_projects",
+    "DegradationRules", "Demote", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules",
+    "PackageTable", "Project", "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings",
+    "Slice", "Split", "Training", "Value", "load_project", "load_yaml", "project", "project_names", "projects",
+    "settings", "usable_projects",
 ]  # fmt: skip

@@ -26,6 +26,7 @@ Algorithm = Literal["decision_tree", "logistic_regression", "gradient_boosting"]
 Backend = Literal["pycaret", "scikit-learn"]
 DriftMethod = Literal["wasserstein", "jensenshannon"]
 FeatureType = Literal["number", "integer", "boolean", "category"]
+Demote = Literal["on", "ask", "off"]
 Mode = Literal["on", "dry_run", "approval"]
 Role = Literal["training", "production"]
 
@@ -46,6 +47,11 @@ def _is_cron(value: str) -> str:
     except CroniterBadDateError as error:
         raise ValueError("a cron expression of a day that comes, such as '0 0 28 2 *'") from error
     return value
+
+
+def _switch(found: object) -> object:
+    """YAML's `on` and `off` are true and false."""
+    return ("on" if found else "off") if isinstance(found, bool) else found
 
 
 def _is_address(value: str) -> str:
@@ -355,6 +361,8 @@ class RetrainingRules(Section):
     max_fruitless: int = Field(3, ge=1)
     ships: Literal["refit", "measured"] = "refit"
     """What takes over: the recipe fitted on all labelled rows, or exactly the model that was measured."""
+    demote: Annotated[Demote, BeforeValidator(_switch)] = "on"
+    """What follows where the version before is proven better on the rows since a promotion: see `judging.demotion`."""
 
     @model_validator(mode="before")
     @classmethod

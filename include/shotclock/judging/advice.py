@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from shotclock.config import Demote
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, WindowHealth
@@ -27,7 +28,14 @@ class Advice:
     because: str
 
 
-def advise(
+_MEANINGS = {
+    "new_records": "Enough rows with known outcomes have come to learn from. Nothing is wrong with the model.",
+    "drift": f"{UNLIKE[:1].upper()}{UNLIKE[1:]}. Whether the model does worse on them only their outcomes can say.",
+    "demotion": "The version before does better than the one that took its place, on the rows that have come since.",
+}
+
+
+def advise(  # noqa: PLR0913 (all that is known, by name)
     alert: Alert,
     *,
     window: WindowHealth | None,
@@ -36,6 +44,7 @@ def advise(
     confidence: float,
     stopped: str = "",
     activity: Activity | None = None,
+    demote: Demote = "on",
 ) -> Advice:
     """What the alert means, and what to do now.
 
@@ -46,16 +55,15 @@ def advise(
         confidence: of the intervals, 0 to 1.
         stopped: why alerts start no retraining any more, or an empty string.
         activity: what the orchestrator is at, where it is known.
+        demote: whether the version before comes back by itself.
     """
-    act, because = _act(alert, window, answer, champion, stopped, activity)
+    act, because = _act(alert, window, answer, champion, stopped, activity, demote)
     return Advice(_meaning(alert), _sure(alert, confidence), act, because)
 
 
 def _meaning(alert: Alert) -> str:
-    if alert.kind == "new_records":
-        return "Enough rows with known outcomes have come to learn from. Nothing is wrong with the model."
-    if alert.kind == "drift":
-        return f"{UNLIKE[:1].upper()}{UNLIKE[1:]}. Whether the model does worse on them only their outcomes can say."
+    if alert.kind in _MEANINGS:
+        return _MEANINGS[alert.kind]
     skill = Figure.among(alert.figures, "log_loss_skill")
     if skill is None:
         return "The model does worse than it should on the newest rows whose outcome is known."
@@ -69,6 +77,8 @@ def _sure(alert: Alert, confidence: float) -> str:
     measured = f"on {rows:,.0f} rows" if rows else "on the rows of its window"
     if alert.kind == "degradation":
         return f"Measured {measured}; the true figure lies in that range with {confidence:.0%} confidence."
+    if alert.kind == "demotion":
+        return f"Measured {measured}, with an interval that holds however often it is looked at."
     if alert.kind == "drift":
         share = alert.figures.get("drift_share")
         return f"{share:.0%} of the columns drifted, {measured}." if share is not None else f"Measured {measured}."
@@ -82,6 +92,7 @@ def _act(
     champion: str | None,
     stopped: str,
     activity: Activity | None,
+    demote: Demote,
 ) -> tuple[Act, str]:
     broken = window.drift.broken if window and window.drift else ""
     answered = f"it was answered ({answer.outcome}): {answer.reason}" if answer else ""
@@ -94,6 +105,8 @@ def _act(
         ),
         (activity == "approval", "approve", "a challenger has proven better and waits for a person"),
         (activity in ("retraining", "training", "rollback"), "wait", f"a {activity} is under way"),
+        (alert.kind == "demotion" and demote == "on", "wait", "it comes back by itself"),
+        (alert.kind == "demotion", "roll back", "it is proven better, and the project leaves it to a person"),
         (bool(broken), "mend the feed", f"{broken} stood still in this window, and no model should learn from that"),
         (bool(stopped), "mend the feed", f"more of the same will not help: {stopped}"),
         (activity == "paused", "retrain", "the retraining's DAG is paused, so nothing answers the alert by itself"),

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
 
-from shotclock.config import DriftRules, RetrainingRules
+from shotclock.config import Demote, DriftRules, RetrainingRules
 from shotclock.judging.verdict import Status, Verdict
 
-Kind = Literal["drift", "degradation", "new_records"]
+Kind = Literal["drift", "degradation", "new_records", "demotion"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Outcome = Literal["promote", "keep", "rollback", "skip"]
 
@@ -29,7 +29,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Alert:
-    """A finding that asked for a retraining."""
+    """A finding that asked for a retraining; or, of the kind `demotion`, for the version before."""
 
     id: str
     kind: Kind
@@ -106,6 +106,21 @@ def new_records_finding(rows: int, rules: RetrainingRules) -> Verdict:
     figures = {"new_labelled_rows": rows, "every_new_records": rules.every_new_records}
     reason = f"{rows:,} new labelled rows, {rules.every_new_records:,} ask for a retraining"
     return Verdict("alert" if rows >= rules.every_new_records else "ok", reason, figures)
+
+
+def demotion_signal(finding: Finding, told: Sequence[Alert], demote: Demote) -> Signal:
+    """Whether the version before is to come back. It fires at each check until it has, so that no lost event keeps it away;
+    where a person has to say so, once.
+
+    Args:
+        told: alerts of the kind about this champion.
+    """
+    if finding.verdict.status != "alert":
+        return Signal(False, f"{finding.verdict.status}: {finding.verdict.reason}")
+    if demote == "ask" and told:
+        return Signal(False, f"asked on {told[0].at:%Y-%m-%d %H:%M}, and not answered yet: {told[0].reason}")
+    follows = "it comes back" if demote == "on" else "a person has to put it back into service"
+    return Signal(True, f"{finding.verdict.reason}: {follows}")
 
 
 def guard(
@@ -194,5 +209,7 @@ def answer(alert: Alert, decisions: Sequence[Decision]) -> Decision | None:
 
 
 def _used_its_window(done: Decision, alert: Alert) -> bool:
-    """An alert that came after the decision speaks of labels that the decision did not have: the guard has seen to that."""
-    return done.champion == alert.champion and done.window == alert.window and done.at >= alert.at
+    """An alert that came after the decision speaks of labels that the decision did not have: the guard has seen to that.
+    One of a demotion asks for no retraining, so none has answered it."""
+    same = done.champion == alert.champion and done.window == alert.window
+    return alert.kind != "demotion" and same and done.at >= alert.at

@@ -208,13 +208,8 @@ def _doing(
     next_retraining: datetime,
     activity: Activity | None,
 ) -> str:
-    waiting = " and ".join(sorted({alert.kind.replace("_", " ") for alert in open_alerts}))
-    if activity and activity != "paused":
-        return _under_way(activity)
-    if waiting and activity == "paused":
-        return f"Nothing: alerts ({waiting}) are open, but the retraining's DAG is paused"
-    if waiting:
-        return f"A retraining has to answer: {waiting}"
+    if waits := _under_way(activity) or _answers(open_alerts, activity):
+        return waits
     scheduled = f"the next scheduled retraining is on {next_retraining:%Y-%m-%d}"
     finding = _alerting(newest)
     if finding is None:
@@ -224,6 +219,16 @@ def _doing(
     if signal.fires:
         return "The next monitoring raises an alert, and that starts a retraining"
     return signal.reason.partition(". The finding: ")[0]
+
+
+def _answers(open_alerts: Sequence[Alert], activity: Activity | None) -> str:
+    """What answers the open alerts, or an empty string; that the version before comes back needs no retraining."""
+    kinds = " and ".join(sorted({alert.kind.replace("_", " ") for alert in open_alerts if alert.kind != "demotion"}))
+    if back := next((alert for alert in open_alerts if alert.kind == "demotion"), None):
+        return back.reason
+    if kinds and activity == "paused":
+        return f"Nothing: alerts ({kinds}) are open, but the retraining's DAG is paused"
+    return f"A retraining has to answer: {kinds}" if kinds else ""
 
 
 def _alerting(window: WindowHealth) -> Finding | None:

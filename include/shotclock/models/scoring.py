@@ -58,6 +58,32 @@ class Scored:
     positive: int
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Where a version's probabilities lie beside the champion's: id, probability, model version, in the order of the rows."""
+
+    version: str
+    target: Address
+
+
+@dataclass(frozen=True)
+class Shadow(Beside):
+    """A version that scores the same rows beside the champion, and serves nobody."""
+
+    predict: "Predictor"
+
+    @classmethod
+    def of(cls, model: Any, columns: Columns, version: str, target: Address) -> "Shadow":
+        """Args: see `score_file`.
+
+        Raises:
+            StoreError: the model was not made for these columns.
+        """
+        from shotclock.models.predictor import predictor
+
+        return cls(version, target, predictor(model, list(columns.features), version))
+
+
 def nobody(rows: int) -> None:
     """Tells nobody how many rows are done."""
 
@@ -75,6 +101,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
     tell: Tell = nobody,
+    shadow: Shadow | None = None,
 ) -> Scored:
     """Score every row of `source` that keeps the contract, labelled or not.
 
@@ -93,6 +120,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         known: the project's types, see `types.of`; by default as this file has them.
         batch_rows: rows that travel together.
         tell: called after each batch with the number of rows that are done.
+        shadow: who scores the rows besides; `target` has the same bytes either way. A file without rows leaves it none.
 
     Raises:
         SourceError: `source` is missing, truncated or damaged.
@@ -109,7 +137,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
 
     def attempt(batches: Batches, repeated: repeats.Positions) -> Scored:
         with ExitStack() as files:
-            output = _Output(files, target, quarantine, columns, version, threshold)
+            output = _Output(files, target, quarantine, columns, version, threshold, shadow)
             _stream(predict, typed, batches, repeated, 0, output, tell)
             done = output.summary()
             aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
@@ -200,6 +228,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
     threshold: float = 0.5,
     batch_rows: int = BATCH_ROWS,
     tell: Tell = nobody,
+    shadow: Shadow | None = None,
 ) -> Scored:
     """Score one partition of `source` as `score_file` scores a whole file: the rows are the same, wherever it is cut.
 
@@ -208,7 +237,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
 
     Args:
         repeated: the row numbers of `repeated_rows`, those of this partition at least.
-        known, tell: as for `score_file`.
+        known, tell, shadow: as for `score_file`.
 
     Raises:
         SourceError: `source` is missing, damaged, or not the file that was cut.
@@ -225,7 +254,7 @@ def score_partition(  # noqa: PLR0913  (as `score_file`)
             "clear the run from its first task on"
         )
     with ExitStack() as files:
-        output = _Output(files, target, quarantine, columns, version, threshold)
+        output = _Output(files, target, quarantine, columns, version, threshold, shadow)
         batches = _batches(source, columns, batch_rows, partition.groups)
         _stream(predict, _Typed(columns, schema, str(source)), batches, repeated, partition.start, output, tell)
         done = output.summary()
@@ -291,7 +320,8 @@ def _stream(
         marked = repeats.mask(repeated, first + start, batch.num_rows)
         examined = contract.examine(batch, typed.columns, repeated=marked)
         good = _with_target(types.cast(examined.good, typed.types, typed.source), typed.columns.target)
-        return _Batch(replace(examined, good=good), predict(good))
+        beside = output.shadow.predict(good) if output.shadow else None
+        return _Batch(replace(examined, good=good), predict(good), beside)
 
     with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
         for batch in scored:
@@ -330,6 +360,7 @@ def _ids(source: Address, name: str) -> Iterator[pa.Array]:
 class _Batch:
     examined: contract.Examination
     probability: "Floats"
+    shadow: "Floats | None" = None
 
 
 def _in_order(score: Callable[[int, pa.RecordBatch], _Batch], batches: Batches) -> Generator[_Batch, None, None]:
@@ -372,13 +403,16 @@ class _Output:
         columns: Columns,
         version: str,
         threshold: float,
+        shadow: Shadow | None,
     ) -> None:
-        self._files = {"good": files, "bad": files.enter_context(ExitStack())}
-        self._paths = {"good": target, "bad": quarantine}
+        self.shadow = shadow
+        self._files = {"good": files, "bad": files.enter_context(ExitStack()), "shadow": files}
+        self._paths = {"good": target, "bad": quarantine} | ({"shadow": shadow.target} if shadow else {})
         self._writers: dict[str, pq.ParquetWriter] = {}
         texts = [name for name, feature in columns.features.items() if feature.is_text]
         self._repeating = [*texts, columns.output(contract.REASON)]
         self._added = [columns.output(name) for name in OUTPUTS]
+        self._id = columns.id
         self._version = version
         self._threshold = threshold
         self._rows: Counter[str] = Counter()
@@ -394,13 +428,24 @@ class _Output:
             good = good.append_column(name, values)
         self._append("good", good)
         self._append("bad", batch.examined.bad)
+        self._append_shadow(batch)
         self._reasons.update(batch.examined.reasons)
         self._sums.append(float(batch.probability.sum()))
         self._positive += int(prediction.sum())
 
+    def _append_shadow(self, batch: _Batch) -> None:
+        if self.shadow is None or batch.shadow is None:
+            return
+        rows = [
+            batch.examined.good[self._id],
+            pa.array(batch.shadow),
+            _constant(self.shadow.version, len(batch.shadow)),
+        ]
+        self._append("shadow", pa.RecordBatch.from_arrays(rows, [self._id, self._added[0], self._added[2]]))
+
     @property
     def rows(self) -> int:
-        return self._rows.total()
+        return self._rows["good"] + self._rows["bad"]
 
     def summary(self) -> Scored:
         scored, quarantined = self._rows["good"], self._rows["bad"]

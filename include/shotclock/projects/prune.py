@@ -132,6 +132,9 @@ def _citations(name: str) -> Iterator[tuple[str, Place | None]]:
         return
     for batch in _read_next(name, champion):
         yield "scored what the next check or retraining reads", _of_file(name, batch.predictions)
+    taken = history.takeover(name, champion.number)
+    for served in queries.newest(name, Application, where={"champion": taken.before}) if taken else ():
+        yield "says which rows the version before has served", _place(served)
     for check in _findings(name, champion.number):
         yield "found what the next alert depends on", _place(check)
     yield from _alerts(name, champion.number)
@@ -155,7 +158,8 @@ def _read_next(name: str, champion: registry.Version) -> list[Application]:
     batches = scored[: len(recent_rows(name).parts)] if scored else []
     if scored_batches(name, champion):
         window = Window.newest(name, champion)
-        batches += [*window.batches, *window.older[:MOST_FOR_LABELS]]
+        beside = [batch for batch in window.older if batch.shadow]  # what the shadow is judged on
+        batches += [*window.batches, *window.older[:MOST_FOR_LABELS], *beside]
     return batches
 
 

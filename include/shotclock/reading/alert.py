@@ -57,5 +57,6 @@ def alert(name: str, run_id: str, activity: Activity | None = None) -> AlertDeta
         confidence=rules.degradation.confidence,
         stopped=f"the last {fruitless} retrainings changed nothing" if spent else "",
         activity=activity,
+        demote=rules.retraining.demote,
     )
     return AlertDetails(told, found, window, answer, advice)

@@ -6,6 +6,7 @@ from shotclock.config import project
 from shotclock.errors import StoreError
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Finding, Kind, Signal
+from shotclock.judging.verdict import Verdict
 from shotclock.store import history, registry
 
 
@@ -20,6 +21,8 @@ def newest(name: str, kind: Kind) -> tuple[Finding, Signal]:
     newest = history.findings(name, "degradation", champion.number, 1)
     if not newest:
         raise StoreError(f"project '{name}': no window of champion v{champion.number} was checked yet")
+    if kind == "demotion":
+        return _demotion(name, newest[0])
     new_rows = int(newest[0].verdict.figures.get("rows_new", 0))
     finding = _finding(name, kind, newest[0], new_rows)
     signal = alerts.guard(
@@ -31,6 +34,17 @@ def newest(name: str, kind: Kind) -> tuple[Finding, Signal]:
         broken=history.broken_feed(name, finding.champion, finding.window),
     )
     return finding, signal
+
+
+def _demotion(name: str, judged: Finding) -> tuple[Finding, Signal]:
+    """What was found of the version before when this window was judged."""
+    demote, champion = project(name).retraining.demote, judged.champion
+    found = history.findings(name, "demotion", champion, 1) if demote != "off" else []
+    if not found or found[0].window != judged.window:
+        why = "retraining.demote is off" if demote == "off" else f"no version before stands behind v{champion}"
+        found = [Finding("demotion", judged.window, champion, Verdict("insufficient data", why))]
+    told = [one for one in history.alerts(name) if (one.kind, one.champion) == ("demotion", champion)]
+    return found[0], alerts.demotion_signal(found[0], told, demote)
 
 
 def _finding(name: str, kind: Kind, newest: Finding, new_rows: int) -> Finding:

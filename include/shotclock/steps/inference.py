@@ -9,17 +9,20 @@ from shotclock.files import dataset, storage
 from shotclock.handoff import Cut, Published, ScoredBatch, ScoredPartition, Skipped, ValidBatch
 from shotclock.models import scoring
 from shotclock.rows import contract
+from shotclock.steps import shadow
 from shotclock.store import passed_over, registry, types
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked
 from shotclock.words import summaries
 
-RESULT, QUARANTINE = "resultado_pipeline.parquet", "quarantine.parquet"
+RESULT, QUARANTINE, SHADOW = "resultado_pipeline.parquet", "quarantine.parquet", "shadow.parquet"
 
 
 def score(run: Run, batch: ValidBatch, tell: scoring.Tell = scoring.nobody) -> ScoredBatch | ScoredPartition | Skipped:
     """Score every row of one file, or of one partition of a large one, labelled or not: `resultado_pipeline.parquet`.
+
+    The version before scores the same rows in the same pass: `shadow.parquet` beside it, see `steps.shadow`.
 
     A file is one MLflow run `PipelineAplicacao`; that of a partitioned one is made by `publish`, when all of it is there.
     A file of a folder that is refused is passed over, and stops no other.
@@ -43,9 +46,11 @@ def score(run: Run, batch: ValidBatch, tell: scoring.Tell = scoring.nobody) -> S
 def _score_file(run: Run, batch: ValidBatch, tell: scoring.Tell) -> ScoredBatch:
     rules, champion = project(run.project), registry.require_champion(run.project)
     target, quarantine = _outputs(run, batch)
+    beside = shadow.scorer(rules, shadow.of(run.project, champion), _beside(run, batch))
     with tracked(run, _step(batch), Application) as record:
-        dataset.make_room(target, parts=False)
-        dataset.make_room(quarantine, parts=False)
+        for path in (target, quarantine, _beside(run, batch)):
+            dataset.make_room(path, parts=False)
+        storage.withdraw(_beside(run, batch))  # that of an earlier try, with another shadow
         done = scoring.score_file(
             champion.load(),
             rules.columns,
@@ -56,8 +61,9 @@ def _score_file(run: Run, batch: ValidBatch, tell: scoring.Tell) -> ScoredBatch:
             max_bad_share=rules.quarantine.production,
             known=types.learnt(rules, champion),
             tell=tell,
+            shadow=beside,
         )
-        return _noted(record, batch, done, champion, target)
+        return _noted(record, batch, done, champion, target, shadow=beside)
 
 
 def _score_partition(run: Run, batch: ValidBatch, cut: Cut, tell: scoring.Tell) -> ScoredPartition:
@@ -66,6 +72,10 @@ def _score_partition(run: Run, batch: ValidBatch, cut: Cut, tell: scoring.Tell) 
     for folder in outputs:
         dataset.make_room(folder, parts=True)
     name = dataset.part_name(cut.partition.number, cut.key)
+    before = registry.version(run.project, cut.shadow) if cut.shadow else None
+    beside = shadow.scorer(rules, before, _beside(run, batch) / name)
+    if beside:
+        dataset.make_room(_beside(run, batch), parts=True)
     done = scoring.score_partition(
         champion.load(),
         rules.columns,
@@ -76,16 +86,21 @@ def _score_partition(run: Run, batch: ValidBatch, cut: Cut, tell: scoring.Tell) 
         version=champion.number,
         known=types.learnt(rules, champion),
         tell=tell,
+        shadow=beside,
     )
-    sha256 = storage.digest(outputs[0] / name) if done.scored else ""
     start, end = cut.partition.start, cut.partition.start + cut.partition.rows
     return ScoredPartition(
         batch=replace(batch, summary="", cut=None),
         cut=cut,
         scored=done,
-        part=dataset.Part(name, done.scored, sha256),
+        part=_part(outputs[0] / name, done.scored),
+        shadow=_part(beside.target, done.scored) if beside else None,
         summary=f"Rows {start:,} to {end:,}: {summaries.scored(done, champion.number)}",
     )
+
+
+def _part(path: storage.Address, rows: int) -> dataset.Part:
+    return dataset.Part(path.name, rows, storage.digest(path) if rows else "")
 
 
 def _commit(run: Run, parts: list[ScoredPartition]) -> ScoredBatch:
@@ -105,7 +120,18 @@ def _commit(run: Run, parts: list[ScoredPartition]) -> ScoredBatch:
         contract.refuse_empty(done.scored, f"{batch.path}, without the rows that break the contract")
         dataset.commit(target, [part.part for part in parts if part.scored.scored])
         dataset.keep(quarantine, [part.part.name for part in parts if part.scored.quarantined])
-        return _noted(record, batch, done, champion, target, partitions=len(parts))
+        beside = _commit_shadow(_beside(run, batch), parts)
+        return _noted(record, batch, done, champion, target, partitions=len(parts), shadow=beside)
+
+
+def _commit_shadow(target: storage.Address, parts: list[ScoredPartition]) -> scoring.Beside | None:
+    """The same of the shadow's partitions; none of them count where one is missing."""
+    found = [part.shadow for part in parts if part.shadow and part.scored.scored]
+    if len(found) < sum(part.scored.scored > 0 for part in parts):
+        dataset.keep(target, [])
+        return None
+    dataset.commit(target, found)
+    return scoring.Beside(parts[0].cut.shadow, target)
 
 
 def _step(batch: ValidBatch) -> str:
@@ -119,8 +145,10 @@ def _noted(
     champion: registry.Version,
     target: storage.Address,
     partitions: int | None = None,
+    shadow: scoring.Beside | None = None,
 ) -> ScoredBatch:
     """Write down what became of a batch."""
+    beside = shadow if shadow and done.scored else None
     record.write(
         Application(
             model_version=champion.number,
@@ -138,6 +166,9 @@ def _noted(
             predictions_sha256=dataset.digest(target),
             source_sha256=batch.sha256,
             partitions=partitions,
+            shadow=beside.version if beside else None,
+            shadow_predictions=str(beside.target) if beside else None,
+            shadow_sha256=dataset.digest(beside.target) if beside else None,
         )
     )
     record.dataset("production", batch.path, batch.sha256, "scoring")
@@ -147,13 +178,17 @@ def _noted(
         rows=done.scored,
         version=champion.number,
         mlflow_run_id=record.id,
-        summary=summaries.scored(done, champion.number),
+        summary=summaries.scored(done, champion.number) + summaries.beside(beside.version if beside else None),
     )
 
 
 def _outputs(run: Run, batch: ValidBatch) -> tuple[storage.Address, storage.Address]:
     folder = _folder(run, batch)
     return folder / RESULT, folder / QUARANTINE
+
+
+def _beside(run: Run, batch: ValidBatch) -> storage.Address:
+    return _folder(run, batch) / SHADOW
 
 
 def _folder(run: Run, batch: ValidBatch) -> storage.Address:

@@ -15,6 +15,7 @@ from shotclock.judging.stillness import stands_still_like
 from shotclock.models import scoring
 from shotclock.rows import contract, types
 from shotclock.sources import find, named
+from shotclock.steps import shadow
 from shotclock.store import history, ledger, left, passed_over, queries, registry, taken
 from shotclock.store import types as store_types
 from shotclock.store.records import Application
@@ -204,9 +205,11 @@ def _validated(run: Run, batch: Batch) -> list[ValidBatch]:
 
 def _cut(run: Run, batch: ValidBatch, partitions: list[scoring.Partition]) -> list[ValidBatch]:
     """One item for each partition, with what all must agree on: model version, repeated ids, and the names of their files."""
-    columns, version = project(run.project).columns, registry.require_champion(run.project).number
-    repeated, key = _repeated(run, batch), _key(batch, columns, version, len(partitions))
-    return [replace(batch, cut=Cut(partition, version, repeated, key)) for partition in partitions]
+    columns, champion = project(run.project).columns, registry.require_champion(run.project)
+    before = shadow.of(run.project, champion)
+    repeated, key = _repeated(run, batch), _key(batch, columns, champion.number, len(partitions))
+    beside = before.number if before else ""
+    return [replace(batch, cut=Cut(partition, champion.number, repeated, key, beside)) for partition in partitions]
 
 
 def _repeated(run: Run, batch: ValidBatch) -> str:

@@ -13,6 +13,7 @@ from shotclock.files import storage
 from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
 from shotclock.judging.verdict import against_base_rate
+from shotclock.steps import shadow
 from shotclock.store import history, left, passed_over, records, registry
 from shotclock.store.artifacts import artifact
 from shotclock.store.history import REFERENCE
@@ -77,7 +78,10 @@ def _drift(window: Window) -> drift.Drift:
 
 
 def performance_check(run: Run, version: int | None = None) -> Checked:
-    """Measure the window's labelled rows that the model was not trained on against its reference; MLflow run `Performance`."""
+    """Measure the window's labelled rows that the model was not trained on against its reference; MLflow run `Performance`.
+
+    Where a version stands behind it as its shadow, the two are compared: see `steps.shadow`.
+    """
     window = Window.newest(run.project, _version(run, version))
     project, ids = window.project, window.project.columns.id
     table, rows = window.rows()
@@ -105,6 +109,7 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
             )
         )
         record.json(asdict(judged.performance), "performance.json")
+    beside = shadow.judge(run, window)
     return Checked(
         verdict=verdict.status,
         reason=verdict.reason,
@@ -115,6 +120,7 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
                 summaries.performance(verdict, judged.performance, estimate, rows, error, ", ".join(lent))
                 + summaries.repeated(window.repeated),
                 *(f"labels passed over: {reason}" for reason in aside.values()),
+                *([summaries.shadow(beside)] if beside else []),
             ]
         ),
     )

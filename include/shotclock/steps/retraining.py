@@ -34,7 +34,8 @@ def decide(run: Run, by: str = "manual", reason: str | None = None) -> Plan:
     """
     left.take_up(run)
     champion, decided = registry.champion(run.project), history.decisions(run.project)
-    waiting = alerts.unanswered(history.alerts(run.project), decided, champion.number) if champion else []
+    found = [alert for alert in history.alerts(run.project) if alert.kind != "demotion"]  # which a rollback answers
+    waiting = alerts.unanswered(found, decided, champion.number) if champion else []
     stop = _stop(run.project, by, champion, waiting, decided)
     cause = Cause(by=by, why=_why(by, reason, waiting), alerts=tuple(map(_named, waiting)))
     kind: type[records.Record] = records.Decision if stop else records.Retraining

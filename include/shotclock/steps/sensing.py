@@ -1,4 +1,4 @@
-"""The step behind each sensor: does what the checks concluded ask for a retraining now?"""
+"""The step behind each sensor: does what the checks concluded ask for a retraining, or for the version before, now?"""
 
 import logging
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def sense(run: Run, kind: Kind) -> Sensed:
-    """Judge the champion's newest window; when it asks for a retraining, write the alert down (MLflow run `Alert`).
+    """Judge the champion's newest window; when it asks for something to be done, write the alert down (MLflow run `Alert`).
 
     Returns:
         For an alert, its figures and id, too. `skip` says why nothing fires; where that is for people to look at, it is

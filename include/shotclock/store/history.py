@@ -1,5 +1,6 @@
 """What happened to a project, read from the store as values: decisions, alerts, findings. Nothing is kept elsewhere."""
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from shotclock.errors import StoreError
@@ -15,7 +16,9 @@ REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's fold
 BEFORE = "shotclock_before"
 """In a reference: the probability that the model, or its recipe, gave to a row before it learnt from it; or nothing."""
 
+_CHECKS: dict[Kind, type[records.Check]] = {"drift": records.Drift, "demotion": records.Shadow}
 _SKEW = timedelta(hours=1)  # by which the clocks of machines may differ
+_YEAR, _MOST_PROMOTIONS = timedelta(days=365), 1000
 _REPEATS = 20  # how often one window may be checked again before older windows drop out of sight
 
 
@@ -48,15 +51,42 @@ def replaced_since(project: str, moment: datetime | None) -> Decision | None:
     return decision(max(changes, key=lambda stored: stored.at)) if changes else None
 
 
+@dataclass(frozen=True)
+class Takeover:
+    """A promotion that replaced a version.
+
+    Attributes:
+        before: the number of the version that was replaced.
+        number: how many of them the project has had within a year before it, itself included.
+    """
+
+    before: str
+    number: int
+
+
+def takeover(project: str, version: str) -> Takeover | None:
+    """The promotion that `version` is in service by; None for the first one, and for a version that came back later on."""
+    about = {"after": version}
+    if queries.newest(project, records.Decision, where={**about, "decision": "rollback"}):
+        return None
+    made = queries.newest(project, records.Decision, where={**about, "decision": "promote"})
+    if not made or not made[0].record.before:
+        return None
+    promotions = queries.newest(project, records.Decision, where={"decision": "promote"}, most=_MOST_PROMOTIONS)
+    within = [done for done in promotions if done.record.before and timedelta(0) <= made[0].at - done.at < _YEAR]
+    return Takeover(made[0].record.before, len(within))
+
+
 def alerts(project: str, most: int = 100) -> list[Alert]:
     """The newest alerts, newest first."""
     return [alert(stored) for stored in queries.newest(project, records.Alert, most=most)]
 
 
 def findings(project: str, kind: Kind, champion: str, most: int) -> list[Finding]:
-    """What drift or performance checks concluded about the champion's newest windows, newest first, one a window."""
-    check = records.Drift if kind == "drift" else records.Performance
-    found = queries.newest(project, check, where={"champion": champion}, most=_REPEATS * most)
+    """What drift, performance or shadow checks concluded about the champion's newest windows, newest first, one a window."""
+    found = queries.newest(
+        project, _CHECKS.get(kind, records.Performance), where={"champion": champion}, most=_REPEATS * most
+    )
     by_window = {stored.record.window: stored for stored in reversed(found)}
     newest = sorted(by_window.values(), key=lambda stored: stored.at, reverse=True)[:most]
     return [Finding(kind, stored.record.window, champion, verdict(stored.record)) for stored in newest]

@@ -273,6 +273,8 @@ class Application(Record):
         predictions, source: addresses of the result and of the file that was scored.
         predictions_sha256, source_sha256: digests of their contents.
         partitions: how many parts were scored each by itself; None where the file was scored as a whole.
+        shadow: the version that scored the same rows beside the champion; None where none did.
+        shadow_predictions: the address of its probabilities; `shadow_sha256`: their digest.
     """
 
     kind = "application"
@@ -292,6 +294,9 @@ class Application(Record):
     predictions_sha256: Annotated[str, Tag("sha256.predictions")]
     source_sha256: Annotated[str, Tag("sha256.production")]
     partitions: Annotated[int | None, Param()] = None
+    shadow: Annotated[str | None, Tag()] = None
+    shadow_predictions: Annotated[str | None, Tag()] = None
+    shadow_sha256: Annotated[str | None, Tag("sha256.shadow")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -336,8 +341,17 @@ class Performance(Check):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shadow(Check):
+    """Whether the version before does better. `shadow`: its number; `batches`: those whose rows were compared, newest first."""
+
+    kind = "shadow"
+    run_name = "Shadow"
+    shadow: Annotated[str, Tag()]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Alert(Record):
-    """A finding that asked for a retraining."""
+    """A finding that asked for a retraining, or for the version before."""
 
     kind = "alert"
     trigger: Annotated[Kind, Tag()]
@@ -405,6 +419,7 @@ KINDS: tuple[type[Record], ...] = (
     Application,
     Drift,
     Performance,
+    Shadow,
     Alert,
     Stopped,
 )

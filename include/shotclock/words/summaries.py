@@ -115,6 +115,15 @@ def scored(done: Scored, version: str) -> str:
     return f"{done.scored:,} rows scored by v{version}, {mean}; {done.quarantined:,} set aside{bad}"
 
 
+def beside(version: str | None) -> str:
+    """Who scored the same rows besides; empty where nobody did."""
+    return f"\n\nv{version}, the version before, has scored the same rows beside it" if version else ""
+
+
+def shadow(verdict: Verdict) -> str:
+    return f"**{verdict.status}**: {verdict.reason}"
+
+
 def drift(found: Drift) -> str:
     judged = [column for column in (*found.columns, found.prediction, found.label) if column]
     rows = [

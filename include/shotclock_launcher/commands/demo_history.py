@@ -103,7 +103,7 @@ def announce(stack: Stack, asset: str, extra: dict[str, str], patience: float = 
     """Post an event of an asset `<project>/…`, as anyone may who has put a file there, and follow what comes of it."""
     api, project = Api(stack.layout.address, stack.login), asset.partition("/")[0]
     number = _asset(api, asset)
-    follower = Follower(api, [f"{project}.{flow}" for flow in ("inference", "monitoring", "retraining")])
+    follower = Follower(api, [f"{project}.{flow}" for flow in ("inference", "monitoring", "retraining", "rollback")])
     api.post("/assets/events", {"asset_id": number, "extra": extra})
     return follow(follower, check=stack.check, tell=lambda task: _tell_trouble(stack, task), patience=patience)
 

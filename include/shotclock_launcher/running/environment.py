@@ -52,7 +52,7 @@ def common(config: Path) -> dict[str, str]:
 
 
 def task_slots() -> int:
-    """How many tasks may run at once: one a core, since each is one busy thread, and three more, so that the three sensors of a
+    """How many tasks may run at once: one a core, since each is one busy thread, and three more, so that the sensors of a
     monitoring start together while the task before them is still being put away. Each slot is a process: 16 are enough."""
     return min(_cores() + 3, 16)
 

@@ -85,3 +85,11 @@ def test_the_whole_range_of_a_skill_is_told_whatever_its_size():
     for low in (-0.9, -0.5, -0.1):
         told = replace(alert(), figures=SKILL | {"log_loss_skill_low": low, "log_loss_skill": low})
         assert f"{-low:.1%}" in asked(told).meaning
+
+
+@pytest.mark.parametrize(("demote", "act"), [("on", "wait"), ("ask", "roll back")])
+def test_of_a_demotion_a_person_is_asked_only_where_the_project_leaves_it_to_one(demote, act):
+    found = asked(alert("demotion", gain=0.02, rows=3000.0), demote=demote)
+    assert (found.act, found.meaning.partition(" than")[0]) == (act, "The version before does better")
+    assert found.sure == "Measured on 3,000 rows, with an interval that holds however often it is looked at."
+    assert asked(alert("demotion"), champion="2", demote=demote).act == "wait"

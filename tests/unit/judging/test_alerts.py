@@ -12,6 +12,7 @@ from shotclock.judging.alerts import (
     Decision,
     Finding,
     Signal,
+    demotion_signal,
     drift_finding,
     fruitless_in_a_row,
     guard,
@@ -259,3 +260,35 @@ def test_enough_new_records_alert(rows, status):
     verdict = new_records_finding(rows, RULES)
     assert verdict.status == status
     assert verdict.figures == {"new_labelled_rows": rows, "every_new_records": 5000}
+
+
+PROVEN = Verdict("alert", "v1, the version before, has done better")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told", "demote", "fires", "said"),
+    [
+        (PROVEN, False, "on", True, "v1, the version before, has done better: it comes back"),
+        (PROVEN, True, "on", True, "v1, the version before, has done better: it comes back"),
+        (
+            PROVEN,
+            False,
+            "ask",
+            True,
+            "v1, the version before, has done better: a person has to put it back into service",
+        ),
+        (PROVEN, True, "ask", False, "asked on 2026-03-10 00:00, and not answered yet: the reason"),
+        (Verdict("ok", "is not"), False, "on", False, "ok: is not"),
+    ],
+)
+def test_the_version_before_is_asked_for_until_it_is_back_and_of_a_person_once(verdict, told, demote, fires, said):
+    found = Finding("demotion", "w1", "2", verdict)
+    before = [Alert("a1", "demotion", "w1", "2", "the reason", datetime(2026, 3, 10, tzinfo=UTC))] if told else []
+    assert demotion_signal(found, before, demote) == Signal(fires, said)
+
+
+def test_a_retraining_that_kept_the_champion_has_not_answered_a_demotion():
+    at = datetime(2026, 3, 10, tzinfo=UTC)
+    kept = Decision("d1", "keep", "gain too small", "2", at, window="w1")
+    open_ones = [Alert(kind, kind, "w1", "2", "the reason", at) for kind in ("drift", "demotion")]
+    assert [alert.kind for alert in unanswered(open_ones, [kept], "2")] == ["demotion"]

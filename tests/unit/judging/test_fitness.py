@@ -129,6 +129,11 @@ def test_what_the_orchestrator_is_at_goes_before_all_else(activity, said):
     assert judge([window(1, "alert")], open_alerts=[alert()], activity=activity).doing == said
 
 
+def test_that_the_version_before_comes_back_is_said_before_what_a_retraining_has_to_answer():
+    found = [alert("drift"), replace(alert("demotion"), reason="v1 has done better: it comes back")]
+    assert judge([window(1, "alert")], open_alerts=found).doing == "v1 has done better: it comes back"
+
+
 def test_open_alerts_wait_for_a_retraining_and_a_paused_one_is_said():
     found = [alert("new_records"), alert("drift")]
     assert judge([window(1, "alert")], open_alerts=found).doing == "A retraining has to answer: drift and new records"

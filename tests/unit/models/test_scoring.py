@@ -219,6 +219,53 @@ def test_partitions_are_whole_row_groups_that_follow_each_other_and_hold_every_r
     assert all(part.rows <= at_most or len(part.groups) == 1 for part in cut)
 
 
+# Who scores beside
+
+
+@pytest.fixture
+def shadow(models, kobe, tmp_path):
+    """The tree, which scores beside the logistic regression into the folder of this name."""
+    return lambda name="out": scoring.Shadow.of(models["tree"], kobe.columns, "2", tmp_path / name / "shadow.parquet")
+
+
+def test_a_shadow_scores_the_same_rows_and_leaves_the_result_its_bytes(score, models, shadow, rows, tmp_path):
+    bad = changed(rows, "lat", [1e9, 34.0, 1e9])
+    alone, done = score(bad, "alone"), score(bad, shadow=shadow(), batch_rows=1000)
+    score(bad, "again", shadow=shadow("again"), batch_rows=7)
+    assert (done.rows, done.scored, done.quarantined) == (alone.rows, alone.scored, alone.quarantined)
+    results = [pq.read_table(tmp_path / name / "resultado_pipeline.parquet") for name in ("alone", "out", "again")]
+    assert results[0].equals(results[1]) and results[0].equals(results[2])
+    published, beside = results[1], pq.read_table(tmp_path / "out" / "shadow.parquet")
+    assert beside.column_names == ["shot_id", "probability", "model_version"]
+    assert beside["shot_id"] == published["shot_id"]
+    assert set(beside["model_version"].to_pylist()) == {"2"}
+    features = published.select(list(models["tree"].feature_names_in_)).to_pandas()
+    np.testing.assert_allclose(beside["probability"], models["tree"].predict_proba(features)[:, 1], rtol=1e-13)
+    assert pq.read_table(tmp_path / "again" / "shadow.parquet").equals(beside)
+
+
+def test_the_result_has_the_same_bytes_with_a_shadow_and_the_shadows_file_too_each_time(score, shadow, rows, tmp_path):
+    score(rows, "alone")
+    for name in ("out", "again"):
+        score(rows, name, shadow=shadow(name))
+    for file, names in (
+        ("resultado_pipeline.parquet", ("alone", "out", "again")),
+        ("shadow.parquet", ("out", "again")),
+    ):
+        assert len({(tmp_path / name / file).read_bytes() for name in names}) == 1
+
+
+def test_a_file_that_is_refused_leaves_none_of_the_shadow_either(score, shadow, rows, tmp_path):
+    with pytest.raises(ContractError):
+        score(changed(rows, "lat", [1e9] * 1000), shadow=shadow())
+    assert files(tmp_path / "out") == ["quarantine.parquet"]
+
+
+def test_a_shadow_of_other_columns_is_refused_before_it_scores(models, kobe, tmp_path):
+    with pytest.raises(StoreError, match="was fitted on the columns"):
+        scoring.Shadow.of(models["tree"].steps[0][1], kobe.columns.model_copy(update={"features": {}}), "2", tmp_path)
+
+
 @pytest.fixture
 def score_parts(models, kobe, tmp_path):
     """Score a file partition by partition; gives each one's summary and the two tables that they make together."""

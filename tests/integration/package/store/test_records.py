@@ -316,6 +316,17 @@ EXAMPLES = {
         batches=("dataset_kobe_prod.parquet",),
         synthetic=False,
     ),
+    records.Shadow: records.Shadow(
+        batch_count=1,
+        figures={"rows": 1000.0, "gain": 0.02, "gain_low": 0.01, "gain_high": 0.03},
+        verdict="alert",
+        reason="v1, the version before, has done better",
+        window="2cf869a2d02b9ba5",
+        champion="2",
+        batches=("1998-99.parquet",),
+        synthetic=False,
+        shadow="1",
+    ),
     records.Alert: records.Alert(
         trigger="new_records",
         reason="5,412 new labelled rows, 5,000 ask for a retraining",
