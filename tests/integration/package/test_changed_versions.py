@@ -18,7 +18,7 @@ from shotclock.store import artifacts, history, internals, registry, verify
 from shotclock.store.run import Run
 
 PLACES = 200
-ALL_DOORS = "KILLS" in os.environ  # `make test-chaos`: each place at each door; else the first of each file, and the rest in turn
+ALL_DOORS = "KILLS" in os.environ  # `make test-chaos`; else the first byte of each file at all, and the others in turn
 RUN = Run("shots", "inference", "changed")
 
 
