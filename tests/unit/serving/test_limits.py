@@ -7,7 +7,6 @@ import random
 import threading
 from decimal import Decimal
 from functools import partial
-from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -22,11 +21,13 @@ from shotclock.serving import app as endpoint
 from shotclock.serving import service as serving
 from shotclock.serving.limits import MOST_BYTES, MOST_CELLS, MOST_COLUMNS, MOST_ROWS
 from shotclock.serving.protocol import CSV, JSON, PARQUET, matrix
+from shotclock.store.records import Origin
+from shotclock.store.registry import Version
 
 FEATURES = ("near", "late", "far")
 GOOD = {"near": 1.5, "late": 0, "far": 3.25}
 TREE = DecisionTreeClassifier(max_depth=2).fit(np.array([[0, 0, 0], [1, 1, 1], [2, 0, 5]]), [0, 1, 0])
-VERSION = SimpleNamespace(project="shots", number="7", uri="models:/shots/7")
+VERSION = Version("shots", "7", "", Origin())
 
 
 def answering(predict=TREE.predict_proba):

@@ -4,7 +4,6 @@ import io
 import json
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,8 @@ from shotclock.serving import app as endpoint
 from shotclock.serving import rules
 from shotclock.serving import service as serving
 from shotclock.serving.protocol import CSV, JSON, PARQUET, matrix
+from shotclock.store.records import Origin
+from shotclock.store.registry import Version
 
 FEATURES = {
     "lat": Feature(type="number", min=33.2, max=34.9),
@@ -59,7 +60,7 @@ NEVER = [
 
 
 def client(*, refuses=True):
-    version = SimpleNamespace(project="shots", number="7", uri="models:/shots/7")
+    version = Version("shots", "7", "", Origin())
     place, service = serving.Served("shots"), serving.Service("shots")
     read = partial(matrix, features=tuple(FEATURES))
     loaded = serving.Loaded(version, tuple(FEATURES), read, TREE.predict_proba, (34.0, 2.0, 0.0))
