@@ -12,6 +12,7 @@ from shotclock.config.sections import (
     MODES,
     MOST_SEED,
     RECALIBRATED,
+    TIME_PARTS,
     Algorithm,
     Backend,
     Columns,
@@ -34,12 +35,13 @@ from shotclock.config.sections import (
     Section,
     Slice,
     Split,
+    TimePart,
     Training,
 )
 
 __all__ = [
-    "ALGORITHMS", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Cost", "Data",
+    "ALGORITHMS", "MODES", "MOST_SEED", "RECALIBRATED", "TIME_PARTS", "Algorithm", "Backend", "Columns", "Cost", "Data",
     "DegradationRules", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules", "PackageTable", "Project",
-    "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "Training", "Value",
-    "load_project", "load_yaml", "project", "project_names", "projects", "settings", "usable_projects",
+    "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings", "Slice", "Split", "TimePart",
+    "Training", "Value", "load_project", "load_yaml", "project", "project_names", "projects", "settings", "usable_projects",
 ]  # fmt: skip

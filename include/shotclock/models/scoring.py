@@ -271,7 +271,7 @@ def _batches(source: Address, columns: Columns, batch_rows: int, groups: Sequenc
     """The rows themselves: the columns that scoring needs, and no others."""
     with storage.open_parquet(source) as file:
         schema = file.schema_arrow
-    wanted = [name for name in columns.all if name in schema.names]
+    wanted = [name for name in columns.in_file if name in schema.names]
     texts = [columns.time] if _repeats(schema, columns) else []
     return storage.read_batches(source, wanted, batch_rows, dictionaries=texts, groups=groups)
 

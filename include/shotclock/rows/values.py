@@ -21,11 +21,12 @@ MOST_CODE = 2**53
 
 @dataclass(frozen=True)
 class Input:
-    """What a model asks for in one column: text or a number, there in every row or not."""
+    """What a model asks for in one column: text or a number, there in every row or not; or the time of a row."""
 
     name: str
     is_text: bool = False
     may_be_missing: bool = False
+    is_time: bool = False
 
     @classmethod
     def of(cls, features: Mapping[str, Feature]) -> list[Self]:
@@ -34,12 +35,12 @@ class Input:
     @property
     def is_plain(self) -> bool:
         """Whether it is a number in every row."""
-        return not self.is_text and not self.may_be_missing
+        return not (self.is_text or self.may_be_missing or self.is_time)
 
 
 def typed(rows: Rows, columns: Columns) -> Rows:
     """The rows with each feature as its type wants it. They keep the contract: see `contract.examine`."""
-    for name, feature in columns.features.items():
+    for name, feature in columns.given.items():
         if feature.is_named or feature.may_be_missing:
             rows = rows.set_column(rows.schema.get_field_index(name), name, kept(rows[name], feature))
     return rows

@@ -256,7 +256,7 @@ def _training(project: Project, selection: Selection) -> list[tuple[str, str]]:
 
 
 def _reference(project: Project, path: Address | None) -> list[tuple[str, str]]:
-    tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in project.columns.features.items())
+    tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in project.columns.given.items())
     share, least = f"{project.drift.share:.0%}", f"{project.drift.min_rows:,}"
     rows = [("alert", f"when {share} of the columns have drifted, in windows of {least} rows or more")]
     if path is not None:
@@ -325,7 +325,7 @@ def _limits(project: Project, gated: Gated, cut: Mapping[str, list[slices.SliceF
     parts = [(name, part) for name, found in cut.items() for part in found]
     thin = [f"{name} {part.label}" for name, part in parts if part.gap and part.rows]
     useless = [f"{name} {part.label}" for name, part in parts if part.skill and part.skill.low <= 0]
-    ranges = [f"{name} {_range(feature)}" for name, feature in project.columns.features.items() if _range(feature)]
+    ranges = [f"{name} {_range(feature)}" for name, feature in project.columns.given.items() if _range(feature)]
     limits = [
         f"The figures hold for rows like those that it was judged on: {_REGIMES[gated.regime]}. Drift and quality of "
         "each new window are checked, and an alert starts a retraining.",
