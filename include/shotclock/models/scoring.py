@@ -117,14 +117,25 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
             contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
         return done
 
-    batches = partial(_batches, source, columns, batch_rows)
-    try:
-        done = attempt(_increasing(batches(), columns.id), np.empty(0, np.int64))
-    except _NotIncreasingError:  # mostly in the first batch: so little is lost, and where ids rise they are read once
-        done = attempt(batches(), repeats.positions(lambda: _ids(source, columns.id), rows))
+    done = _without_repeats(attempt, partial(_batches, source, columns, batch_rows), typed, source, rows)
     if not done.quarantined:
         storage.withdraw(quarantine)  # that of an earlier try
     return done
+
+
+def _without_repeats(
+    attempt: Callable[[Batches, repeats.Positions], Scored],
+    batches: Callable[[], Batches],
+    typed: "_Typed",
+    source: Address,
+    rows: int,
+) -> Scored:
+    """What an attempt gives that knows which rows repeat an id: none, as long as each is greater than the one before it."""
+    key = typed.columns.id
+    try:
+        return attempt(_increasing(batches(), key), np.empty(0, np.int64))
+    except _NotIncreasingError:  # mostly in the first batch: so little is lost, and where ids rise they are read once
+        return attempt(batches(), repeats.positions(lambda: _ids(source, key), rows))
 
 
 @dataclass(frozen=True)
