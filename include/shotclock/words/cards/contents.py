@@ -313,11 +313,12 @@ def _versions() -> str:
 def _edges(selection: Selection) -> list[str]:
     edges = at_edge(selection.winner.partition(".")[0], selection.params)
     told = ", ".join(f"{name} {selection.params[name]}" for name in edges)
-    return (
-        [f"The search ended at the edge of all that it ever tries: {told}. A better setting may lie beyond."]
-        if edges
-        else []
-    )
+    said = {
+        f"The search ended at the edge of all that it ever tries: {told}. A better setting may lie beyond.": edges,
+        "The search had settings left to try beyond its space when its steps there ran out: a better one may be among them. "
+        "A greater training.iterations lets it draw more.": selection.cut_short,
+    }
+    return [sentence for sentence, holds in said.items() if holds]
 
 
 def _limits(project: Project, gated: Gated, cut: Mapping[str, list[slices.SliceFigures]]) -> list[str]:
