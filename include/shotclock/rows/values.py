@@ -3,7 +3,7 @@
 Numbers stay as the file has them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -14,6 +14,7 @@ from shotclock.config import Columns, Feature
 
 Column = TypeVar("Column", pa.ChunkedArray, pa.Array)
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
+Level = TypeVar("Level", str, int, float)
 
 MOST_CODE = 2**53
 """The largest whole number up to which a float holds each one: a greater one is no code that could be told from the next."""
@@ -36,6 +37,14 @@ class Input:
     def is_plain(self) -> bool:
         """Whether it is a number in every row."""
         return not (self.is_text or self.may_be_missing or self.is_time)
+
+
+def in_order(levels: Iterable[Level]) -> list[Level]:
+    """A column's different values: numbers by their size, texts by name, and where all texts are codes, 9 before 10."""
+    found = list(levels)
+    if not all(isinstance(level, str) and level.isascii() and level.isdecimal() for level in found):
+        return sorted(found)
+    return sorted(found, key=lambda code: (len(str(code).lstrip("0")), str(code).lstrip("0"), code))
 
 
 def typed(rows: Rows, columns: Columns) -> Rows:
