@@ -49,7 +49,7 @@ def main() -> None:
 def _rows(rules: Project) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The project's training and test rows."""
     path = find.find(rules, "training", settings()).path
-    good = contract.examine(storage.read_table(path, rules.columns.all), rules.columns).good
+    good = contract.examine(storage.read_table(path, rules.columns.in_file), rules.columns).good
     labelled = splits.filter_labelled(good, rules.columns)
     train, test = splits.split(labelled, rules.columns.target, test_share=rules.split.test_share, seed=rules.split.seed)
     return train.to_pandas(), test.to_pandas()

@@ -256,6 +256,7 @@ class TrainedCandidate(Result):
     Attributes:
         model: of a recipe the one that was judged on the newest block.
         record: the file of what a recipe's models gave to the rows of all blocks.
+        cut_short: see `Search.cut_short`.
     """
 
     name: str
@@ -266,6 +267,7 @@ class TrainedCandidate(Result):
     score: Score
     params: dict[str, str]
     seed: int
+    cut_short: bool = False
     record: str = ""
 
 
@@ -292,6 +294,7 @@ class Selection(Result):
     candidates: dict[str, Competitor]
     params: dict[str, str]
     seed: int
+    cut_short: bool = False
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ RESULTS = [
             (Tried({"C": 1.0, "max_depth": None}, (0.7, 0.6)), Tried({"C": 10.0, "max_depth": 3}, (0.6, 0.5))),
             1,
             [{"log_loss": 0.6, "f1": 0.5}, {"log_loss": 0.5, "f1": 0.5}],
+            cut_short=True,
         ),
     ),
     TrainedCandidate(

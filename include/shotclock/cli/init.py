@@ -39,6 +39,10 @@ Kept = Annotated[
 Categories = Annotated[
     list[str] | None, typer.Option("--category", metavar="COLUMN", help="its numbers are names; may be repeated")
 ]
+TimeParts = Annotated[
+    list[str] | None,
+    typer.Option("--time-part", metavar="PART", help="month, weekday or hour: a feature of the time; may be repeated"),
+]
 RowOrder = Annotated[bool, typer.Option("--row-order", help="no column tells the time: the rows stand in their order")]
 
 
@@ -52,6 +56,7 @@ def init(  # noqa: PLR0913  (one option for each guess)
     id_: Id = None,
     time: Time = None,
     time_format: TimeFormat = None,
+    time_part: TimeParts = None,
     row_order: RowOrder = False,
     exclude: Exclude = None,
     feature: Kept = None,
@@ -77,12 +82,16 @@ def init(  # noqa: PLR0913  (one option for each guess)
             )
     if row_order and time is not None:
         raise typer.BadParameter("found both --row-order and --time, expected one of them")
+    if row_order and time_part:
+        raise typer.BadParameter(
+            "found both --row-order and --time-part, expected one of them: no column tells the time"
+        )
     with at_work(as_json):
         from shotclock.projects.init.guess import Wishes
         from shotclock.projects.init.make import make_project
 
         several = (tuple(exclude or ()), tuple(feature or ()), tuple(category or ()))
-        wishes = Wishes(target, positive, id_, time, time_format, *several, row_order)
+        wishes = Wishes(target, positive, id_, time, time_format, *several, row_order, tuple(time_part or ()))
         done = make_project(file, wishes, production=production, share=split_by_time, name=name, title=title)
     if as_json:
         tell(done, "", as_json)

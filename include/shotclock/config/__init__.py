@@ -13,6 +13,7 @@ from shotclock.config.sections import (
     MODES,
     MOST_SEED,
     RECALIBRATED,
+    TIME_PARTS,
     Algorithm,
     Backend,
     Columns,
@@ -36,13 +37,14 @@ from shotclock.config.sections import (
     Section,
     Slice,
     Split,
+    TimePart,
     Training,
 )
 
 __all__ = [
-    "ALGORITHMS", "BASE_RATE", "MODES", "MOST_SEED", "RECALIBRATED", "Algorithm", "Backend", "Columns", "Cost", "Data",
-    "DegradationRules", "Demote", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules",
+    "ALGORITHMS", "BASE_RATE", "MODES", "MOST_SEED", "RECALIBRATED", "TIME_PARTS", "Algorithm", "Backend", "Columns", "Cost",
+    "Data", "DegradationRules", "Demote", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules",
     "PackageTable", "Project", "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings",
-    "Slice", "Split", "Training", "Value", "load_project", "load_yaml", "project", "project_names", "projects",
+    "Slice", "Split", "TimePart", "Training", "Value", "load_project", "load_yaml", "project", "project_names", "projects",
     "settings", "usable_projects",
 ]  # fmt: skip

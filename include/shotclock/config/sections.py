@@ -29,9 +29,12 @@ FeatureType = Literal["number", "integer", "boolean", "category"]
 Demote = Literal["on", "ask", "off"]
 Mode = Literal["on", "dry_run", "approval"]
 Role = Literal["training", "production"]
+TimePart = Literal["month", "weekday", "hour"]
 
 MODES: tuple[str, ...] = get_args(Mode)
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
+TIME_PARTS: dict[str, range] = {"month": range(1, 13), "weekday": range(7), "hour": range(24)}
+"""What a time tells besides the order of the rows, with the values that it may have. Weekday 0 is Monday."""
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
 BASE_RATE = "base_rate"  # what serves where nothing is proven better: of every row, how often label 1 came
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
@@ -78,7 +81,8 @@ class Section(BaseModel):
 class Feature(Section):
     """One model input: its type, the values that it may take, whether they may be missing, and how its drift is measured.
 
-    A `boolean` is 0 or 1 wherever rows are kept, a `category` is text: codes become text when a file is taken in.
+    A `boolean` is 0 or 1 wherever rows are kept, a `category` is text: codes become text when a file is taken in. One with
+    `of_time` is no column of a file: it is a part of the rows' time.
     """
 
     type: FeatureType
@@ -88,6 +92,7 @@ class Feature(Section):
     allowed: Annotated[tuple[int | str, ...], Field(min_length=1)] | None = None
     drift: DriftMethod = "wasserstein"
     drift_threshold: float = Field(0.1, gt=0)
+    of_time: TimePart | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -99,6 +104,22 @@ class Feature(Section):
         if given["type"] == "category" and isinstance(codes, list | tuple):
             given = {**given, "allowed": [code if isinstance(code, bool) else str(code) for code in codes]}
         return {"drift": "jensenshannon", **given}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_time_has_it(cls, given: Any) -> Any:
+        """A part of the time is complete by its name. As a category by default: 23 is next to 0, and a season has its height
+        in the midst of the year, which no logistic regression learns of numbers."""
+        part = given.get("of_time") if isinstance(given, dict) else None
+        if not isinstance(part, str) or part not in TIME_PARTS:
+            return given
+        others = sorted(set(given) - {"of_time", "type"})
+        if others:
+            raise ValueError(f"found {', '.join(others)} of a part of the time, allowed: type")
+        if given.get("type", "category") not in ("category", "integer"):
+            raise ValueError(f"found type {given['type']} of a part of the time, allowed: category or integer")
+        allowed = list(TIME_PARTS[part])
+        return {"type": "category", "allowed": allowed, "drift": "jensenshannon", **given}  # runs first: it stands last
 
     @model_validator(mode="after")
     def _rules_are_of_its_type(self) -> Self:
@@ -161,12 +182,34 @@ class Columns(Section):
             raise ValueError(f"found {found}, allowed: one role for each column")
         return self
 
+    @model_validator(mode="after")
+    def _some_feature_is_of_the_file(self) -> Self:
+        if not self.given:
+            raise ValueError("found parts of the time alone, allowed: at least one feature that the file holds")
+        return self
+
+    @property
+    def given(self) -> dict[str, Feature]:
+        """The features that a file holds, in their order."""
+        return {name: feature for name, feature in self.features.items() if feature.of_time is None}
+
+    @property
+    def of_time(self) -> dict[str, Feature]:
+        """The features that are parts of the time, in their order."""
+        return {name: feature for name, feature in self.features.items() if feature.of_time is not None}
+
+    @property
+    def in_file(self) -> list[str]:
+        """What a raw file is read for."""
+        return [self.id, self.time, *self.given, self.target]
+
     def _roles(self, name: str) -> list[str]:
         single = [role for role in ("id", "time", "target") if getattr(self, role) == name]
         return [*single, *(["feature"] if name in self.features else [])]
 
     @property
     def all(self) -> list[str]:
+        """What rows hold from the moment a file is taken in."""
         return [self.id, self.time, *self.features, self.target]
 
     def output(self, name: str) -> str:
@@ -443,6 +486,15 @@ class Project(Section):
     """What the dashboard asks for one prediction with, instead of a form of all features: an extension says what is in it."""
     periods: ClassVar[Mapping[str, Period]] = {"month": month}
     """The ways to cut a history, by name; the first one is the default."""
+
+    @model_validator(mode="after")
+    def _there_is_a_time_to_take_parts_of(self) -> Self:
+        found = self.columns.of_time
+        if found and self.reading.row_order:
+            raise ValueError(
+                f"found of_time of {', '.join(found)}, allowed: none with reading.row_order: no column tells it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _slices_are_of_features(self) -> Self:

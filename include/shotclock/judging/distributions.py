@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from shotclock.rows.values import in_order
+
 BINS = 24
 _MOST_VALUES = 24  # distinct whole numbers that get a bar each
 _TAIL = 0.005  # of the values on either side, that must not stretch the axis: they count in the outermost bins
@@ -68,7 +70,7 @@ def compare(current: Values, reference: Values) -> Distribution:
 
 
 def compare_levels(current: "pd.Series[Any]", reference: "pd.Series[Any]") -> Distribution:
-    """A category's levels, the most frequent ones of both sides together, in the order of their names; then all others.
+    """A category's levels, the most frequent ones of both sides together, in their order (`values.in_order`); then all others.
 
     Args:
         current, reference: texts, or None where one is missing.
@@ -76,7 +78,7 @@ def compare_levels(current: "pd.Series[Any]", reference: "pd.Series[Any]") -> Di
     now, then = current.dropna(), reference.dropna()
     counts = pd.concat([now, then]).value_counts().sort_index().sort_values(ascending=False, kind="stable")
     few = len(counts) <= _MOST_VALUES
-    shown = sorted(map(str, counts.index if few else counts.index[: _MOST_VALUES - 1]))
+    shown = in_order(map(str, counts.index if few else counts.index[: _MOST_VALUES - 1]))
     number = {level: place for place, level in enumerate(shown)}
     labels = tuple(shown) if few else (*shown, f"{len(counts) - len(shown):,} others")
     places = [side.map(number).fillna(len(shown)).to_numpy(dtype=np.int64) for side in (now, then)]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shotclock.config import Feature, Slice
 from shotclock.judging.figure import Figure
 from shotclock.judging.performance import losses
+from shotclock.rows.values import in_order
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -85,7 +86,7 @@ def _cut(values: "pd.Series[Any]", cut: Slice) -> Iterator[tuple[str, Mask]]:
 def _by_value(values: "pd.Series[Any]", missing: Mask) -> Iterator[tuple[str, Mask]]:
     counts = values.value_counts().sort_index(kind="stable").sort_values(ascending=False, kind="stable")
     shown = list(counts.index if len(counts) <= _MOST else counts.index[: _MOST - 1])
-    for value in sorted(shown):
+    for value in in_order(shown):
         yield value if isinstance(value, str) else f"{value:g}", (values == value).to_numpy(dtype=bool)
     if len(shown) < len(counts):
         yield f"{len(counts) - len(shown)} other values", ~values.isin(shown).to_numpy() & ~missing

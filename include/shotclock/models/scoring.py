@@ -145,14 +145,25 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
             contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
         return done
 
-    batches = partial(_batches, source, columns, batch_rows)
-    try:
-        done = attempt(_increasing(batches(), columns.id), np.empty(0, np.int64))
-    except _NotIncreasingError:  # mostly in the first batch: so little is lost, and where ids rise they are read once
-        done = attempt(batches(), repeats.positions(lambda: _ids(source, columns.id), rows))
+    done = _without_repeats(attempt, partial(_batches, source, columns, batch_rows), typed, source, rows)
     if not done.quarantined:
         storage.withdraw(quarantine)  # that of an earlier try
     return done
+
+
+def _without_repeats(
+    attempt: Callable[[Batches, repeats.Positions], Scored],
+    batches: Callable[[], Batches],
+    typed: "_Typed",
+    source: Address,
+    rows: int,
+) -> Scored:
+    """What an attempt gives that knows which rows repeat an id: none, as long as each is greater than the one before it."""
+    key = typed.columns.id
+    try:
+        return attempt(_increasing(batches(), key), np.empty(0, np.int64))
+    except _NotIncreasingError:  # mostly in the first batch: so little is lost, and where ids rise they are read once
+        return attempt(batches(), repeats.positions(lambda: _ids(source, key), rows))
 
 
 @dataclass(frozen=True)
@@ -300,7 +311,7 @@ def _batches(source: Address, columns: Columns, batch_rows: int, groups: Sequenc
     """The rows themselves: the columns that scoring needs, and no others."""
     with storage.open_parquet(source) as file:
         schema = file.schema_arrow
-    wanted = [name for name in columns.all if name in schema.names]
+    wanted = [name for name in columns.in_file if name in schema.names]
     texts = [columns.time] if _repeats(schema, columns) else []
     return storage.read_batches(source, wanted, batch_rows, dictionaries=texts, groups=groups)
 

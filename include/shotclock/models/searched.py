@@ -34,12 +34,14 @@ class Search:
         best: the number of the one with the lowest mean log loss; between equals the first.
         folds: the metrics of that one: `log_loss` (of probabilities), `roc_auc`, `accuracy`, `f1` (the last two at a
             probability of 0.5).
+        cut_short: whether it had a setting left to try beyond its space when the steps that it may take there ran out.
     """
 
     backend: Backend
     tried: tuple[Tried, ...]
     best: int
     folds: Folds
+    cut_short: bool = False
 
     @property
     def settings(self) -> Settings:

@@ -69,10 +69,11 @@ def _examined(project: Project, role: Role, path: Address) -> ValidFile:
         contract.check_schema(schema, columns, shown, needs_target=role == "training")
         types.refuse_others(schema, _types(project) or types.of(columns, schema), shown)
         contract.refuse_empty(rows, shown)
-        reasons = _reasons(path, columns, schema)
+        reasons, good = _examined_rows(path, columns, schema)
         found = replace(found, bad=reasons.total(), reasons=contract.worst_first(reasons))
         contract.refuse_above(reasons.total(), reasons, rows, shown, allowed)
         if role == "training":
+            contract.refuse_untold(good, columns, shown)
             _enough_to_learn(project, path)
     except ShotclockError as error:
         return replace(found, faults=tuple(str(error).splitlines()))
@@ -93,17 +94,22 @@ def _types(project: Project) -> pa.Schema | None:
     return types.of(project.columns, schema)
 
 
-def _reasons(path: Address, columns: Columns, schema: pa.Schema) -> Counter[str]:
-    """How many rows break which rule. Repeated ids are looked for in the whole file, the rest by parts."""
-    names = [name for name in columns.all if name in schema.names]
+def _examined_rows(path: Address, columns: Columns, schema: pa.Schema) -> tuple[Counter[str], pa.Table]:
+    """How many rows break which rule, and the parts of the others' times.
+
+    Repeated ids are looked for in the whole file, the rest by parts.
+    """
+    names = [name for name in columns.in_file if name in schema.names]
     repeated = contract.repeated_ids(storage.read_table(path, [columns.id])[columns.id])
     reasons: Counter[str] = Counter()
+    told = []
     start = 0
     for batch in storage.read_batches(path, names, _ROWS):
         examined = contract.examine(batch, columns, repeated=repeated[start : start + batch.num_rows])
         reasons.update(examined.reasons)
+        told.append(examined.good.select([*columns.of_time]))
         start += batch.num_rows
-    return reasons
+    return reasons, pa.Table.from_batches(told)
 
 
 def _enough_to_learn(project: Project, path: Address) -> None:

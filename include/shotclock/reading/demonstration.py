@@ -106,9 +106,9 @@ def inputs(name: str, served: Served) -> list[Input]:
 def _category(column: values.Input, feature: Feature | None, seen: "Series[Any]") -> Input:
     counts = seen.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     frequent = tuple(map(str, counts.index[:_MOST_CHOICES]))
-    choices = tuple(map(str, feature.allowed)) if feature and feature.allowed else tuple(sorted(frequent))
+    choices = tuple(map(str, feature.allowed)) if feature and feature.allowed else tuple(values.in_order(frequent))
     start = next((level for level in frequent if level in choices), choices[0] if choices else None)
-    seen_here = tuple(sorted(map(str, counts.index)))
+    seen_here = tuple(values.in_order(map(str, counts.index)))
     return Input(
         column.name, False, 0, 0, start, choices, is_text=True, may_be_missing=column.may_be_missing, seen=seen_here
     )

@@ -241,7 +241,7 @@ def details(name: str, activity: Activity | None = None) -> Details:
 
 def thresholds(project: Project) -> dict[str, float]:
     """Above which score each column counts as drifted: features in the project's order, then predictions and labels."""
-    features = {column: feature.drift_threshold for column, feature in project.columns.features.items()}
+    features = {column: feature.drift_threshold for column, feature in project.columns.given.items()}
     columns = project.columns
     others = {columns.probability: drift.PREDICTION.drift_threshold, columns.target: drift.LABEL.drift_threshold}
     return features | others

@@ -18,12 +18,14 @@ import pyarrow.compute as pc
 
 from shotclock.config import Columns, Feature
 from shotclock.errors import ContractError
+from shotclock.rows import parts
 from shotclock.rows import values as kept
 
 Rows: TypeAlias = pa.Table | pa.RecordBatch
 Column: TypeAlias = pa.ChunkedArray | pa.Array
 Mask = npt.NDArray[np.bool_]
 
+A_TIME = "2016-04-13T20:15"  # how one may be written
 REASON = "reason"  # the column of rows that were set aside, unless the project has one of that name
 
 
@@ -32,7 +34,8 @@ class Examination:
     """Rows told apart: `good` keep the contract; `bad` carry their first broken rule in the column `reason` (`Columns.output`).
 
     Both are of the kind that was examined (table or record batch) and keep its order. The good ones hold their features as
-    `values.typed` makes them, the bad ones what the file held. `reasons` counts the bad rows by reason, most frequent first.
+    `values.typed` makes them, with the parts of their time, the bad ones what the file held. `reasons` counts the bad rows by
+    reason, most frequent first.
     """
 
     good: Rows
@@ -50,10 +53,11 @@ def check_schema(schema: pa.Schema, columns: Columns, source: str, *, needs_targ
         ContractError: a column is missing, stands twice or has a type that cannot be used; the message lists every such
             column, with names in the file that are near to a missing one.
     """
-    wanted = {columns.id: "id", columns.time: "time"} | {name: _kind(rule) for name, rule in columns.features.items()}
+    wanted = {columns.id: "id", columns.time: "time"} | {name: _kind(rule) for name, rule in columns.given.items()}
     if needs_target or columns.target in schema.names:
         wanted[columns.target] = "target"
     problems = [problem for name, kind in wanted.items() if (problem := _column_problem(schema, name, kind))]
+    problems += _hourless(schema, columns)
     if problems:
         raise ContractError("\n".join(f"{source}: {problem}" for problem in problems))
 
@@ -104,6 +108,16 @@ def refuse_stuck(stuck: Mapping[str, float], rows: int, source: str) -> None:
         )
 
 
+def refuse_untold(rows: Rows, columns: Columns, source: str) -> None:
+    """Raise ContractError where a part of the time is the same in all training rows: their times are too coarse to tell it."""
+    for name, feature in columns.of_time.items():
+        if len(found := rows[name].unique()) == 1:
+            raise ContractError(
+                f"{source}: column '{columns.time}': the {feature.of_time} is {found[0]} in all {rows.num_rows:,} rows, "
+                f"expected several, as feature '{name}' is this part of the time; {_FINER}"
+            )
+
+
 def worst_first(reasons: Mapping[str, int]) -> dict[str, int]:
     """The counts by reason, greatest first, equal ones by name."""
     return dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
@@ -129,9 +143,9 @@ def examine(rows: Rows, columns: Columns, *, needs_features: bool = True, repeat
     """Tell the rows that keep the contract from those that do not.
 
     The rules, in the order in which the first broken one is named: the id is there and is the first of its kind; the
-    time is there and is a date; each feature is there, unless it may be missing, finite, whole where it must be, within
-    its range, among its allowed values; the target, where the column is there, is 0, 1 or null. A null target is no
-    breach: the row is unlabelled.
+    time is there and is a date, with a time of day where a feature is its hour; each feature is there, unless it may be
+    missing, finite, whole where it must be, within its range, among its allowed values; the target, where the column is
+    there, is 0, 1 or null. A null target is no breach: the row is unlabelled.
 
     Args:
         rows: a table or batch whose columns `check_schema` let pass.
@@ -156,7 +170,7 @@ def examine(rows: Rows, columns: Columns, *, needs_features: bool = True, repeat
 
 
 def _typed(rows: Rows, columns: Columns, needs_features: bool) -> Rows:
-    return kept.typed(rows, columns) if needs_features else rows
+    return parts.added(kept.typed(rows, columns), columns) if needs_features else rows
 
 
 def feature_rules(
@@ -166,6 +180,20 @@ def feature_rules(
     for name, feature in features.items():
         for rule, broken in _feature_rules(rows[name], feature):
             yield name, rule, broken
+
+
+def time_rules(times: pa.ChunkedArray | pa.Array, of_time: Mapping[str, Feature]) -> Iterator[tuple[str, Mask]]:
+    """Each rule of a time that some row may break: the rule, and a mask of the rows that do.
+
+    Args:
+        of_time: the features that are parts of it.
+    """
+    if times.null_count:
+        yield "null", _nulls(times)
+    if is_text(times.type):
+        yield "not an ISO date", _no_date(times)
+        if _hours(of_time):
+            yield "no time of day", _mask(pc.less_equal(pc.utf8_length(plain(times)), _DAY_ALONE).fill_null(False))
 
 
 def wanted(feature: Feature) -> str:
@@ -224,6 +252,20 @@ def _column_problem(schema: pa.Schema, name: str, kind: str, likely: Sequence[st
     return None
 
 
+def _hourless(schema: pa.Schema, columns: Columns) -> Iterator[str]:
+    found = [schema.field(place).type for place in schema.get_all_field_indices(columns.time)]
+    if any(map(pa.types.is_date, found)):
+        for name in _hours(columns.of_time):
+            yield (
+                f"column '{columns.time}': found type {found[0]}, expected timestamp, or text such as {A_TIME}, as feature "
+                f"'{name}' is its hour; {_FINER}"
+            )
+
+
+def _hours(of_time: Mapping[str, Feature]) -> list[str]:
+    return [name for name, feature in of_time.items() if feature.of_time == "hour"]
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Whether values of this type are texts, plain or in a dictionary."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
@@ -254,6 +296,8 @@ def _is_target(kind: pa.DataType) -> bool:
     return _is_number(kind) or bool(pa.types.is_null(kind))  # a column without one label has the type null
 
 
+_DAY_ALONE = 10  # characters, at most, of an ISO date without a time of day
+_FINER = "bring times that tell it, or take the feature out of the project file"
 _OR_NOTHING = ", or nothing"  # a column without one value has the type null
 _KINDS: dict[str, tuple[str, Any]] = {
     "id": ("integer or text", _is_id),
@@ -284,19 +328,12 @@ def _rules(
     if ids.null_count:
         yield columns.id, "null", _nulls(ids)
     yield columns.id, "repeated", repeated_ids(ids) if repeated is None else repeated
-    for rule, broken in _time_rules(rows[columns.time]):
+    for rule, broken in time_rules(rows[columns.time], columns.of_time):
         yield columns.time, rule, broken
-    yield from feature_rules(rows, columns.features if needs_features else {})
+    yield from feature_rules(rows, columns.given if needs_features else {})
     if columns.target in rows.schema.names:
         for rule, broken in _target_rules(rows[columns.target]):
             yield columns.target, rule, broken
-
-
-def _time_rules(times: pa.ChunkedArray | pa.Array) -> Iterator[Breach]:
-    if times.null_count:
-        yield "null", _nulls(times)
-    if is_text(times.type):
-        yield "not an ISO date", _no_date(times)
 
 
 def _no_date(times: pa.ChunkedArray | pa.Array) -> Mask:

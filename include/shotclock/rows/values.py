@@ -3,7 +3,7 @@
 Numbers stay as the file has them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
@@ -14,6 +14,7 @@ from shotclock.config import Columns, Feature
 
 Column = TypeVar("Column", pa.ChunkedArray, pa.Array)
 Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
+Level = TypeVar("Level", str, int, float)
 
 MOST_CODE = 2**53
 """The largest whole number up to which a float holds each one: a greater one is no code that could be told from the next."""
@@ -21,11 +22,12 @@ MOST_CODE = 2**53
 
 @dataclass(frozen=True)
 class Input:
-    """What a model asks for in one column: text or a number, there in every row or not."""
+    """What a model asks for in one column: text or a number, there in every row or not; or the time of a row."""
 
     name: str
     is_text: bool = False
     may_be_missing: bool = False
+    is_time: bool = False
 
     @classmethod
     def of(cls, features: Mapping[str, Feature]) -> list[Self]:
@@ -34,12 +36,20 @@ class Input:
     @property
     def is_plain(self) -> bool:
         """Whether it is a number in every row."""
-        return not self.is_text and not self.may_be_missing
+        return not (self.is_text or self.may_be_missing or self.is_time)
+
+
+def in_order(levels: Iterable[Level]) -> list[Level]:
+    """A column's different values: numbers by their size, texts by name, and where all texts are codes, 9 before 10."""
+    found = list(levels)
+    if not all(isinstance(level, str) and level.isascii() and level.isdecimal() for level in found):
+        return sorted(found)
+    return sorted(found, key=lambda code: (len(str(code).lstrip("0")), str(code).lstrip("0"), code))
 
 
 def typed(rows: Rows, columns: Columns) -> Rows:
     """The rows with each feature as its type wants it. They keep the contract: see `contract.examine`."""
-    for name, feature in columns.features.items():
+    for name, feature in columns.given.items():
         if feature.is_named or feature.may_be_missing:
             rows = rows.set_column(rows.schema.get_field_index(name), name, kept(rows[name], feature))
     return rows

@@ -132,7 +132,7 @@ def _condition(service: Service, served: Served) -> dict[str, object]:
         "status": "no champion" if current is None else "champion refused" if refused else "ok",
         "model_version": current.version.number if current else None,
         "model_uri": current.version.uri if current else None,
-        "features": list(current.features) if current else None,
+        "features": current.asked if current else None,
         "answering_since": datetime.fromtimestamp(current.since, UTC).isoformat() if current else None,
         "refused": {"model_version": refused.number, "reason": refused.reason} if refused else None,
         "store": service.trouble or "ok",
@@ -145,7 +145,7 @@ async def _explanation(request: Request) -> Response:
     projects = "\n".join(f"  {served.project:<24} {_state(served)}" for served in service.all())
     default = service.served()
     current, about = (default.current, default.project) if default else (None, "(none yet)")
-    row = dict(zip(current.features, current.example, strict=True)) if current else {"column": 0}
+    row = current.row if current else {"column": 0}
     return PlainTextResponse(
         f"""Shotclock's endpoint: the champion of each project, by MLflow's scoring protocol.
 

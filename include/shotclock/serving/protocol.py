@@ -5,13 +5,15 @@ DataFrame in between, which is most of the time of a small request, and its refu
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shotclock.errors import ContractError, ShotclockError
+from shotclock.rows.contract import A_TIME
 from shotclock.rows.values import MOST_CODE, Input
 from shotclock.serving import limits, tables
 from shotclock.serving.tables import CSV, PARQUET
@@ -60,7 +62,8 @@ def matrix(body: bytes, kind: str, features: Sequence[str]) -> Floats:
 
 
 def table(body: bytes, kind: str, inputs: Sequence[Input]) -> dict[str, NDArray[Any]]:
-    """The rows of a request by column: numbers as floats, NaN where one is missing, and text, None where it is missing.
+    """The rows of a request by column: numbers as floats, NaN where one is missing, and text, None where it is missing; times
+    as text, whatever it says.
 
     A number is taken for the text of a category's code, 7 as well as 7.0 for '7'.
 
@@ -68,18 +71,28 @@ def table(body: bytes, kind: str, inputs: Sequence[Input]) -> dict[str, NDArray[
         TooLargeError, ContractError: as `matrix`.
     """
     names = [column.name for column in inputs]
-    rows = _rows(body, kind, names, [column.name for column in inputs if column.is_text])
+    texts, times = ([column.name for column in inputs if getattr(column, role)] for role in ("is_text", "is_time"))
+    rows = _rows(body, kind, names, texts, times)
     if not rows:
         raise ContractError(_NO_ROWS)
     values = zip(inputs, zip(*rows, strict=True), strict=True)
-    return {column.name: (_texts if column.is_text else _numbers)(given, column) for column, given in values}
+    return {column.name: _way(column)(given, column) for column, given in values}
 
 
-def _rows(body: bytes, kind: str, features: Sequence[str], texts: Sequence[str] = ()) -> Sequence[Sequence[Any]]:
+def _way(column: Input) -> Callable[[Sequence[Any], Input], NDArray[Any]]:
+    if column.is_time:
+        return _times
+    return _texts if column.is_text else _numbers
+
+
+def _rows(
+    body: bytes, kind: str, features: Sequence[str], texts: Sequence[str] = (), times: Sequence[str] = ()
+) -> Sequence[Sequence[Any]]:
     """The rows of a request, each a list of values in the order of `features`, as they were sent."""
     if kind == JSON:
         return _from_json(body, features)
-    return _of_columns(tables.columns(body, kind, features, lambda names: _require(names, features), texts), features)
+    found = tables.columns(body, kind, features, lambda names: _require(names, features), texts, times)
+    return _of_columns(found, features)
 
 
 def answer(
@@ -200,6 +213,15 @@ def _texts(values: Sequence[Any], column: Input) -> NDArray[Any]:
                 f"column '{column.name}': row {number} is {_shown(value)}, expected text or a whole number"
             )
     return np.array(found, dtype=object)
+
+
+def _times(values: Sequence[Any], column: Input) -> NDArray[Any]:
+    for number, value in enumerate(values):
+        if not isinstance(value, str | date):  # a datetime is a date
+            raise ContractError(
+                f"column '{column.name}': row {number} is {_shown(value)}, expected a time such as {A_TIME}"
+            )
+    return np.array([value if isinstance(value, str) else value.isoformat() for value in values], dtype=object)
 
 
 def _text(value: Any) -> str | None:

@@ -45,6 +45,12 @@ class Rules:
 
     features: Mapping[str, Feature]
     refuses: bool
+    time: str = ""
+    """The column of a row's time, of which some features may be parts."""
+
+    def of_time(self, names: Sequence[str]) -> dict[str, Feature]:
+        """Of the columns that a model was trained on, those that are made of the time."""
+        return {name: rule for name in names if (rule := self.features.get(name)) and rule.of_time}
 
     def flags(self, rows: Any, names: Sequence[str]) -> list[Flag]:
         """The values that break the contract, by row and column; of each the first rule counts. Safe in threads.
@@ -78,4 +84,7 @@ NO_RULES = Rules({}, refuses=True)
 def rules_of(project: str) -> Rules | None:
     """The rules of a project's file as it is now; None where it cannot be used, or is gone."""
     usable, _ = usable_projects(project)
-    return Rules(usable[0].columns.features, usable[0].scoring.endpoint == "refuse") if usable else None
+    if not usable:
+        return None
+    columns, scoring = usable[0].columns, usable[0].scoring
+    return Rules(columns.features, scoring.endpoint == "refuse", columns.time)

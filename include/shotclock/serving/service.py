@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from shotclock.config import project_names
-from shotclock.errors import ConfigError, StoreError
+from shotclock.errors import ConfigError, ContractError, StoreError
 from shotclock.models.predictor import without_names
+from shotclock.rows import contract, parts
 from shotclock.rows.values import Input
 from shotclock.serving import protocol
 from shotclock.serving.rules import NO_RULES, Rules, rules_of
@@ -40,11 +42,12 @@ class Loaded:
     """A version that answers.
 
     Attributes:
-        features: the columns that it needs, in the order in which it was trained.
+        features: the columns that it was trained on, in their order. A request brings `asked`.
         read: makes of a request's body what `predict` takes.
         example: a row that it was tried on, one value for each feature.
         since: when it began to answer, in seconds since 1970.
         rules: what its project's contract says of the rows.
+        inputs: what it asks for in each column.
     """
 
     version: registry.Version
@@ -54,6 +57,19 @@ class Loaded:
     example: tuple[float | str | None, ...]
     since: float = field(default_factory=time.time)
     rules: Rules = NO_RULES
+    inputs: tuple[Input, ...] = ()
+
+    @property
+    def asked(self) -> list[str]:
+        """The columns that a row of a request must have: in place of the parts of its time, the time."""
+        of_time = self.rules.of_time(self.features)
+        return [*(name for name in self.features if name not in of_time), *([self.rules.time] if of_time else [])]
+
+    @property
+    def row(self) -> dict[str, float | str | None]:
+        """A row to try."""
+        known = dict(zip(self.features, self.example, strict=True))
+        return {name: known.get(name, contract.A_TIME) for name in self.asked}
 
     def respond(self, body: bytes, kind: str) -> bytes:
         """The answer to a request. Safe in threads.
@@ -61,10 +77,25 @@ class Loaded:
         Raises:
             ContractError: see `protocol.matrix` and `Rules.flags`.
         """
-        rows = self.read(body, kind)
+        rows = self._timed(body, kind) if self.rules.of_time(self.features) else self.read(body, kind)
         flags = self.rules.flags(rows, self.features)
         told, alone = [asdict(flag) for flag in flags], self.version.origin.is_base_rate
         return protocol.answer(self.predict(rows), self.version.number, told, base_rate=alone)
+
+    def _timed(self, body: bytes, kind: str) -> pd.DataFrame:
+        """The rows of a request that brings the time, with its parts as a batch would have them."""
+        of_time, time = self.rules.of_time(self.features), self.rules.time
+        rest = [column for column in self.inputs if column.name not in of_time]
+        rows = protocol.table(body, kind, [*rest, Input(time, is_time=True)])
+        times = pa.array(rows.pop(time), pa.string())
+        for rule, broken in contract.time_rules(times, of_time):
+            if broken.any():
+                row = int(broken.argmax())
+                raise ContractError(
+                    f"column '{time}': row {row} is {times[row]}: {rule}; expected such as {contract.A_TIME}"
+                )
+        made = {name: parts.part(times, rule).to_numpy(zero_copy_only=False) for name, rule in of_time.items()}
+        return pd.DataFrame({**rows, **made})[list(self.features)]
 
 
 @dataclass(frozen=True)
@@ -93,7 +124,7 @@ def load(version: registry.Version) -> Loaded:
     if found.shape != (len(example), 2) or not np.allclose(found.sum(axis=1), 1) or not (found >= 0).all():
         raise StoreError(f"{version.uri}: gives no probabilities of two labels for its own input example")
     first = tuple(None if pd.isna(value) else value for value in pd.DataFrame(example).iloc[0].tolist())
-    return Loaded(version, features, read, predict, first)
+    return Loaded(version, features, read, predict, first, inputs=tuple(inputs))
 
 
 def _all_plain(inputs: Sequence[Input]) -> bool:

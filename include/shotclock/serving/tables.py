@@ -26,19 +26,21 @@ def columns(
     features: Sequence[str],
     require: Callable[[Sequence[Any]], None],
     texts: Collection[str] = (),
+    times: Collection[str] = (),
 ) -> dict[Any, Any]:
     """The columns of a file by name; those of `features` at least.
 
     Args:
         texts: the columns of a CSV file whose values stay as they are written: a code 007 is no 7.
+        times: columns that may hold dates and moments; in a CSV file they are texts.
         require: told the names that there are; raises where one of the features is missing.
 
     Raises:
         TooLargeError: it holds more than the endpoint takes.
-        ContractError: it cannot be read, or a feature is neither numbers nor texts.
+        ContractError: it cannot be read, or a feature is neither numbers nor texts, nor times where it may be.
     """
     try:
-        return _csv(body, texts) if kind == CSV else _parquet(body, features, require)
+        return _csv(body, [*texts, *times]) if kind == CSV else _parquet(body, features, require, times)
     except ContractError:
         raise
     except _UNREADABLE as error:
@@ -53,13 +55,16 @@ def _csv(body: bytes, texts: Collection[str]) -> dict[Any, Any]:
     return dict(pd.read_csv(io.StringIO(body.decode()), dtype=dict.fromkeys(texts, str)).items())
 
 
-def _parquet(body: bytes, features: Sequence[str], require: Callable[[Sequence[Any]], None]) -> dict[str, list[Any]]:
+def _parquet(
+    body: bytes, features: Sequence[str], require: Callable[[Sequence[Any]], None], times: Collection[str]
+) -> dict[str, list[Any]]:
     metadata = pq.read_metadata(io.BytesIO(body))
     _check_metadata(metadata)
     schema = metadata.schema.to_arrow_schema()
     require(schema.names)
     for name in features:
-        _check_type(name, schema.field(name).type)
+        if not (name in times and pa.types.is_temporal(schema.field(name).type)):
+            _check_type(name, schema.field(name).type)
     file = pq.ParquetFile(io.BytesIO(body), read_dictionary=list(features))  # a text that is repeated is kept once
     found: dict[str, list[Any]] = {name: [] for name in features}
     rows = text = 0

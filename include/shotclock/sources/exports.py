@@ -187,7 +187,7 @@ def _in_order(batches: Iterator[pa.RecordBatch], columns: Columns, moment: datet
 
 def _parquet_rows(part: Address, columns: Columns) -> Iterator[pa.RecordBatch]:
     with storage.open_parquet(part) as file:
-        names = [name for name in columns.all if name in file.schema_arrow.names]
+        names = [name for name in columns.in_file if name in file.schema_arrow.names]
     yield from storage.read_batches(part, names, _ROWS)
 
 

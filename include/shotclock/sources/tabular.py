@@ -368,7 +368,7 @@ def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Ite
     """
     row = 0
     with in_utf_8(path, reading.encoding, shown) as plain:
-        for batch in texts(plain, reading, shown, columns.all):
+        for batch in texts(plain, reading, shown, columns.in_file):
             names = batch.schema.names
             read = [_Column(name, columns, reading, shown, row).typed(batch[name]) for name in names]
             yield pa.RecordBatch.from_arrays(read, names)

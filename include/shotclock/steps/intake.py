@@ -146,13 +146,14 @@ def validate(run: Run, source: Source) -> ValidRows:
     with storage.open_parquet(path) as file:
         schema = file.schema_arrow
     contract.check_schema(schema, rules.columns, str(path), needs_target=True)
-    examined = contract.examine(storage.read_table(path, rules.columns.all), rules.columns)
+    examined = contract.examine(storage.read_table(path, rules.columns.in_file), rules.columns)
     good = types.cast(examined.good, types.of(rules.columns, schema), str(path))
     bad = examined.bad.num_rows
     valid, quarantine = folder_of(run) / "data_valid.parquet", folder_of(run) / "quarantine.parquet"
     if bad:
         storage.write_table(examined.bad, quarantine)
     contract.refuse_above(bad, examined.reasons, source.rows, str(path), rules.quarantine.training, str(quarantine))
+    contract.refuse_untold(good, rules.columns, str(path))
     storage.write_table(good, valid)
     reasons = "".join(f"\n- {reason}: {count}" for reason, count in examined.reasons.items())
     return ValidRows(
@@ -231,7 +232,7 @@ def _key(batch: ValidBatch, columns: Columns, version: str, parts: int) -> str:
 
 def _stuck(project: Project, path: storage.Address, rows: int) -> dict[str, float]:
     """The amounts that stand still in this file and in no stretch of the champion's reference, each with its one value."""
-    amounts = [name for name, feature in project.columns.features.items() if not feature.is_category]
+    amounts = [name for name, feature in project.columns.given.items() if not feature.is_category]
     still = storage.standing_still(path, amounts)
     champion = registry.champion(project.name) if still else None
     if champion is None:

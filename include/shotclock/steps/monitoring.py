@@ -69,7 +69,7 @@ def _drift(window: Window) -> drift.Drift:
     return drift.check(
         rows.select(needed).to_pandas(),  # texts would be a third of the memory
         reference_rows(window.project.name, window.version),
-        columns.features,
+        columns.given,  # a window is of another time than its reference: that its month is another is no drift
         window.project.drift,
         prediction=columns.probability,
         target=columns.target,

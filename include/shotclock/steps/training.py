@@ -205,6 +205,7 @@ def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
         score=score,
         params={key: str(value) for key, value in trained.params.items()},
         seed=candidate.seed,
+        cut_short=candidate.search is not None and candidate.search.cut_short,
         record=kept,
         mlflow_run_id=record.id,
         summary=summaries.candidate(name, trained.cv, score, trained.params, len(trained.search)),
@@ -264,6 +265,7 @@ def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
         },
         params=winner.params,
         seed=winner.seed,
+        cut_short=winner.cut_short,
         summary=summaries.selection(winner.name, selection.reason, trained),
     )
 

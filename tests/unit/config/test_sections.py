@@ -220,3 +220,57 @@ def test_names_are_compared_by_how_often_each_comes_and_codes_are_text() -> None
 
 def test_a_file_that_still_says_how_recent_rows_were_cut_is_read():
     assert RetrainingRules.model_validate({"train_share": 0.5, "validation_share": 0.2}) == RetrainingRules()
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind", "allowed"),
+    [
+        ("{of_time: weekday}", "category", tuple("0123456")),
+        ("{of_time: month, type: category}", "category", tuple(str(month) for month in range(1, 13))),
+        ("{of_time: hour, type: integer}", "integer", tuple(range(24))),
+    ],
+)
+def test_a_part_of_the_time_is_complete_by_its_name(
+    sound: str, tmp_path: Path, rule: str, kind: str, allowed: tuple
+) -> None:
+    (tmp_path / "flats.yaml").write_text(sound.replace("  features:\n", f"  features:\n    part: {rule}\n"))
+    columns = load_project(tmp_path / "flats.yaml").columns
+    part = columns.features["part"]
+    assert (part.type, part.allowed, part.drift, part.is_category, part.may_be_missing) == (
+        kind,
+        allowed,
+        "jensenshannon",
+        True,
+        False,
+    )
+    assert list(columns.of_time) == ["part"]
+    assert "part" in columns.all
+    assert "part" not in [*columns.in_file, *columns.given]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            "{of_time: year}",
+            "field 'columns.features.part.of_time': found 'year', allowed: 'month', 'weekday' or 'hour'",
+        ),
+        ("{of_time: [hour]}", "field 'columns.features.part.of_time': found ['hour'], allowed:"),
+        ("{of_time: hour, min: 6}", "found min of a part of the time, allowed: type"),
+        ("{of_time: hour, missing: allowed}", "found missing of a part of the time, allowed: type"),
+        ("{of_time: hour, type: number}", "found type number of a part of the time, allowed: category or integer"),
+    ],
+)
+def test_a_part_of_the_time_has_no_rules_of_its_own(refusal: Callable[..., str], rule: str, said: str) -> None:
+    assert said in refusal("  features:\n", f"  features:\n    part: {rule}\n")
+
+
+def test_without_a_column_that_tells_the_time_it_has_no_parts(refusal: Callable[..., str]) -> None:
+    with_part = "jensenshannon}\n    part: {of_time: hour}\nreading: {row_order: true}\ntraining:"
+    message = refusal("jensenshannon}\ntraining:", with_part)
+    assert "found of_time of part, allowed: none with reading.row_order: no column tells it" in message
+
+
+def test_parts_of_the_time_alone_are_no_features_to_learn_from(sound: str, refusal: Callable[..., str]) -> None:
+    features = sound[sound.index("    rooms:") : sound.index("training:\n  candidates")]
+    assert "found parts of the time alone, allowed: at least one" in refusal(features, "    part: {of_time: hour}\n")

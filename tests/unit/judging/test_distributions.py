@@ -1,10 +1,11 @@
 """Two sides of a column in the same few bins."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from shotclock.judging import distributions
-from shotclock.judging.distributions import BINS, compare
+from shotclock.judging.distributions import BINS, compare, compare_levels
 
 
 def test_few_whole_numbers_get_a_bin_each():
@@ -71,3 +72,10 @@ def test_missing_values_count_nowhere_and_a_side_may_be_empty():
 
 def test_two_empty_sides_have_no_bins():
     assert distributions.compare([], []).labels == ()
+
+
+def test_the_hours_of_a_day_stand_in_their_order():
+    hours = pd.Series([str(hour) for hour in range(24)])
+    found = compare_levels(hours, hours[::-1])
+    assert found.labels == tuple(hours)
+    assert found.current == found.reference == (1 / 24,) * 24

@@ -8,7 +8,7 @@ import pytest
 
 from shotclock.config import Columns, Feature
 from shotclock.errors import ContractError
-from shotclock.rows import contract
+from shotclock.rows import contract, values
 
 NAN = float("nan")
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
@@ -119,6 +119,23 @@ def test_a_row_that_breaks_its_types_rule_is_told_apart(rule, column, reasons):
 def test_a_column_of_another_kind_is_refused_whole(rule, column, expected):
     with pytest.raises(ContractError, match=f"column 'x': found type .*, expected {expected}"):
         examined(column, type=rule)
+
+
+@pytest.mark.parametrize(
+    ("levels", "ordered"),
+    [
+        (["10", "9", "1", "0"], ["0", "1", "9", "10"]),
+        (["10", "007", "7", "9"], ["007", "7", "9", "10"]),
+        (["10", "9", "Bern"], ["10", "9", "Bern"]),
+        (["10", "9", "-1"], ["-1", "10", "9"]),
+        (["9" * 5000, "8"], ["8", "9" * 5000]),
+        (["²", "1"], ["1", "²"]),
+        ([10.0, 9.5, -1.0], [-1.0, 9.5, 10.0]),
+        ([], []),
+    ],
+)
+def test_codes_stand_in_the_order_of_their_numbers_and_other_texts_by_name(levels, ordered):
+    assert values.in_order(levels) == ordered
 
 
 def test_rows_without_names_and_gaps_stay_the_rows_that_they_were():

@@ -6,7 +6,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from shotclock.models.candidates.algorithms import Entry
 from shotclock.models.candidates.sklearn_backend import cross_validated
-from shotclock.models.searched import Search, Tried
+from shotclock.models.searched import Search, Settings, Tried
 
 MOST_STEPS = 12  # settings that are tried beyond; of a search of few draws, twice as many as these
 WORTH = 1e-5  # nats per row: a smaller gain is none
@@ -18,11 +18,9 @@ def widened(entry: Entry, found: Search) -> Search:
     The folds are those of the search, and so are the figures, but for the seventh digit where PyCaret made those.
     """
     held_out = entry.plan.held_out(entry.rows.labels)
-    for _ in range(min(MOST_STEPS, 2 * entry.plan.iterations)):
-        known = [one.settings for one in found.tried]
-        settings = next((one for one in entry.plan.beyond(found.settings) if one not in known), None)
-        if settings is None:
-            break
+    left = min(MOST_STEPS, 2 * entry.plan.iterations)
+    while (settings := _next(entry, found)) and left:
+        left -= 1
         with threadpool_limits(limits=1):
             folds = cross_validated(entry, settings, held_out)
         one = Tried(settings, tuple(fold["log_loss"] for fold in folds))
@@ -30,4 +28,10 @@ def widened(entry: Entry, found: Search) -> Search:
         found = replace(found, tried=(*found.tried, one))
         if better:
             found = replace(found, best=len(found.tried) - 1, folds=folds)
-    return found
+    return replace(found, cut_short=settings is not None)
+
+
+def _next(entry: Entry, found: Search) -> Settings | None:
+    """What is to be tried next to the best; None where nothing is left."""
+    known = [one.settings for one in found.tried]
+    return next((one for one in entry.plan.beyond(found.settings) if one not in known), None)

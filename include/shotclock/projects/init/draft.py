@@ -90,6 +90,8 @@ def _scalar(value: str) -> str:
 
 
 def _rules(rule: Feature) -> str:
+    if rule.of_time:
+        return f"{{of_time: {rule.of_time}}}"
     parts = [f"type: {rule.type}"]
     if rule.may_be_missing:
         parts.append("missing: allowed")

@@ -16,10 +16,12 @@ from shotclock.projects.init.convert import few, is_number, is_text
 FEW = 10  # rows: of a level with fewer, a model learns nothing of its own
 TELLING = 0.8  # share of the target's uncertainty that one feature alone takes away: the world is rarely that kind
 APART = 3  # times the width of all others, from them to a code
+WORTH = 0.01  # share of it that makes a part of the time worth a word
 FAR = 10  # times the width in which 99 of 100 values lie
 _BINS = 64
 _ROWS_A_BIN = 50
 _HALF = 0.5
+_SURE = 4  # spreads beyond what chance does
 _SHOWN = 3
 _LONG = 24
 _LETTERS = 64
@@ -181,6 +183,17 @@ def leak(name: str, column: Column, labels: Column) -> str:
         f"'{name}' alone tells the target nearly or wholly (skill {skill:.2f} of 1): is it known before the outcome? "
         f"If not, begin again with --exclude {name}"
     )
+
+
+def tells(part: Column, labels: Column) -> float:
+    """The share of the uncertainty about the target that a part of the time alone takes away; 0 where it is next to nothing.
+
+    Rates of as many bins, drawn by chance, take away half a nat for each bin but one, with a spread of that number's root.
+    """
+    bins, known = np.asarray(part.to_numpy(), dtype=np.int64), _floats(labels.drop_null())
+    skill, by_chance = _skill(bins, _floats(labels)), (len(np.unique(bins)) - 1) / 2
+    nats = skill * _entropy(np.array([len(known)]), np.array([known.sum()]))
+    return skill if skill >= WORTH and nats > by_chance + _SURE * math.sqrt(by_chance) else 0.0
 
 
 def _levels_as_bins(texts: Column) -> Bins:

@@ -3,15 +3,18 @@
 Each guess says why it was made, so that whoever knows the data can put it right.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-from shotclock.config import Columns, Feature, Reading
+from shotclock.config import TIME_PARTS, Columns, Feature, Reading
 from shotclock.errors import ContractError
 from shotclock.projects.init import convert, features, roles
-from shotclock.projects.init.columns import Given, Rows
+from shotclock.projects.init.columns import Column, Given, Rows
+from shotclock.rows import parts
 
 Mask = npt.NDArray[np.bool_]
 
@@ -21,7 +24,8 @@ class Wishes:
     """What is not to be guessed. `positive` goes with `target`, and `time_format` with `time`.
 
     `features` are columns that stay features although there is a reason against it; `categories` are features whose
-    numbers are names. With `row_order` no column tells the time, and the rows stand in their order.
+    numbers are names. With `row_order` no column tells the time, and the rows stand in their order. `time_parts` are those of
+    the time that are to be features.
     """
 
     target: str | None = None
@@ -33,6 +37,7 @@ class Wishes:
     features: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     row_order: bool = False
+    time_parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,7 @@ def guess(given: Given, split: Mask | float, wishes: Wishes, written: Reading = 
     _check_names(given, wishes)
     table = Rows(given)
     notes, words = convert.tidy(table, written)
-    target = _target(table, wishes)
-    taken = (target.name, *wishes.exclude, *wishes.features, *wishes.categories)
-    time = roles.in_row_order(table) if wishes.row_order else roles.time(table, wishes.time, wishes.time_format, taken)
-    key = roles.identity(table, wishes.id, (*taken, time.name))
+    target, time, key = _roles(table, wishes)
     if wishes.positive is not None:
         notes.pop(target.name, None)  # its values were taken as they are written
     for role in (target, time, key):
@@ -81,33 +83,13 @@ def guess(given: Given, split: Mask | float, wishes: Wishes, written: Reading = 
     rest = [name for name in table.column_names if name not in (target.name, time.name, key.name)]
     for name in rest:
         if name in wishes.categories or convert.is_text(table[name].type):
-            names = convert.names(convert.plain(given[name]), words)
-            if names is None:
-                raise ContractError(
-                    f"--category: found '{name}' with {given[name].type} values, expected text or whole numbers"
-                )
-            table.put(name, names)
+            table.put(name, _names(given, name, words))
             notes.pop(name, None)
     training = roles.older(table[time.name], split) if isinstance(split, float) else split
     labels = table[target.name]
-    used: dict[str, Feature] = {}
-    why = {role.name: _joined(role.why, notes.get(role.name)) for role in (key, time, target)}
-    left_out: dict[str, str] = {}
-    odd, leaks = [], []
-    for name in rest:
-        column = table[name]
-        reason = _by_name(name, wishes) or features.against(column, training)
-        if reason and (name not in (*wishes.features, *wishes.categories) or not features.is_usable(column)):
-            left_out[name] = _joined(reason, notes.get(name))
-            continue
-        used[name], seen = features.describe(column)
-        why[name] = _joined(seen, notes.get(name))
-        odd.append(features.outlier(name, column))
-        leaks.append(features.leak(name, column, labels))
-    if not used:
-        found = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        raise ContractError(f"found no column that can be a feature ({found}), expected at least one; see --feature")
-    columns = Columns(id=key.name, time=time.name, target=target.name, features=used)
+    found = _features(table, rest, wishes, training, labels, notes)
+    found.add(_parts_of(time, wishes, training, table, labels))
+    columns = Columns(id=key.name, time=time.name, target=target.name, features=found.used)
     reading = Reading(
         missing=("", "NA", *sorted(words.missing)),
         ones=tuple(sorted({*words.ones, *target.ones})),
@@ -116,8 +98,101 @@ def guess(given: Given, split: Mask | float, wishes: Wishes, written: Reading = 
         text=(key.name,) if convert.is_text(key.values.type) else (),
         row_order=wishes.row_order,
     )
-    warnings = [*key.warnings, *target.warnings, *filter(None, [*odd, *leaks])]
-    return Guess(table, training, columns, why, left_out, warnings, reading)
+    why = {role.name: _joined(role.why, notes.get(role.name)) for role in (key, time, target)} | found.why
+    warnings = [*key.warnings, *target.warnings, *found.warnings]
+    return Guess(table, training, columns, why, found.left_out, warnings, reading)
+
+
+@dataclass
+class _Features:
+    """What is known of features by now: their rules, why, why others are none, and what a person should look at."""
+
+    used: dict[str, Feature] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, more: "_Features") -> None:
+        self.used |= more.used
+        self.why |= more.why
+        self.warnings += more.warnings
+
+
+def _features(
+    table: Rows, names: Sequence[str], wishes: Wishes, training: Mask, labels: Column, notes: Mapping[str, str]
+) -> _Features:
+    """Which of these columns are features."""
+    found, leaks = _Features(), []
+    for name in names:
+        column = table[name]
+        reason = _by_name(name, wishes) or features.against(column, training)
+        if reason and (name not in (*wishes.features, *wishes.categories) or not features.is_usable(column)):
+            found.left_out[name] = _joined(reason, notes.get(name))
+            continue
+        found.used[name], seen = features.describe(column)
+        found.why[name] = _joined(seen, notes.get(name))
+        found.warnings.append(features.outlier(name, column))
+        leaks.append(features.leak(name, column, labels))
+    found.warnings = [*filter(None, [*found.warnings, *leaks])]
+    if not found.used:
+        said = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
+        raise ContractError(f"found no column that can be a feature ({said}), expected at least one; see --feature")
+    return found
+
+
+def _parts_of(time: roles.Role, wishes: Wishes, training: Mask, table: Rows, labels: Column) -> _Features:
+    """The parts of the time that were wished for; and which others tell something of the target.
+
+    Raises:
+        ContractError: one is wished for that these times do not tell.
+    """
+    found, worth = _Features(), []
+    for kind in () if wishes.row_order else TIME_PARTS:
+        values = parts.part(time.values, Feature.model_validate({"of_time": kind, "type": "integer"}))
+        against = features.against(values, training)
+        if kind in wishes.time_parts:
+            if len(seen := values.filter(pa.array(training)).unique()) == 1:
+                raise ContractError(
+                    f"--time-part: found {kind}, which is {seen[0]} in all training rows of '{time.name}', expected one of "
+                    "which they tell several; leave it out, or name another --time"
+                )
+            name = _free(f"{time.name}_{kind}", table.column_names)
+            found.used[name] = Feature.model_validate({"of_time": kind})
+            found.why[name] = f"as --time-part says: the {kind} of {time.name}"
+            found.warnings += [f"'{name}': {against}"] if against else []
+        elif (
+            not against and kind not in map(str.lower, table.column_names) and (skill := features.tells(values, labels))
+        ):
+            worth.append(
+                f"its {kind} alone takes away {skill:.0%} of the uncertainty about the target (--time-part {kind})"
+            )
+    if worth:
+        found.warnings.append(f"'{time.name}' tells more than the order of the rows: {'; '.join(worth)}")
+    return found
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in taken:
+        name = f"_{name}"
+    return name
+
+
+def _roles(table: Rows, wishes: Wishes) -> tuple[roles.Role, roles.Role, roles.Role]:
+    """Target, time and id."""
+    target = _target(table, wishes)
+    taken = (target.name, *wishes.exclude, *wishes.features, *wishes.categories)
+    time = roles.in_row_order(table) if wishes.row_order else roles.time(table, wishes.time, wishes.time_format, taken)
+    return target, time, roles.identity(table, wishes.id, (*taken, time.name))
+
+
+def _names(given: Given, name: str, words: convert.Words) -> Column:
+    """A column's values as those of a category."""
+    found = convert.names(convert.plain(given[name]), words)
+    if found is None:
+        raise ContractError(
+            f"--category: found '{name}' with {given[name].type} values, expected text or whole numbers"
+        )
+    return found
 
 
 def _target(table: Rows, wishes: Wishes) -> roles.Role:
@@ -141,6 +216,9 @@ def _check_names(table: Given, wishes: Wishes) -> None:
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
         raise ContractError(f"column '{twice[0]}' stands twice, expected once; rename one")
+    strange = sorted(set(wishes.time_parts) - set(TIME_PARTS))
+    if strange:
+        raise ContractError(f"--time-part: found '{strange[0]}', expected one of {', '.join(TIME_PARTS)}")
     named = {
         "--target": [wishes.target],
         "--id": [wishes.id],

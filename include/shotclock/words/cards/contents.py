@@ -260,7 +260,7 @@ def _training(project: Project, selection: Selection) -> list[tuple[str, str]]:
 
 
 def _reference(project: Project, path: Address | None) -> list[tuple[str, str]]:
-    tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in project.columns.features.items())
+    tests = ", ".join(f"{name}: {f.drift} from {f.drift_threshold:g}" for name, f in project.columns.given.items())
     share, least = f"{project.drift.share:.0%}", f"{project.drift.min_rows:,}"
     rows = [("alert", f"when {share} of the columns have drifted, in windows of {least} rows or more")]
     if path is not None:
@@ -317,11 +317,12 @@ def _versions() -> str:
 def _edges(selection: Selection) -> list[str]:
     edges = at_edge(selection.winner.partition(".")[0], selection.params)
     told = ", ".join(f"{name} {selection.params[name]}" for name in edges)
-    return (
-        [f"The search ended at the edge of all that it ever tries: {told}. A better setting may lie beyond."]
-        if edges
-        else []
-    )
+    said = {
+        f"The search ended at the edge of all that it ever tries: {told}. A better setting may lie beyond.": edges,
+        "The search had settings left to try beyond its space when its steps there ran out: a better one may be among them. "
+        "A greater training.iterations lets it draw more.": selection.cut_short,
+    }
+    return [sentence for sentence, holds in said.items() if holds]
 
 
 def _limits(project: Project, gated: Gated, cut: Mapping[str, list[slices.SliceFigures]]) -> list[str]:
@@ -329,7 +330,7 @@ def _limits(project: Project, gated: Gated, cut: Mapping[str, list[slices.SliceF
     parts = [(name, part) for name, found in cut.items() for part in found]
     thin = [f"{name} {part.label}" for name, part in parts if part.gap and part.rows]
     useless = [f"{name} {part.label}" for name, part in parts if part.skill and part.skill.low <= 0]
-    ranges = [f"{name} {_range(feature)}" for name, feature in project.columns.features.items() if _range(feature)]
+    ranges = [f"{name} {_range(feature)}" for name, feature in project.columns.given.items() if _range(feature)]
     limits = [
         f"The figures hold for rows like those that it was judged on: {_REGIMES[gated.regime]}. Drift and quality of "
         "each new window are checked, and an alert starts a retraining.",

@@ -34,6 +34,7 @@ def test_a_search_whose_best_is_at_the_edge_goes_on_as_long_as_it_gains(monkeypa
     wider = widened(noise, found)
     assert wider.settings["C"] < found.settings["C"]
     assert wider.tried[: len(found.tried)] == found.tried
+    assert not wider.cut_short
     assert len(wider.tried) <= len(found.tried) + MOST_STEPS
     assert np.mean([fold["log_loss"] for fold in wider.folds]) == pytest.approx(wider.tried[wider.best].log_loss)
 
@@ -42,7 +43,9 @@ def test_a_search_of_one_draw_goes_on_for_two_settings_and_no_more(monkeypatch):
     monkeypatch.setitem(algorithms.SPACES, "logistic_regression", {"C": [10.0, 30.0]})
     noise = entry("logistic_regression", lambda x: np.full(len(x), 0.5), iterations=1)
     found = compare([noise], ScikitLearn())[0]
-    assert [one.settings["C"] for one in widened(noise, found).tried[len(found.tried) :]] == [0.3, 0.1]
+    wider = widened(noise, found)
+    assert [one.settings["C"] for one in wider.tried[len(found.tried) :]] == [0.3, 0.1]
+    assert wider.cut_short
 
 
 def test_a_search_whose_best_is_inside_stays_as_it_is():

@@ -446,3 +446,81 @@ def test_a_number_far_from_all_others_in_many_rows_may_be_a_code(loans, usual, c
     column[::20] = code
     told = f"'children' is {code:g} in 30 rows"
     assert any(told in warning for warning in guessed(loans(children=column)).warnings) == is_told
+
+
+# Parts of the time
+
+
+@pytest.fixture
+def hourly(loans):
+    """Loans by the minute, over half a year: those of the morning are repaid."""
+    random = np.random.default_rng(3)
+    moments = np.datetime64("2024-01-01T00:00:00") + np.sort(random.integers(0, 180 * 86_400, ROWS)).astype("m8[s]")
+    hours = moments.astype("M8[h]").astype(int) % 24
+
+    def make(**changes):
+        known = {"granted": moments, "repaid": random.random(ROWS) < np.where(hours < 12, 0.9, 0.1)}
+        return loans(**{**known, **changes})
+
+    return make
+
+
+def test_a_part_of_the_time_that_tells_something_is_worth_a_look_and_no_other_is(hourly):
+    (line,) = [line for line in guessed(hourly()).warnings if "granted" in line]
+    assert line.startswith("'granted' tells more than the order of the rows: its hour alone takes away ")
+    assert line.endswith("% of the uncertainty about the target (--time-part hour)")
+
+
+def test_what_the_file_says_itself_is_not_offered_again(hourly):
+    assert not [line for line in guessed(hourly(Hour=np.arange(ROWS) % 24)).warnings if "granted" in line]
+
+
+@pytest.mark.parametrize("written", [str, lambda moment: f"{moment}Z", lambda moment: f"{moment}+00:00"])
+def test_it_is_offered_of_text_as_well(hourly, written):
+    texts = pa.array([written(moment) for moment in hourly()["granted"].cast(pa.timestamp("s")).to_numpy()])
+    assert "--time-part hour" in " ".join(guessed(hourly(granted=texts)).warnings)
+
+
+def test_what_chance_does_is_not_offered(hourly):
+    random = np.random.default_rng(5)
+    assert not [line for line in guessed(hourly(repaid=random.random(ROWS) < 0.4)).warnings if "granted" in line]
+
+
+def test_parts_that_are_wished_for_become_features_of_the_time(hourly):
+    found = guessed(hourly(granted_hour=np.arange(ROWS) % 7), time="granted", time_parts=("weekday", "hour"))
+    assert [(name, part.of_time, part.type) for name, part in found.columns.of_time.items()] == [
+        ("granted_weekday", "weekday", "category"),
+        ("_granted_hour", "hour", "category"),
+    ]
+    assert found.why["_granted_hour"] == "as --time-part says: the hour of granted"
+    assert "granted_weekday" not in found.table.column_names
+    good = contract.examine(found.table, found.columns).good
+    assert set(good.schema.names) == set(found.columns.all)
+
+
+def test_a_month_that_training_has_not_seen_is_a_part_with_a_warning(hourly):
+    found = guessed(hourly(), time_parts=("month",))
+    assert list(found.columns.of_time) == ["granted_month"]
+    (line,) = [line for line in found.warnings if line.startswith("'granted_month': ")]
+    assert line.endswith("it tells when, not what")
+
+
+@pytest.mark.parametrize(
+    ("changes", "wishes", "said"),
+    [
+        (
+            {"granted": pa.array(np.datetime64("2024-01-01") + np.arange(ROWS) // 2)},
+            ("hour",),
+            "found hour, which is 0 in all",
+        ),
+        (
+            {"granted": np.arange(ROWS) // 60 + 2010},
+            ("weekday", "month"),
+            "found month, which is 1 in all training rows of",
+        ),
+        ({}, ("hour", "year"), "--time-part: found 'year', expected one of month, weekday, hour"),
+    ],
+)
+def test_a_part_that_the_times_do_not_tell_is_refused(hourly, changes, wishes, said):
+    with pytest.raises(ContractError, match=said):
+        guessed(hourly(**changes), time="granted", time_parts=wishes)

@@ -1,0 +1,253 @@
+"""Month, weekday and hour of a project's time: through the whole loop, from files and requests that write it differently."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from shotclock import config, flows
+from shotclock.errors import ContractError
+from shotclock.files import storage
+from shotclock.projects.validate import validate
+from shotclock.reading import demonstration, distributions, health
+from shotclock.serving import service
+from shotclock.serving.rules import rules_of
+from shotclock.store import artifacts, client, queries, registry
+from shotclock.store.records import Application, Candidate, Drift
+
+PROJECT = """\
+name: calls
+title: Calls
+data: {training: old.parquet, production: new.parquet}
+columns:
+  id: id
+  time: rang at
+  target: answered
+  features:
+    age: {type: number, min: 0, max: 120}
+    hour: {of_time: hour}
+    day of week: {of_time: weekday, type: integer}
+    month: {of_time: month}
+reading: {separator: ";"}
+training: {backend: scikit-learn, candidates: [logistic_regression, gradient_boosting], folds: 2, iterations: 1}
+gate: {min_rows: 200}
+drift: {min_rows: 500}
+degradation: {min_rows: 500}
+retraining: {recent_rows: 2000, min_new_labels: 200}
+slices: {by hour: {column: hour}}
+"""
+MADE = ["hour", "day of week", "month"]
+ROW = {"age": 41, "rang at": "2025-01-08T20:30"}  # a Wednesday
+
+
+def rows(seed, many, first, start):
+    """Whether a call is answered depends on the hour, and on no straight line over the hours."""
+    random = np.random.default_rng(seed)
+    times = pd.Timestamp(start) + pd.to_timedelta(np.sort(random.integers(0, 60 * 24 * 90, many)), unit="min")
+    chance = np.where(times.hour % 3 == 0, 0.95, 0.05)
+    return pd.DataFrame(
+        {
+            "id": np.arange(first, first + many),
+            "rang at": times,
+            "age": random.normal(40, 9, many).clip(0, 99).round(1),
+            "answered": (random.random(many) < chance).astype(int),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory):
+    """The project, trained on a parquet file of moments, and scored on a file of text; what came of each flow."""
+    home = tmp_path_factory.mktemp("calls")
+    for folder in ("projects", "data/raw"):
+        (home / folder).mkdir(parents=True)
+    (home / "projects" / "calls.yaml").write_text(PROJECT, "utf-8")
+    rows(1, 3000, 0, "2024-01-01").to_parquet(home / "data" / "raw" / "old.parquet")
+    new = rows(2, 1500, 9000, "2025-01-01")
+    new["rang at"] = new["rang at"].dt.strftime("%Y-%m-%dT%H:%M")
+    new.loc[3, "rang at"] = "2025-01-01"
+    new.to_csv(home / "data" / "raw" / "new.csv", sep=";", index=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SHOTCLOCK_HOME", str(home))
+        patch.setenv("SHOTCLOCK_PROJECTS", "projects")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
+        patch.setenv("SHOTCLOCK_ARTIFACTS", str(home / "artifacts"))
+        config.project.cache_clear()
+        client._experiment_id.cache_clear()
+        yield {
+            "home": home,
+            "train": flows.train("calls", "t1"),
+            "score": flows.score("calls", "s1", path="new.csv"),
+            "check": flows.check("calls", "m1"),
+            "retrain": flows.retrain("calls", "r1", reason="to see"),
+        }
+    config.project.cache_clear()
+    client._experiment_id.cache_clear()
+
+
+def predictions():
+    (scored,) = queries.newest("calls", Application, most=1)
+    return storage.read_table(storage.at(scored.record.predictions)).to_pandas()
+
+
+def test_both_candidates_learn_what_no_straight_line_over_the_hours_could_tell(calls):
+    assert calls["train"].decision == "promote"
+    assert calls["retrain"].decision == "promote"
+    skills = [(found.record.algorithm, found.record.holdout["log_loss_skill"]) for found in candidates()]
+    assert {name for name, skill in skills if skill > 0.4} >= {"logistic_regression", "gradient_boosting"}, skills
+
+
+def candidates():
+    return queries.newest("calls", Candidate, most=20)
+
+
+def test_rows_of_a_text_file_have_the_parts_that_the_moments_have(calls):
+    found = predictions()
+    assert len(found) == 1499  # the one that tells no hour was set aside
+    at = pd.to_datetime(found["rang at"])
+    assert found["hour"].tolist() == at.dt.hour.astype(str).tolist()
+    assert found["day of week"].tolist() == at.dt.weekday.tolist()
+    assert found["month"].tolist() == at.dt.month.astype(str).tolist()
+    assert list(found.columns)[:7] == config.project("calls").columns.all
+
+
+def test_scoring_gives_the_probabilities_of_the_registered_model(calls):
+    found, model = predictions(), registry.version("calls", "1").load()
+    expected = model.predict_proba(found[list(model.feature_names_in_)])[:, 1]
+    np.testing.assert_allclose(found["probability"], expected, atol=1e-12)
+
+
+def test_that_a_window_is_of_other_days_is_no_drift(calls):
+    (found,) = queries.newest("calls", Drift, most=1)
+    assert calls["check"].drift_check.verdict == "ok", found.record.reason
+    assert {name for name in found.record.figures if name.startswith("drift_score_")} == {
+        "drift_score_age",
+        "drift_score_probability",
+        "drift_score_answered",
+    }
+    assert list(health.thresholds(config.project("calls"))) == ["age", "probability", "answered"]
+
+
+def test_the_page_of_data_shows_them_all_the_same(calls):
+    shapes = distributions.compare("calls", "1").columns
+    assert set(MADE) <= set(shapes)
+
+
+def test_the_card_tells_slices_by_hour_and_no_limits_of_what_may_not_be_otherwise(calls):
+    card = storage.read(artifacts.artifact(registry.version("calls", "1").run_id, "model_card.html")).decode()
+    assert "by hour" in card
+    assert "age ≥ 0 and ≤ 120" in card
+    assert "hour in 0, 1" not in card
+
+
+def test_the_form_offers_every_month_weekday_and_hour(calls):
+    served = demonstration.load("calls", "2")
+    asked = {one.name: one for one in demonstration.inputs("calls", served)}
+    assert asked["month"].choices == tuple(str(month) for month in range(1, 13))
+    assert asked["day of week"].choices == tuple(map(float, range(7)))
+    start = {name: one.start for name, one in asked.items()}
+    answered, not_answered = served.probability([start | {"hour": "21"}, start | {"hour": "20"}])
+    assert answered > not_answered + 0.3
+
+
+# The endpoint
+
+
+@pytest.fixture(scope="module")
+def endpoint(calls):
+    """The version as the endpoint takes it over."""
+    place = service.Served("calls")
+    place.look()
+    assert place.current, place.refused
+    return place.current
+
+
+def asked(loaded, given, form="dataframe_records"):
+    return json.loads(loaded.respond(json.dumps({form: given}).encode(), "application/json"))["predictions"]
+
+
+def expected(loaded, hour="20", weekday=2.0, month="1"):
+    row = pd.DataFrame([{"age": 41.0, "hour": hour, "day of week": weekday, "month": month}])
+    return loaded.version.load().predict_proba(row[list(loaded.features)])
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2025-01-08T20:30",
+        "2025-01-08 20:30:59.5",
+        "2025-01-08T20:30Z",
+        "2025-01-08T17:30-03:00",
+        "2025-01-09T02:00+05:30",
+    ],
+)
+def test_the_endpoint_takes_the_raw_row_with_its_time_and_answers_as_the_model_does(endpoint, time):
+    assert asked(endpoint, [ROW | {"rang at": time}]) == pytest.approx(expected(endpoint))
+
+
+def test_the_endpoint_takes_it_as_csv_and_as_parquet_too(endpoint, tmp_path):
+    table = b"rang at,age\n2025-01-08T20:30,41\n"
+    assert json.loads(endpoint.respond(table, "text/csv"))["predictions"] == pytest.approx(expected(endpoint))
+    for unit in ("s", "us", "ns"):
+        frame = pd.DataFrame(
+            {"age": [41], "rang at": pd.Series([pd.Timestamp(ROW["rang at"])]).astype(f"datetime64[{unit}]")}
+        )
+        frame.to_parquet(tmp_path / "row.parquet")
+        body = (tmp_path / "row.parquet").read_bytes()
+        found = json.loads(endpoint.respond(body, "application/vnd.apache.parquet"))["predictions"]
+        assert found == pytest.approx(expected(endpoint))
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        (None, "column 'rang at': row 1 is null, expected a time such as 2016-04-13T20:15"),
+        (1736368200, "column 'rang at': row 1 is 1736368200, expected a time"),
+        (["2025-01-08"], r"column 'rang at': row 1 is \[.*expected a time"),
+        ("2025-01-08", "column 'rang at': row 1 is 2025-01-08: no time of day; expected such as"),
+        ("tomorrow", "column 'rang at': row 1 is tomorrow: not an ISO date; expected such as"),
+        ("", "column 'rang at': row 1 is : not an ISO date"),
+    ],
+)
+def test_the_endpoint_refuses_a_row_whose_time_does_not_tell_its_parts(endpoint, time, said):
+    with pytest.raises(ContractError, match=said):
+        asked(endpoint, [ROW, ROW | {"rang at": time}])
+
+
+def test_without_the_time_the_parts_do_not_help(endpoint):
+    with pytest.raises(ContractError, match=r"missing column 'rang at'.*the model needs age, rang at"):
+        asked(endpoint, [{"age": 41, "hour": "20", "day of week": 2, "month": "1"}])
+
+
+def test_what_the_endpoint_shows_to_try_is_answered(endpoint):
+    assert endpoint.asked == ["age", "rang at"]
+    assert 0 < asked(endpoint, [endpoint.row])[0][1] < 1
+
+
+def test_the_rules_say_which_column_is_the_time(calls):
+    rules = rules_of("calls")
+    assert rules
+    assert (rules.time, list(rules.of_time(["age", *MADE]))) == ("rang at", MADE)
+
+
+# Before anything is trained
+
+
+def test_validate_tells_files_whose_times_are_too_coarse(calls, tmp_path, monkeypatch):
+    home = tmp_path
+    for folder in ("projects", "data/raw"):
+        (home / folder).mkdir(parents=True)
+    (home / "projects" / "calls.yaml").write_text(PROJECT, "utf-8")
+    old, new = rows(1, 3000, 0, "2024-01-01"), rows(2, 600, 9000, "2024-06-01")
+    old.assign(**{"rang at": old["rang at"].dt.floor("D")}).to_parquet(home / "data" / "raw" / "old.parquet")
+    new.assign(**{"rang at": new["rang at"].dt.date}).to_parquet(home / "data" / "raw" / "new.parquet")
+    monkeypatch.setenv("SHOTCLOCK_HOME", str(home))
+    config.project.cache_clear()
+    training, production = validate("calls").files
+    assert (
+        "column 'rang at': the hour is 0 in all 3,000 rows, expected several, as feature 'hour' is"
+        in training.faults[0]
+    )
+    assert "column 'rang at': found type date32[day], expected timestamp, or text" in production.faults[0]
+    config.project.cache_clear()
