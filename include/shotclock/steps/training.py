@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -529,13 +530,15 @@ def promote(
         if version is not None:
             registry.promote(version, expected=gated.champion)
             log.info("%s is the champion: %s", version.uri, reason)
+    return _done(told, record.id, version, gated, ruled)
+
+
+def _done(told: records.Decision, run_id: str, version: registry.Version | None, gated: Gated, ruled: str) -> Done:
+    done = Done(decision=told.decision, reason=told.reason, mlflow_run_id=run_id)
     if version is None:
-        skip, summary = f"the champion stays: {reason}", f"**keep**: {reason}"
-        return Done(
-            decision=outcome, reason=reason, champion=after, skip=skip, mlflow_run_id=record.id, summary=summary
-        )
-    summary = summaries.promotion(version.uri, gated.champion, ruled)
-    return Done(decision=outcome, reason=reason, version=version.number, mlflow_run_id=record.id, summary=summary)
+        skip, summary = f"the champion stays: {told.reason}", f"**keep**: {told.reason}"
+        return replace(done, champion=told.after, skip=skip, summary=summary)
+    return replace(done, version=version.number, summary=summaries.promotion(version.uri, gated.champion, ruled))
 
 
 def _rolled_back(run: Run, answer: Approval) -> Decision | None:
