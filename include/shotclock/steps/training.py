@@ -537,7 +537,7 @@ def _done(told: records.Decision, run_id: str, version: registry.Version | None,
     done = Done(decision=told.decision, reason=told.reason, mlflow_run_id=run_id)
     if version is None:
         skip, summary = f"the champion stays: {told.reason}", f"**keep**: {told.reason}"
-        return replace(done, champion=told.after, skip=skip, summary=summary)
+        return replace(done, champion=told.after or "", skip=skip, summary=summary)
     return replace(done, version=version.number, summary=summaries.promotion(version.uri, gated.champion, ruled))
 
 
