@@ -12,7 +12,7 @@ from shotclock.config import Project
 from shotclock.errors import ContractError
 
 MOST = 10
-"""A large batch is cut into equal blocks of about this part of all recent rows: so many fits a recipe, not more."""
+"""No block is smaller than this part of all recent rows: so many fits a recipe, not more."""
 JUDGING = 0.3
 """The share of the recent rows that the newest blocks hold which judge; the older ones choose the recipe."""
 
@@ -95,21 +95,25 @@ class Learning:
 
 
 def blocks(older: NDArray[np.int64], recent: Sequence[NDArray[np.int64]], min_rows: int, folds: int) -> Blocks:
-    """Cut recent rows into blocks: a batch is one, small ones are taken together, a large one is cut into equal parts.
+    """Cut recent rows into blocks: a batch is one, very small ones are taken together, a large one is cut into equal parts.
+
+    A batch that is smaller than the gate needs is a block all the same: what judges is all of the newest blocks together, and a
+    recipe that was not fitted for long is not the one that serves.
 
     Rows at the beginning before which there are too few of one class to learn from are in no block.
 
     Args:
         older: labels 0 or 1 of the rows that were known before, shape (rows,).
         recent: those of each batch, oldest first, in the order of time.
-        min_rows: what a block holds at least, as far as the rows go.
+        min_rows: what the part of a batch that is cut holds at least.
         folds: how many rows of each class a model needs.
 
     Raises:
         ContractError: no row is left to judge by.
     """
     total = sum(map(len, recent))
-    sizes = _sizes([len(batch) for batch in recent], max(min_rows, total // MOST))
+    least = max(1, total // MOST)
+    sizes = _sizes([len(batch) for batch in recent], least, max(min_rows, least))
     labels = np.concatenate([older, *recent])
     seen = np.minimum(np.cumsum(labels == 0), np.cumsum(labels == 1))
     learnable = int(np.searchsorted(seen, folds)) + 1
@@ -122,13 +126,17 @@ def blocks(older: NDArray[np.int64], recent: Sequence[NDArray[np.int64]], min_ro
     return Blocks(len(older), cuts, judging_from(cuts, total, min_rows))
 
 
-def _sizes(batches: Sequence[int], least: int) -> list[int]:
-    """The rows of each block, oldest first; what is left over at the beginning joins the oldest."""
+def _sizes(batches: Sequence[int], least: int, part: int) -> list[int]:
+    """The rows of each block, oldest first; what is left over at the beginning joins the oldest.
+
+    Args:
+        least: what a block holds; `part`: what it holds where a batch is cut.
+    """
     found, held = list[int](), 0
     for batch in reversed(batches):
         held += batch
         if held >= least:
-            found += [len(part) for part in np.array_split(np.empty(held), held // least)][::-1]
+            found += [len(cut) for cut in np.array_split(np.empty(held), max(1, held // part))][::-1]
             held = 0
     if not found:
         return [held]
