@@ -5,13 +5,14 @@ the two predictions is the champion's; and autoregressions for neighbours that a
 
 - *equal*: a year of looks at a version before that is no better. One takeover with 26 looks, 1,000 rows apart; and twelve
   takeovers with four looks each, 500 rows apart. A year with any demotion in it is a wrong one.
-- *bad promotion*: the version before is better by so much. After how many rows is it back in 95 % of the runs? Beside it the
-  rows at which one look proves the same: a look of the demotion's own size for the year's first takeover, and the gate.
+- *bad promotion*: the version before is better by so much, looked at every 250 rows. In which share of runs is it back by the
+  rows that a test of the same size needs for a power of 95 %: one look at a normal mean, and the sequence's own bar.
 """
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
@@ -20,24 +21,34 @@ from shotclock.config import GateRules
 from shotclock.judging import demotion
 from shotclock.judging.gate import WORST, Gains
 
-RULES = GateRules(min_gain=0.0, resamples=400)  # a fifth of the default: only the standard error comes of them
-STEP, LOOKS = 500, 24  # of a bad promotion
+RULES = GateRules(
+    min_gain=0.0, resamples=100
+)  # of 2,000 by default: a rougher standard error, which is wrong more often
+STEP, MOST = 250, 20_000  # of a bad promotion
+POWER = 0.95
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--table", choices=["equal", "bad"], help="one of the two; without it, both")
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "raw", help="the folder of the two raw files")
     asked = parser.parse_args()
     real = models_on_production(asked.data)
+    if asked.table != "bad":
+        print_equal(real, asked.runs)
+    if asked.table != "equal":
+        for gain in (0.01, 0.02, float(real.mean())):
+            print(f"better by {gain:.4f}: {bad(coin(real, gain), gain, asked.runs)}", flush=True)
+
+
+def print_equal(real: Floats, runs: int) -> None:
     equal: dict[str, Draw] = {"real models": coin(real, 0.0)}
     equal |= {f"neighbours alike by {correlation:g}": alike(correlation) for correlation in (0.3, 0.6)}
     for name, draw in equal.items():
         for takeovers, looks, step in ((1, 26, 1000), (12, 4, 500)):
-            wrong = years(draw, asked.runs, takeovers, looks, step)
+            wrong = years(draw, runs, takeovers, looks, step)
             print(f"equal, {name}: {takeovers} takeover(s), {looks} looks each: {wrong:.1%} of years", flush=True)
-    for gain in (0.01, 0.02, float(real.mean())):
-        print(f"better by {gain:.4f}: {bad(coin(real, gain), asked.runs)}", flush=True)
 
 
 def years(draw: Draw, runs: int, takeovers: int, looks: int, step: int) -> float:
@@ -45,38 +56,34 @@ def years(draw: Draw, runs: int, takeovers: int, looks: int, step: int) -> float
     generator = np.random.default_rng(SEED)
     wrong = 0
     for _ in range(runs):
-        wrong += any(
-            any(at_each(draw(generator, looks * step), step, lambda gains, n=number: demotion.proven(gains, n)))
-            for number in range(1, takeovers + 1)
-        )
+        drawn = (draw(generator, looks * step) for _ in range(takeovers))
+        wrong += any(first_proven(nats, step, number) is not None for number, nats in enumerate(drawn, start=1))
     return wrong / runs
 
 
-def bad(draw: Draw, runs: int) -> str:
+def bad(draw: Draw, gain: float, runs: int) -> str:
     """What is printed of a version before that is truly better."""
     generator = np.random.default_rng(SEED)
-    drawn = [draw(generator, STEP * LOOKS) for _ in range(runs)]
-    looks = np.array([at_each(nats, STEP, lambda gains: demotion.proven(gains, 1)) for nats in drawn])
-    gate = np.array([at_each(nats, STEP, lambda gains: gains.proven) for nats in drawn])
-    back = np.maximum.accumulate(looks, axis=1).mean(axis=0)
-    single, by_gate = looks.mean(axis=0), gate.mean(axis=0)
-    one_look = rows_at(single)
-    share = "" if one_look is None else f", by then {back[one_look // STEP - 1]:.1%} are back"
-    return (
-        f"95 % back after {rows_at(back)} rows, half after {rows_at(back, 0.5)}; one look of that size proves it in 95 % with "
-        f"{one_look}{share}; the gate's with {rows_at(by_gate)}"
-    )
+    spread, risk = float(draw(generator, 100_000).std()), demotion.risk(RULES, 1)
+    one_look = needed(gain, spread, lambda rows: NormalDist().inv_cdf(1 - risk))
+    sequence = needed(gain, spread, lambda rows: demotion.errors(rows, risk, RULES.min_rows))
+    found = [first_proven(draw(generator, MOST), STEP, 1) or MOST for _ in range(runs)]
+    shares = {rows: np.mean([back <= rows for back in found]) for rows in (one_look, sequence)}
+    told = ", ".join(f"{share:.1%} by {rows:,}" for rows, share in shares.items())
+    return f"back: {told} rows; half by {np.quantile(found, 0.5):,.0f}, 95 % by {np.quantile(found, 0.95):,.0f}"
 
 
-def at_each(nats: Floats, step: int, asked: Callable[[Gains], bool]) -> list[bool]:
-    """What is said at each look."""
-    return [asked(Gains(np.clip(nats[:rows], -WORST, WORST), RULES)) for rows in range(step, len(nats) + 1, step)]
+def needed(gain: float, spread: float, bar: Callable[[int], float]) -> int:
+    """The rows at which the mean lies above so many standard errors in 95 % of cases, in whole looks."""
+    looks = range(max(STEP, RULES.min_rows), MOST, STEP)
+    return next(rows for rows in looks if gain / spread * rows**0.5 >= bar(rows) + NormalDist().inv_cdf(POWER))
 
 
-def rows_at(shares: Floats, wanted: float = 0.95) -> int | None:
-    """The rows from which on that share holds."""
-    enough = np.flatnonzero(shares >= wanted)
-    return None if not len(enough) else int(enough[0] + 1) * STEP
+def first_proven(nats: Floats, step: int, number: int) -> int | None:
+    """The rows at the first look that brings the version before back; None where none does."""
+    looks = range(max(step, RULES.min_rows), len(nats) + 1, step)
+    proven = (rows for rows in looks if demotion.proven(Gains(np.clip(nats[:rows], -WORST, WORST), RULES), number))
+    return next(proven, None)
 
 
 if __name__ == "__main__":

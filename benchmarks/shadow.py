@@ -2,8 +2,8 @@
 
 Processor seconds (user and system, all threads) of scoring with a shadow and without, alternating; medians. First the pass
 over a large file, models in memory, for pairs of the kinds of models that there are; its rows are the production shots of
-`kobe_shots` over and over, each with an id of its own. Then a whole batch of 6,426 rows through `flows.score`, with MLflow
-and the loading of both models, after a retraining as in `seasons`.
+`kobe_shots` over and over, each with an id of its own. Then whole batches through `flows.score`, with MLflow and the
+loading of both models, after a retraining as in `seasons`.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from sklearn.tree import DecisionTreeClassifier
 from benchmarks.seasons import PROJECT, ROOT, lay_out
 from shotclock.config import Project, load_project
 from shotclock.models import scoring
+from shotclock.steps.shadow import MOST_ROWS
 
 MODELS = {
     "tree": lambda: make_pipeline(DecisionTreeClassifier(max_depth=5, min_samples_leaf=100, random_state=0)),
@@ -62,7 +64,8 @@ def passes(home: Path, data: Path, rows: int, times: int) -> None:
     models = {name: make().fit(train[features], train[columns.target].astype(int)) for name, make in MODELS.items()}
     source = large(project, data, home, rows)
     for champion, beside in PAIRS:
-        shadow = scoring.Shadow.of(models[beside], columns, "1", home / "shadow.parquet")
+        share = min(1.0, MOST_ROWS / rows)
+        shadow = scoring.Shadow.of(models[beside], columns, "1", home / "shadow.parquet", share=share, seed=42)
         found = compared(_pass(project, models[champion], source, shadow), times)
         print(f"{rows:,} rows, champion {champion}, shadow {beside}: {found}", flush=True)
 
@@ -97,7 +100,7 @@ def large(project: Project, data: Path, home: Path, rows: int) -> Path:
 
 
 def whole(home: Path, data: Path, times: int) -> None:
-    """Of a batch through the flow: champion and shadow are those of a retraining."""
+    """Of batches through the flow: champion and shadow are those of a retraining."""
     lay_out(home, data, "refit")
     from shotclock import config, flows
     from shotclock.store import database, queries, verify
@@ -112,15 +115,18 @@ def whole(home: Path, data: Path, times: int) -> None:
     file, count = home / "projects" / f"{PROJECT}.yaml", iter(range(10_000))
     rules = file.read_text("utf-8")
 
-    def score(with_shadow: bool) -> None:
+    def score(path: Path, with_shadow: bool) -> None:
         file.write_text(
             rules if with_shadow else rules.replace("retraining:\n", "retraining:\n  demote: off\n"), "utf-8"
         )
         config.project.cache_clear()
-        flows.score(PROJECT, f"s{next(count)}", path=home / "data" / "raw" / "arrivals" / "first.parquet")
+        flows.score(PROJECT, f"s{next(count)}", path=path)
         assert (queries.newest(PROJECT, Application)[0].record.shadow is not None) == with_shadow
 
-    print(f"6,426 rows through flows.score: {compared(score, times)}")
+    project = load_project(file)
+    for rows in (6_426, 100_000):
+        found = compared(partial(score, large(project, data, home, rows)), times)
+        print(f"{rows:,} rows through flows.score: {found}", flush=True)
 
 
 def compared(score: Callable[[bool], None], times: int) -> str:

@@ -55,12 +55,14 @@ def judge(champion: ArrayLike, shadow: ArrayLike, y: ArrayLike, rules: GateRules
     figures: dict[str, object] = {"rows": len(labels)}
     if len(labels) < rules.min_rows:
         return Verdict(
-            "insufficient data", f"{len(labels):,} labelled rows since, {rules.min_rows:,} are needed", figures
+            "insufficient data",
+            f"is not judged yet: {len(labels):,} labelled rows since, {rules.min_rows:,} are needed",
+            figures,
         )
     if labels.min() == labels.max():
-        same = f"all {len(labels):,} labels since are {int(labels[0])}: nothing to compare by"
+        same = f"is not judged yet: all {len(labels):,} labels since are {int(labels[0])}: nothing to compare by"
         return Verdict("insufficient data", same, figures)
-    gains = Gains(np.clip(losses(labels, champion) - losses(labels, shadow), -WORST, WORST), rules)
+    gains = over(champion, shadow, labels, rules)
     gain = interval(gains, number)
     figures |= {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
     measured = f"gain {gain} nats per row on the {gains.rows:,} labelled rows since"
@@ -69,10 +71,16 @@ def judge(champion: ArrayLike, shadow: ArrayLike, y: ArrayLike, rules: GateRules
     return Verdict("ok", f"is not proven better: {measured}", figures)
 
 
+def over(champion: ArrayLike, earlier: ArrayLike, y: ArrayLike, rules: GateRules) -> Gains:
+    """The paired gains of an earlier version over the champion, see `judge`."""
+    return Gains(np.clip(losses(y, champion) - losses(y, earlier), -WORST, WORST), rules)
+
+
 def proven(gains: Gains, number: int) -> bool:
     """Whether the version before is to come back, from `min_rows` rows on."""
-    gain, rules = interval(gains, number), gains.rules
-    return gain.low > 0 and gain.value > rules.min_gain and gains.unseen_risk <= risk(rules, number)
+    rules = gains.rules
+    above = float(gains.nats.mean()) > rules.min_gain
+    return above and interval(gains, number).low > 0 and gains.unseen_risk <= risk(rules, number)
 
 
 def interval(gains: Gains, number: int) -> Figure:

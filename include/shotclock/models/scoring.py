@@ -24,7 +24,7 @@ from shotclock.config import Columns
 from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.rows import contract, repeats, types
+from shotclock.rows import contract, labelling, repeats, types
 
 if TYPE_CHECKING:  # scikit-learn takes a second, and whoever reads what was scored does not need it
     from shotclock.models.predictor import Floats, Predictor
@@ -68,20 +68,28 @@ class Beside:
 
 @dataclass(frozen=True)
 class Shadow(Beside):
-    """A version that scores the same rows beside the champion, and serves nobody."""
+    """A version that scores the same rows beside the champion, and serves nobody.
+
+    Attributes:
+        share: of the rows that it scores, by a hash of their id with this `seed`: see `labelling.chosen`.
+    """
 
     predict: "Predictor"
+    share: float = 1.0
+    seed: int = 0
 
     @classmethod
-    def of(cls, model: Any, columns: Columns, version: str, target: Address) -> "Shadow":
-        """Args: see `score_file`.
+    def of(
+        cls, model: Any, columns: Columns, version: str, target: Address, *, share: float = 1.0, seed: int = 0
+    ) -> "Shadow":
+        """Args: see `score_file`, and above.
 
         Raises:
             StoreError: the model was not made for these columns.
         """
         from shotclock.models.predictor import predictor
 
-        return cls(version, target, predictor(model, list(columns.features), version))
+        return cls(version, target, predictor(model, list(columns.features), version), share, seed)
 
 
 def nobody(rows: int) -> None:
@@ -331,13 +339,22 @@ def _stream(
         marked = repeats.mask(repeated, first + start, batch.num_rows)
         examined = contract.examine(batch, typed.columns, repeated=marked)
         good = _with_target(types.cast(examined.good, typed.types, typed.source), typed.columns.target)
-        beside = output.shadow.predict(good) if output.shadow else None
+        beside = _beside(output.shadow, good, typed.columns) if output.shadow else None
         return _Batch(replace(examined, good=good), predict(good), beside)
 
     with threadpool_limits(1, user_api="blas"), closing(_in_order(score, batches)) as scored:
         for batch in scored:
             output.write(batch)
             tell(output.rows)
+
+
+def _beside(shadow: Shadow, rows: pa.RecordBatch, columns: Columns) -> pa.RecordBatch:
+    """Id, probability and version of the shadow's share of the rows."""
+    if shadow.share < 1:
+        needed = rows.select([columns.id, *columns.features])
+        rows = needed.filter(pa.array(labelling.chosen(rows[columns.id], shadow.share, shadow.seed)))
+    told = [rows[columns.id], pa.array(shadow.predict(rows)), _constant(shadow.version, rows.num_rows)]
+    return pa.RecordBatch.from_arrays(told, [columns.id, columns.probability, columns.output("model_version")])
 
 
 def _with_target(rows: pa.RecordBatch, target: str) -> pa.RecordBatch:
@@ -371,7 +388,7 @@ def _ids(source: Address, name: str) -> Iterator[pa.Array]:
 class _Batch:
     examined: contract.Examination
     probability: "Floats"
-    shadow: "Floats | None" = None
+    shadow: pa.RecordBatch | None = None
 
 
 def _in_order(score: Callable[[int, pa.RecordBatch], _Batch], batches: Batches) -> Generator[_Batch, None, None]:
@@ -423,7 +440,6 @@ class _Output:
         texts = [name for name, feature in columns.features.items() if feature.is_text]
         self._repeating = [*texts, columns.output(contract.REASON)]
         self._added = [columns.output(name) for name in OUTPUTS]
-        self._id = columns.id
         self._version = version
         self._threshold = threshold
         self._rows: Counter[str] = Counter()
@@ -439,20 +455,11 @@ class _Output:
             good = good.append_column(name, values)
         self._append("good", good)
         self._append("bad", batch.examined.bad)
-        self._append_shadow(batch)
+        if batch.shadow is not None:
+            self._append("shadow", batch.shadow)
         self._reasons.update(batch.examined.reasons)
         self._sums.append(float(batch.probability.sum()))
         self._positive += int(prediction.sum())
-
-    def _append_shadow(self, batch: _Batch) -> None:
-        if self.shadow is None or batch.shadow is None:
-            return
-        rows = [
-            batch.examined.good[self._id],
-            pa.array(batch.shadow),
-            _constant(self.shadow.version, len(batch.shadow)),
-        ]
-        self._append("shadow", pa.RecordBatch.from_arrays(rows, [self._id, self._added[0], self._added[2]]))
 
     @property
     def rows(self) -> int:

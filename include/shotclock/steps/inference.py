@@ -46,7 +46,7 @@ def score(run: Run, batch: ValidBatch, tell: scoring.Tell = scoring.nobody) -> S
 def _score_file(run: Run, batch: ValidBatch, tell: scoring.Tell) -> ScoredBatch:
     rules, champion = project(run.project), registry.require_champion(run.project)
     target, quarantine = _outputs(run, batch)
-    beside = shadow.scorer(rules, shadow.of(run.project, champion), _beside(run, batch))
+    beside = shadow.scorer(rules, shadow.of(run.project, champion), _beside(run, batch), batch.rows)
     with tracked(run, _step(batch), Application) as record:
         for path in (target, quarantine, _beside(run, batch)):
             dataset.make_room(path, parts=False)
@@ -72,10 +72,11 @@ def _score_partition(run: Run, batch: ValidBatch, cut: Cut, tell: scoring.Tell) 
     for folder in outputs:
         dataset.make_room(folder, parts=True)
     name = dataset.part_name(cut.partition.number, cut.key)
-    before = registry.version(run.project, cut.shadow) if cut.shadow else None
-    beside = shadow.scorer(rules, before, _beside(run, batch) / name)
+    before, rows = shadow.there(run.project, cut.shadow), cut.partition.file_rows
+    beside = shadow.scorer(rules, before, _beside(run, batch) / name, rows)
     if beside:
         dataset.make_room(_beside(run, batch), parts=True)
+        storage.withdraw(beside.target)
     done = scoring.score_partition(
         champion.load(),
         rules.columns,
@@ -94,13 +95,17 @@ def _score_partition(run: Run, batch: ValidBatch, cut: Cut, tell: scoring.Tell) 
         cut=cut,
         scored=done,
         part=_part(outputs[0] / name, done.scored),
-        shadow=_part(beside.target, done.scored) if beside else None,
+        shadow=_part(beside.target, _rows(beside.target)) if beside else None,
         summary=f"Rows {start:,} to {end:,}: {summaries.scored(done, champion.number)}",
     )
 
 
 def _part(path: storage.Address, rows: int) -> dataset.Part:
     return dataset.Part(path.name, rows, storage.digest(path) if rows else "")
+
+
+def _rows(path: storage.Address) -> int:
+    return dataset.rows(path) if storage.is_file(path) else 0
 
 
 def _commit(run: Run, parts: list[ScoredPartition]) -> ScoredBatch:
@@ -126,11 +131,12 @@ def _commit(run: Run, parts: list[ScoredPartition]) -> ScoredBatch:
 
 def _commit_shadow(target: storage.Address, parts: list[ScoredPartition]) -> scoring.Beside | None:
     """The same of the shadow's partitions; none of them count where one is missing."""
-    found = [part.shadow for part in parts if part.shadow and part.scored.scored]
-    if len(found) < sum(part.scored.scored > 0 for part in parts):
+    found = [part.shadow for part in parts if part.shadow]
+    filled = [part for part in found if part.rows]
+    if len(found) < len(parts) or not filled:
         dataset.keep(target, [])
         return None
-    dataset.commit(target, found)
+    dataset.commit(target, filled)
     return scoring.Beside(parts[0].cut.shadow, target)
 
 
@@ -148,7 +154,7 @@ def _noted(
     shadow: scoring.Beside | None = None,
 ) -> ScoredBatch:
     """Write down what became of a batch."""
-    beside = shadow if shadow and done.scored else None
+    beside = shadow if shadow and dataset.is_there(shadow.target) else None
     record.write(
         Application(
             model_version=champion.number,

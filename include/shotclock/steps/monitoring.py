@@ -80,7 +80,8 @@ def _drift(window: Window) -> drift.Drift:
 def performance_check(run: Run, version: int | None = None) -> Checked:
     """Measure the window's labelled rows that the model was not trained on against its reference; MLflow run `Performance`.
 
-    Where a version stands behind it as its shadow, the two are compared: see `steps.shadow`.
+    Where a version stands behind it as its shadow, the two are compared; an older one that would have done better on these
+    rows is named: see `steps.shadow`.
     """
     window = Window.newest(run.project, _version(run, version))
     project, ids = window.project, window.project.columns.id
@@ -90,7 +91,8 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
     judged = unseen.judge(window, frame, rows, trained_on)
     before = unseen.measured(project, given_before(reference, project.columns, trained_on))
     verdict = performance.judge_performance(judged.performance, before, project.degradation)
-    verdict = replace(verdict, reason=verdict.reason + _learnt(frame, project.columns, trained_on, before))
+    told = _learnt(frame, project.columns, trained_on, before) + shadow.offer(window, judged.rows)
+    verdict = replace(verdict, reason=verdict.reason + told)
     estimate = performance.estimate(frame[project.columns.probability].to_numpy())
     error = _estimate_error(judged.rows, project.columns)
     new = _new_labelled(window, [trained_on, reference[ids].to_numpy(), _decided_on(run.project, ids)])

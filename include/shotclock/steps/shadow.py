@@ -7,13 +7,14 @@ comes to rest.
 import logging
 
 import pandas as pd
+import pyarrow as pa
 
 from shotclock.config import Project, project
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.judging import demotion
-from shotclock.judging.gate import untouched
+from shotclock.judging.gate import Gains, untouched
 from shotclock.judging.verdict import Verdict
 from shotclock.models import scoring
 from shotclock.store import history, records, registry
@@ -22,23 +23,33 @@ from shotclock.store.tracking import tracked
 from shotclock.store.window import Window, beside, names_of
 
 log = logging.getLogger(__name__)
+MOST_ROWS = 100_000
+"""Of a batch, about: of a larger one the shadow scores a share, by id. More would prove nothing that these do not."""
 
 
 def of(name: str, champion: registry.Version) -> registry.Version | None:
     """The version that the champion took over from by its promotion, unless it was deleted, or the project wants no shadow."""
     taken = history.takeover(name, champion.number) if project(name).retraining.demote != "off" else None
-    return next((found for found in registry.versions(name) if found.number == taken.before), None) if taken else None
+    return there(name, taken.before) if taken else None
 
 
-def scorer(rules: Project, version: registry.Version | None, target: Address) -> scoring.Shadow | None:
-    """What scores the rows beside the champion. A version that cannot, because its files are gone or the project has other
-    features by now, must not stop who serves: it is passed over, with a warning."""
+def there(name: str, number: str) -> registry.Version | None:
+    """The version of that number, or None where it was deleted."""
+    return next((found for found in registry.versions(name) if found.number == number), None)
+
+
+def scorer(rules: Project, version: registry.Version | None, target: Address, rows: int) -> scoring.Shadow | None:
+    """What scores the rows beside the champion, of a batch of so many. A version that cannot, because its files are gone or
+    the project has other features by now, must not stop who serves: it is passed over, with a warning."""
     if version is None:
         return None
     try:
-        return scoring.Shadow.of(version.load(), rules.columns, version.number, target)
+        share = min(1.0, MOST_ROWS / max(1, rows))
+        return scoring.Shadow.of(
+            version.load(), rules.columns, version.number, target, share=share, seed=rules.drift.seed
+        )
     except StoreError as error:
-        log.warning("nobody scores the rows beside the champion: %s", error)
+        log.warning("v%s scores no rows beside the champion: %s", version.number, error)
         return None
 
 
@@ -87,3 +98,55 @@ def _judged(window: Window, before: registry.Version, rows: pd.DataFrame) -> Ver
         rules.gate,
         taken.number if taken else 1,
     )
+
+
+def offer(window: Window, rows: pd.DataFrame) -> str:
+    """The earlier version that is proven to do best on these rows, better than who serves; empty where none is.
+
+    Asked is the last version of each recipe that has served, but for the shadow, which is judged by itself. Each meets the
+    champion as at the gate, with more confidence: one of as many chances (Bonferroni). It is told, and nothing is done.
+
+    Args:
+        rows: labelled rows that the version in service has not learnt from, with its probabilities.
+    """
+    rules, earlier = window.project, _last_of_each_recipe(window)
+    ordered = rows.sort_values([rules.columns.time, rules.columns.id], kind="stable")
+    found = [(gains, version) for version in earlier if (gains := _over(window, version, ordered, len(earlier)))]
+    if not found:
+        return ""
+    gains, best = max(found, key=lambda item: item[0].mean.value)
+    return (
+        f"; v{best.number} would have done better on {gains.rows:,} of these rows: gain {gains.mean} nats per row; to put it "
+        f"back: `shotclock rollback {rules.name} --version {best.number}`"
+    )
+
+
+def _last_of_each_recipe(window: Window) -> list[registry.Version]:
+    shadow, found = of(window.project.name, window.version), dict[str, registry.Version]()
+    for version in registry.versions(window.project.name):
+        if version.number not in (window.version.number, shadow and shadow.number):
+            found.setdefault(version.origin.algorithm, version)
+    return list(found.values())
+
+
+def _over(window: Window, version: registry.Version, rows: pd.DataFrame, chances: int) -> Gains | None:
+    """What the version would have gained on the rows that it has not learnt from, where that is proven."""
+    from shotclock.models.predictor import predictor
+
+    rules, columns = window.project, window.project.columns
+    gate = rules.gate.model_copy(update={"confidence": 1 - (1 - rules.gate.confidence) / chances})
+    if len(rows) < gate.min_rows:
+        return None
+    try:
+        predict = predictor(version.load(), list(columns.features), version.number)
+        learnt = storage.read_table(version.training_ids(), [columns.id])[columns.id].to_numpy()
+    except StoreError as error:
+        log.warning("v%s is not compared with who serves: %s", version.number, error)
+        return None
+    met = rows[untouched(rows[columns.id].to_numpy(), learnt)]
+    labels = met[columns.target].to_numpy(dtype=float)
+    if len(met) < gate.min_rows or labels.min() == labels.max():
+        return None
+    given = predict(pa.RecordBatch.from_pandas(met[list(columns.features)], preserve_index=False))
+    gains = demotion.over(met[columns.probability].to_numpy(dtype=float), given, labels, gate)
+    return gains if gains.proven else None

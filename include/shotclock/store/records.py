@@ -196,7 +196,7 @@ class Decision(Record):
     """What was done: promoted, kept, rolled back, or skipped.
 
     Attributes:
-        by: who or what decided: the gate, the mode, a person; for a skip, what started the run.
+        by: who or what decided: the gate, the mode, a person, the shadow; for a skip, what started the run.
         before, after: the version in service, or an empty string.
         gate_outcome: what the gate said.
         answers: ids of the alerts that it answered.

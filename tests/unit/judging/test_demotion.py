@@ -35,7 +35,10 @@ def test_it_alerts_where_the_version_before_is_proven_better(rows, wrong, status
 
 def test_labels_of_one_kind_prove_nothing():
     found = demotion.judge(np.full(500, 0.9), np.full(500, 0.1), np.zeros(500), RULES, 1)
-    assert (found.status, found.reason) == ("insufficient data", "all 500 labels since are 0: nothing to compare by")
+    assert (found.status, found.reason) == (
+        "insufficient data",
+        "is not judged yet: all 500 labels since are 0: nothing to compare by",
+    )
 
 
 def test_a_gain_that_is_not_worth_a_change_brings_nobody_back():

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 from shotclock.errors import ContractError, SourceError, StoreError
 from shotclock.models import scoring
 from shotclock.models.scoring import OUTPUTS
+from shotclock.rows import labelling
 
 ALGORITHMS = {
     "logistic regression": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
@@ -242,6 +244,14 @@ def test_a_shadow_scores_the_same_rows_and_leaves_the_result_its_bytes(score, mo
     features = published.select(list(models["tree"].feature_names_in_)).to_pandas()
     np.testing.assert_allclose(beside["probability"], models["tree"].predict_proba(features)[:, 1], rtol=1e-13)
     assert pq.read_table(tmp_path / "again" / "shadow.parquet").equals(beside)
+
+
+def test_of_a_share_it_scores_the_rows_of_the_sample_that_is_judged(score, shadow, rows, tmp_path):
+    score(rows, "all", shadow=shadow("all"))
+    score(rows, "some", shadow=replace(shadow("some"), share=0.25, seed=42), batch_rows=100)
+    everything, some = (pq.read_table(tmp_path / name / "shadow.parquet") for name in ("all", "some"))
+    sample = labelling.sample(everything.to_batches(), "shot_id", share=0.25, seed=42)
+    assert some.equals(sample.combine_chunks()) and 0.2 < some.num_rows / everything.num_rows < 0.3
 
 
 def test_the_result_has_the_same_bytes_with_a_shadow_and_the_shadows_file_too_each_time(score, shadow, rows, tmp_path):

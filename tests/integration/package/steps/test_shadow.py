@@ -132,7 +132,7 @@ def test_rows_from_before_the_promotion_and_those_that_either_has_learnt_from_do
     assert (found().verdict, found().figures["rows"]) == ("insufficient data", 0)
     arrives(shop, rows=150)
     shop.check()
-    assert found().reason == "v1, the version before, 150 labelled rows since, 200 are needed"
+    assert found().reason == "v1, the version before, is not judged yet: 150 labelled rows since, 200 are needed"
     assert found().figures["rows"] == 150
 
 
@@ -152,6 +152,24 @@ def test_off_scores_nothing_beside_and_judges_nothing(misled):
     assert arrives(shop).shadow is None
     assert shop.check().sensors["demotion"].skip == "insufficient data: retraining.demote is off"
     assert queries.newest("shop", records.Shadow) == []
+
+
+def test_an_earlier_version_that_would_have_done_better_is_offered_and_never_forgotten(misled):
+    shop = misled(demote="off")
+    arrives(shop)
+    told = shop.check().performance_check.reason
+    assert "; v1 would have done better on 1,000 of these rows: gain 0." in told
+    assert told.endswith("to put it back: `shotclock rollback shop --version 1`")
+    assert serving() == ["2", "1"], "and nothing is done"
+
+
+def test_none_is_offered_that_is_not_proven_better_or_that_is_judged_as_the_shadow(misled):
+    shop = misled()
+    arrives(shop)
+    assert "would have done better" not in shop.check().performance_check.reason
+    flows.demote("shop", "d1")
+    arrives(shop, "c", first=30_001)
+    assert "would have done better" not in shop.check().performance_check.reason
 
 
 def test_a_good_version_stays(shop):

@@ -137,6 +137,9 @@ ON_DISK = {
             "synthetic": "False",
             "sha256.predictions": "a07e14ce5956",
             "sha256.production": "98e4a0c2ed17",
+            "shadow": "1",
+            "shadow_predictions": "/data/kobe_shots/runs/inference/s2/shadow.parquet",
+            "sha256.shadow": "2c1743a391305fbf",
         },
     ),
     "drift": Values(
@@ -164,6 +167,19 @@ ON_DISK = {
             "champion": "2",
             "batches": "dataset_kobe_prod.parquet",
             "synthetic": "False",
+        },
+    ),
+    "shadow": Values(
+        params={"batches": "1"},
+        metrics={"rows": 1000.0, "gain": 0.02, "gain_low": 0.01, "gain_high": 0.03},
+        tags={
+            "verdict": "alert",
+            "reason": "v1, the version before, has done better",
+            "window": "2cf869a2d02b9ba5",
+            "champion": "2",
+            "batches": "1998-99.parquet",
+            "synthetic": "False",
+            "shadow": "1",
         },
     ),
     "alert": Values(
@@ -197,6 +213,7 @@ RUN_NAMES = {
     "application": "PipelineAplicacao",
     "drift": "Drift",
     "performance": "Performance",
+    "shadow": "Shadow",
 }
 """Those of the others hold what the run is about: `train` names a candidate, a decision its outcome."""
 
@@ -291,6 +308,9 @@ EXAMPLES = {
         predictions_sha256="a07e14ce5956",
         source_sha256="98e4a0c2ed17",
         partitions=4,
+        shadow="1",
+        shadow_predictions="/data/kobe_shots/runs/inference/s2/shadow.parquet",
+        shadow_sha256="2c1743a391305fbf",
     ),
     records.Drift: records.Drift(
         threshold_share=0.6,
