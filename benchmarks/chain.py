@@ -79,7 +79,7 @@ def plain(project: str) -> dict[str, Any]:
 
     from shotclock import flows
     from shotclock.handoff import Result
-    from shotclock.store import database
+    from shotclock.store.server import database
 
     imports = time.perf_counter() - start
     database.prepare_store()

@@ -56,7 +56,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> None:
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
     }
     from shotclock import flows
-    from shotclock.store import database
+    from shotclock.store.server import database
 
     database.prepare_store()
     flows.train(NAME, "benchmark")

@@ -72,7 +72,7 @@ def train_template(folder: Path) -> None:
     write_project(folder, TEMPLATE)
     point(folder)
     from shotclock import flows
-    from shotclock.store import database
+    from shotclock.store.server import database
 
     database.prepare_store()
     for flow in (flows.train, flows.score, flows.check, flows.retrain):

@@ -53,7 +53,9 @@ def seasons(home: Path) -> Iterator[np.ndarray]:
     """Of each season the losses of its labelled rows, in nats."""
     from shotclock import flows
     from shotclock.projects.split_history import split_history
-    from shotclock.store import database, history, registry, verify
+    from shotclock.store import history
+    from shotclock.store.server import database
+    from shotclock.store.versions import registry, verify
 
     verify.verify_apart = verify.verify  # a process of its own takes seconds
     database.prepare_store()

@@ -60,7 +60,7 @@ def run_part(name: str, environment: dict[str, str]) -> None:
 def train() -> None:
     """Two versions: the first champion, and the one of a retraining."""
     from shotclock import flows
-    from shotclock.store import database
+    from shotclock.store.server import database
 
     database.prepare_store()
     flows.train(PROJECT, "t1")
@@ -71,7 +71,7 @@ def train() -> None:
 
 def promote() -> None:
     """Exchange champion and previous, each time that a line comes in."""
-    from shotclock.store import registry
+    from shotclock.store.versions import registry
 
     for _ in sys.stdin:
         champion, previous = (registry.by_alias(PROJECT, alias) for alias in (registry.CHAMPION, registry.PREVIOUS))

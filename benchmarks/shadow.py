@@ -103,8 +103,10 @@ def whole(home: Path, data: Path, times: int) -> None:
     """Of batches through the flow: champion and shadow are those of a retraining."""
     lay_out(home, data, "refit")
     from shotclock import config, flows
-    from shotclock.store import database, queries, verify
+    from shotclock.store import queries
     from shotclock.store.records import Application
+    from shotclock.store.server import database
+    from shotclock.store.versions import verify
 
     verify.verify_apart = verify.verify  # a process of its own takes seconds
     database.prepare_store()

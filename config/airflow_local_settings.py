@@ -21,7 +21,7 @@ __all__ = ["create_metadata_engine"]  # Airflow would take every other name here
 _PATIENCE = 30.0  # seconds; SQLite's 5 are too few where a busy machine stops whoever holds the one write lock
 
 _NEEDED = (
-    "shotclock.store.vouching",  # first: for each function of SciPy skops asks every module there is, later thousands
+    "shotclock.store.versions.vouching",  # first: for each function of SciPy skops asks every module there is, later thousands
     "shotclock.steps.intake",  # the steps, and all that they import
     "shotclock.steps.training",
     "shotclock.steps.inference",
@@ -31,7 +31,7 @@ _NEEDED = (
     "shotclock_airflow.approval",  # what a DAG file imports
     "shotclock_airflow.notifiers",
     "shotclock_airflow.sensors",
-    "shotclock.judging.evidently_backend",  # and what they import late, when it is first used
+    "shotclock.judging.drift.evidently_backend",  # and what they import late, when it is first used
     "git",
     "matplotlib.backends.backend_agg",
     "pyarrow.pandas_compat",

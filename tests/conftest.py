@@ -146,7 +146,7 @@ class Stages:
 
     def _make(self, stage: str) -> None:
         from shotclock import flows
-        from shotclock.store import database
+        from shotclock.store.server import database
 
         if stage == "empty":
             self._begin()
@@ -188,7 +188,7 @@ class Stages:
 
     def _lay_out(self, kept: Path) -> None:
         """The database is filled anew and not replaced: MLflow's connections to it go on, and cost nothing again."""
-        from shotclock.store import client
+        from shotclock.store.server import client
 
         for path in self.live.iterdir() if self.live.exists() else ():
             if path.is_dir():
@@ -371,7 +371,7 @@ def at(_stages, monkeypatch):
     """
     from shotclock import config
     from shotclock.judging import drift
-    from shotclock.store import verify
+    from shotclock.store.versions import verify
 
     for name in ("SHOTCLOCK_HOME", "SHOTCLOCK_PROJECTS", "MLFLOW_TRACKING_URI", "SHOTCLOCK_ARTIFACTS"):
         monkeypatch.setenv(name, "")
@@ -491,7 +491,7 @@ def published():
     """`published()`: what readers find: where the links point, the aliases, the digest of everything behind the links."""
 
     from shotclock.config import settings
-    from shotclock.store import registry
+    from shotclock.store.versions import registry
 
     def look():
         folder = settings().data / "shots"
@@ -521,7 +521,7 @@ def mlflow_runs():
     from mlflow import MlflowClient
 
     from shotclock.config import settings
-    from shotclock.store.client import experiment_id
+    from shotclock.store.server.client import experiment_id
 
     def look():
         found = MlflowClient(settings().tracking_uri).search_runs([experiment_id("shots")])

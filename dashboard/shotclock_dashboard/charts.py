@@ -8,7 +8,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from shotclock.judging.distributions import Distribution
+from shotclock.judging.drift.distributions import Distribution
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import LEVELS, Level, WindowHealth
 from shotclock.judging.intervals import wilson

@@ -16,7 +16,7 @@ import psycopg2
 from botocore.exceptions import ClientError
 from psycopg2 import sql
 
-from shotclock.store import database
+from shotclock.store.server import database
 
 log = logging.getLogger(__name__)
 

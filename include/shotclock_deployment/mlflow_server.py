@@ -1,7 +1,7 @@
 """`python -m shotclock_deployment.mlflow_server …`: MLflow's server behind a login, with what `mlflow server` takes.
 
-Two users, whose passwords are MLFLOW_WORKER_PASSWORD and MLFLOW_READER_PASSWORD: see `shotclock.store.guard`. The database of
-users is a file of this container, made anew at each start: the environment says who there is, and nothing else does.
+Two users, whose passwords are MLFLOW_WORKER_PASSWORD and MLFLOW_READER_PASSWORD: see `shotclock.store.server.guard`. The
+database of users is a file of this container, made anew at each start: the environment says who there is, nothing else does.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from shotclock.config import settings
-from shotclock.store import guard
+from shotclock.store.server import guard
 
 _SETTINGS = """\
     [mlflow]

@@ -26,9 +26,9 @@ from shotclock_ui.links import (
     window_report_address,
 )
 
-_HERE = Path(__file__).parent
-_STYLE = (_HERE / "health.css").read_text(encoding="utf-8")
-_SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8") + (_HERE / "health.js").read_text(encoding="utf-8")
+_TEMPLATES = Path(__file__).parent / "templates"
+_STYLE = (_TEMPLATES / "health.css").read_text(encoding="utf-8")
+_SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8") + (_TEMPLATES / "health.js").read_text(encoding="utf-8")
 
 FIGURES = ("log_loss_skill", "log_loss", "f1", "accuracy", "roc_auc", "calibration_error")
 
@@ -109,7 +109,11 @@ def _earlier(details: Details) -> list[str]:
 
 
 _templates = Environment(
-    loader=FileSystemLoader(_HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+    loader=FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    undefined=StrictUndefined,
 )
 _templates.globals |= {
     "charts": charts,

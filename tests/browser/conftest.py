@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from yaml import safe_dump, safe_load
 
 from shotclock import config, flows
-from shotclock.store import database, verify
+from shotclock.store.server import database
+from shotclock.store.versions import verify
 from shotclock_launcher.commands.browser import FLAGS
 from shotclock_launcher.commands.browser import chromium as chromium_path
 from shotclock_launcher.following.api import Api

@@ -16,7 +16,8 @@ from yaml import safe_dump, safe_load
 
 from shotclock import config, flows
 from shotclock.reading import demonstration
-from shotclock.store import database, verify
+from shotclock.store.server import database
+from shotclock.store.versions import verify
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running.credentials import Login
 from shotclock_launcher.running.services import dashboard_service

@@ -21,7 +21,7 @@ from shotclock.files import storage
 from shotclock.judging.figure import Figure
 from shotclock.reading import health
 from shotclock.store import queries, records
-from shotclock.store.artifacts import artifact
+from shotclock.store.server.artifacts import artifact
 from shotclock.store.window import unseen
 from shotclock.words.glossary import NAMES
 

@@ -25,8 +25,10 @@ from yaml import safe_dump, safe_load
 from shotclock import config, flows
 from shotclock.judging import alerts as triggers
 from shotclock.steps import monitoring
-from shotclock.store import database, history, queries, records, registry, verify
+from shotclock.store import history, queries, records
 from shotclock.store.run import Run
+from shotclock.store.server import database
+from shotclock.store.versions import registry, verify
 from shotclock_launcher.following.api import Api
 from shotclock_launcher.following.readiness import wait_for_airflow, wait_for_dags
 from shotclock_launcher.layout import Layout

@@ -16,7 +16,7 @@ import pytest
 from mlflow import MlflowClient
 
 from shotclock.errors import StoreError
-from shotclock.store import database
+from shotclock.store.server import database
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running import credentials, mlflow_login
 from shotclock_launcher.running.environment import airflow_environment

@@ -16,7 +16,9 @@ from shotclock.files import dataset, storage
 from shotclock.handoff import to_wire
 from shotclock.projects import prune
 from shotclock.steps import inference
-from shotclock.store import database, history, registry
+from shotclock.store import history
+from shotclock.store.server import database
+from shotclock.store.versions import registry
 from shotclock_launcher.commands.demo import chain
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running.stack import running

@@ -18,7 +18,7 @@ import pytest
 from mlflow import MlflowClient
 
 from shotclock.config import settings
-from shotclock.store import registry
+from shotclock.store.versions import registry
 
 SHOT = {"lat": 34.0, "lon": -118.2, "minutes_remaining": 3, "period": 1, "playoffs": 0, "shot_distance": 24}
 BODY = json.dumps({"dataframe_records": [SHOT]})

@@ -18,8 +18,9 @@ import pytest
 
 from shotclock.config import settings
 from shotclock.files import objects
-from shotclock.store import database, records, tracking
+from shotclock.store import records, tracking
 from shotclock.store.run import Run
+from shotclock.store.server import database
 
 ROOT = Path(__file__).parents[2]
 DAG_ID = "sample.training"

@@ -14,8 +14,9 @@ from mlflow import MlflowClient
 from shotclock import config
 from shotclock.config import settings
 from shotclock.judging.alerts import unanswered
-from shotclock.store import history, registry
-from shotclock.store.client import experiment_id
+from shotclock.store import history
+from shotclock.store.server.client import experiment_id
+from shotclock.store.versions import registry
 from shotclock_launcher.following.api import Api, ApiError
 from shotclock_launcher.following.follow import Follower
 from shotclock_launcher.running.credentials import Login

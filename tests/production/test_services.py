@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from loop import Loop, Outcome, kill
 
-from shotclock.store import history, queries, records, registry
+from shotclock.store import history, queries, records
+from shotclock.store.versions import registry
 from shotclock_deployment import keys
 from shotclock_launcher.following.api import ApiError
 

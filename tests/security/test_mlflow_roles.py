@@ -13,7 +13,7 @@ import httpx
 import pytest
 from mlflow import MlflowClient
 
-from shotclock.store.guard import only_reads
+from shotclock.store.server.guard import only_reads
 
 API = "/api/2.0/mlflow"
 SECRET = "what-a-database-asks-for"

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from shotclock.errors import StoreError
-from shotclock.judging.distributions import Distribution
+from shotclock.judging.drift.distributions import Distribution
 from shotclock.judging.fitness import WindowHealth
 from shotclock.reading.health import Details, Summary
 from shotclock.words import moments, signs

@@ -130,7 +130,7 @@ def at_work_on(project: str, as_json: bool, *, needs_store: bool = True) -> Iter
     with at_work(as_json):
         config.project(project)
         if needs_store:
-            from shotclock.store import database
+            from shotclock.store.server import database
 
             database.prepare_store()
         yield

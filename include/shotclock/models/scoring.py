@@ -118,7 +118,6 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     `model_version`. Rows that break the contract go to `quarantine` with the `reason`; without any, there is no such file.
     Both appear whole or not at all; the same call gives the same bytes. Where a file is refused for its bad rows, these
     appear unless an earlier call has left a result.
-
     An id may stand once in a file: its later rows are set aside, whatever the size of the batches.
 
     Args:

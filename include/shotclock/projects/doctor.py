@@ -149,7 +149,8 @@ def raw_files() -> Iterator[Finding]:
 
 
 def store() -> Iterator[Finding]:
-    from shotclock.store import database, registry
+    from shotclock.store.server import database
+    from shotclock.store.versions import registry
 
     found, fault = database.look_at_store()
     uri = settings().tracking_uri

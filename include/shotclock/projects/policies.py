@@ -14,7 +14,7 @@ from shotclock.judging.policies import Aged, Past, Replayed
 from shotclock.models.replay import History, past
 from shotclock.projects.split_history import periods_of
 from shotclock.rows import periods, splits
-from shotclock.store import registry, types
+from shotclock.store.versions import registry, types
 from shotclock.store.window import labels, scored_batches
 
 MOST_ROWS = 200_000

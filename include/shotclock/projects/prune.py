@@ -11,8 +11,10 @@ from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.judging.alerts import unanswered
 from shotclock.projects.prune_rules import Going, Past, Place, going
-from shotclock.store import artifacts, history, queries, registry
+from shotclock.store import history, queries
 from shotclock.store.records import Application, Decision, Drift, Entry, Performance, Trace
+from shotclock.store.server import artifacts
+from shotclock.store.versions import registry
 from shotclock.store.window import MOST_FOR_LABELS, Window, recent_rows, scored_batches
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.rows import periods
 from shotclock.sources import find
-from shotclock.store import taken
+from shotclock.store.intake import taken
 
 _ROWS = 1 << 16  # read at a time
 _HELD = 1 << 20  # rows held before they are written: each part's rows of them are one row group

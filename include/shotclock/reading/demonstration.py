@@ -11,7 +11,7 @@ from pandas import DataFrame, Series
 from shotclock.config import Feature, Value, project
 from shotclock.files import storage
 from shotclock.rows import values
-from shotclock.store import registry
+from shotclock.store.versions import registry
 from shotclock.store.window import Window, reference_rows
 
 Floats = NDArray[np.float64]

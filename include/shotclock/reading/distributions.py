@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from shotclock.judging import distributions
-from shotclock.judging.distributions import Distribution
-from shotclock.store import registry
+from shotclock.judging.drift import distributions
+from shotclock.judging.drift.distributions import Distribution
+from shotclock.store.versions import registry
 from shotclock.store.window import Window, reference_rows
 
 

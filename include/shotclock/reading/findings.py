@@ -7,7 +7,8 @@ from shotclock.errors import StoreError
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Finding, Kind, Signal
 from shotclock.judging.verdict import Verdict
-from shotclock.store import history, registry
+from shotclock.store import history
+from shotclock.store.versions import registry
 
 
 def newest(name: str, kind: Kind) -> tuple[Finding, Signal]:

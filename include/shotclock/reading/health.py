@@ -16,9 +16,12 @@ from shotclock.judging import drift, fitness
 from shotclock.judging.alerts import Alert, Decision, Outcome, unanswered
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, Check, Fitness, WindowHealth
-from shotclock.store import database, history, passed_over, queries, records, registry
+from shotclock.store import history, queries, records
+from shotclock.store.intake import passed_over
 from shotclock.store.recent import Recent
 from shotclock.store.records import Drift, Performance, Record, Stored
+from shotclock.store.server import database
+from shotclock.store.versions import registry
 
 OVERVIEW_WINDOWS = 10
 WINDOWS = 60

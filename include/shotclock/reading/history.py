@@ -11,8 +11,9 @@ from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Level
 from shotclock.judging.verdict import Status
 from shotclock.reading.health import windows_of
-from shotclock.store import history, ledger, queries, records
-from shotclock.store import passed_over as notes
+from shotclock.store import history, queries, records
+from shotclock.store.intake import ledger
+from shotclock.store.intake import passed_over as notes
 from shotclock.store.records import R, Stored
 
 C = TypeVar("C", bound=records.Check)

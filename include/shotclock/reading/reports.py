@@ -2,8 +2,9 @@
 
 from shotclock.config import settings
 from shotclock.files import storage
-from shotclock.store import artifacts, queries
+from shotclock.store import queries
 from shotclock.store.records import Drift
+from shotclock.store.server import artifacts
 
 
 def of_task(address: str) -> bytes | None:

@@ -11,8 +11,10 @@ from shotclock.judging.verdict import Status as Verdict
 from shotclock.reading import findings as checks
 from shotclock.reading import health
 from shotclock.reading.history import Told, batches, decisions
-from shotclock.store import history, passed_over, queries, records, registry
+from shotclock.store import history, queries, records
+from shotclock.store.intake import passed_over
 from shotclock.store.records import R, Stored
+from shotclock.store.versions import registry
 from shotclock.store.window import Window
 
 _MOST = 60

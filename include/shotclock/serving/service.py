@@ -23,7 +23,8 @@ from shotclock.rows import contract, parts
 from shotclock.rows.values import Input
 from shotclock.serving import protocol
 from shotclock.serving.rules import NO_RULES, Rules, rules_of
-from shotclock.store import database, registry
+from shotclock.store.server import database
+from shotclock.store.versions import registry
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import Inputs
 from shotclock.models.candidates.base_rate import base_rate
 from shotclock.models.candidates.recalibration import recalibrate
-from shotclock.store import registry
 from shotclock.store.run import Run
+from shotclock.store.versions import registry
 
 
 def frame(path: str | Address) -> pd.DataFrame:

@@ -10,10 +10,11 @@ from shotclock.handoff import Cut, Published, ScoredBatch, ScoredPartition, Skip
 from shotclock.models import scoring
 from shotclock.rows import contract
 from shotclock.steps import shadow
-from shotclock.store import passed_over, registry, types
+from shotclock.store.intake import passed_over
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked
+from shotclock.store.versions import registry, types
 from shotclock.words import summaries
 
 RESULT, QUARANTINE, SHADOW = "resultado_pipeline.parquet", "quarantine.parquet", "shadow.parquet"

@@ -11,15 +11,17 @@ from shotclock.errors import ContractError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import Batch, Cut, Source, ValidBatch, ValidRows
-from shotclock.judging.stillness import stands_still_like
+from shotclock.judging.drift.stillness import stands_still_like
 from shotclock.models import scoring
 from shotclock.rows import contract, types
 from shotclock.sources import find, named
 from shotclock.steps import shadow
-from shotclock.store import history, ledger, left, passed_over, queries, registry, taken
-from shotclock.store import types as store_types
+from shotclock.store import history, left, queries
+from shotclock.store.intake import ledger, passed_over, taken
 from shotclock.store.records import Application
 from shotclock.store.run import Run, folder_of
+from shotclock.store.versions import registry
+from shotclock.store.versions import types as store_types
 
 log = logging.getLogger(__name__)
 

@@ -14,11 +14,13 @@ from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
 from shotclock.judging.verdict import against_base_rate
 from shotclock.steps import shadow
-from shotclock.store import history, left, passed_over, records, registry
-from shotclock.store.artifacts import artifact
+from shotclock.store import history, left, records
 from shotclock.store.history import REFERENCE
+from shotclock.store.intake import passed_over
 from shotclock.store.run import Run, folder_of
+from shotclock.store.server.artifacts import artifact
 from shotclock.store.tracking import tracked
+from shotclock.store.versions import registry
 from shotclock.store.window import Window, given_before, names_of, recent_rows, reference_rows, unseen
 from shotclock.words import summaries
 

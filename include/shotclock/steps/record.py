@@ -24,10 +24,11 @@ from shotclock.rows.blocks import Learning
 from shotclock.rows.labelling import first_of_each
 from shotclock.rows.values import Input
 from shotclock.steps import fits
-from shotclock.store import history, records, registry
+from shotclock.store import history, records
 from shotclock.store.history import BEFORE
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked
+from shotclock.store.versions import registry
 from shotclock.store.window import given_before, reference_rows
 from shotclock.words import summaries
 

@@ -16,10 +16,11 @@ from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits, types
 from shotclock.rows.blocks import Blocks, blocks
 from shotclock.steps.record import EVERYTHING, in_service, unlearnt
-from shotclock.store import history, left, records, registry
+from shotclock.store import history, left, records
 from shotclock.store.fields import visible
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import open_run, tracked
+from shotclock.store.versions import registry
 from shotclock.store.window import Window, recent_rows
 from shotclock.words import summaries
 from shotclock.words.moments import moment

@@ -9,11 +9,12 @@ from shotclock.errors import ConfigError, StoreError
 from shotclock.files import storage
 from shotclock.handoff import Done
 from shotclock.judging import alerts
-from shotclock.store import history, left, registry
+from shotclock.store import history, left
 from shotclock.store.fields import visible
 from shotclock.store.records import Change, Decision
 from shotclock.store.run import Run
 from shotclock.store.tracking import Tracked, earlier, tracked
+from shotclock.store.versions import registry
 
 
 def rollback(run: Run, reason: str | None, version: int | None = None, by: str = "manual") -> Done:

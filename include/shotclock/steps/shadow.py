@@ -17,9 +17,10 @@ from shotclock.judging import demotion
 from shotclock.judging.gate import Gains, untouched
 from shotclock.judging.verdict import Verdict
 from shotclock.models import scoring
-from shotclock.store import history, records, registry
+from shotclock.store import history, records
 from shotclock.store.run import Run
 from shotclock.store.tracking import tracked
+from shotclock.store.versions import registry
 from shotclock.store.window import Window, beside, names_of
 
 log = logging.getLogger(__name__)

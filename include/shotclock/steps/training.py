@@ -47,15 +47,16 @@ from shotclock.rows import contract, splits
 from shotclock.rows.values import Input
 from shotclock.steps import fits
 from shotclock.steps import record as track
-from shotclock.store import history, records, registry, tracking
-from shotclock.store import verify as verification
-from shotclock.store.artifacts import artifact
-from shotclock.store.client import experiment_id
+from shotclock.store import history, records, tracking
 from shotclock.store.fields import visible
 from shotclock.store.history import REFERENCE
 from shotclock.store.records import Regime
 from shotclock.store.run import Run, folder_of
+from shotclock.store.server.artifacts import artifact
+from shotclock.store.server.client import experiment_id
 from shotclock.store.tracking import Tracked, tracked
+from shotclock.store.versions import registry
+from shotclock.store.versions import verify as verification
 from shotclock.words import summaries
 from shotclock.words.cards import contents, curves
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from shotclock.store import spelling
-from shotclock.store.client import TAG
+from shotclock.store.server.client import TAG
 
 T = TypeVar("T")
 

@@ -7,9 +7,10 @@ from shotclock.errors import StoreError
 from shotclock.files.storage import Address
 from shotclock.judging.alerts import Alert, Decision, Finding, Kind
 from shotclock.judging.verdict import Verdict
-from shotclock.store import queries, records, registry
-from shotclock.store.artifacts import artifact
+from shotclock.store import queries, records
 from shotclock.store.records import Stored
+from shotclock.store.server.artifacts import artifact
+from shotclock.store.versions import registry
 
 REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's folder
 

@@ -5,12 +5,12 @@ import logging
 from mlflow.entities import Run as MlflowRun
 
 from shotclock.errors import StoreError
-from shotclock.store import registry
-from shotclock.store.client import TAG, connect
 from shotclock.store.queries import stored, unfinished
 from shotclock.store.records import Decision
 from shotclock.store.run import Run
+from shotclock.store.server.client import TAG, connect
 from shotclock.store.tracking import close_run
+from shotclock.store.versions import registry
 
 log = logging.getLogger(__name__)
 CLOSED_BY = f"{TAG}closed_by"

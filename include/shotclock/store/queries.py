@@ -8,9 +8,9 @@ from mlflow.entities import Run as MlflowRun
 from mlflow.exceptions import MlflowException
 
 from shotclock.errors import StoreError
-from shotclock.store.client import NOT_THERE, PARENT, TAG, connect, experiments, find_experiment
 from shotclock.store.fields import Values, read, tag_name
 from shotclock.store.records import KINDS, R, Record, Stored, Trace
+from shotclock.store.server.client import NOT_THERE, PARENT, TAG, connect, experiments, find_experiment
 
 _PAGE = 1000
 _MOST_CHANGES = 10_000

@@ -16,11 +16,11 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.store.client import PARENT, TAG, connect, experiment_id
 from shotclock.store.fields import written
 from shotclock.store.queries import stored
 from shotclock.store.records import R, Record
 from shotclock.store.run import Run
+from shotclock.store.server.client import PARENT, TAG, connect, experiment_id
 
 log = logging.getLogger(__name__)
 _KEPT_TAGS = (

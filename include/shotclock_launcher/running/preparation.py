@@ -142,7 +142,7 @@ def preparations(layout: Layout) -> list[Preparation]:
     )
     if layout.store is None:  # a server's store is the server's business
         return [airflow]
-    store = "from shotclock.store.database import prepare_store; prepare_store()"
+    store = "from shotclock.store.server.database import prepare_store; prepare_store()"
     version = f"mlflow {importlib.metadata.version('mlflow')}"
     return [airflow, Preparation("the MLflow store", (sys.executable, "-c", store), layout.store, version)]
 

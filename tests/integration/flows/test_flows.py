@@ -24,9 +24,10 @@ from shotclock.judging import alerts
 from shotclock.judging.alerts import KINDS
 from shotclock.reading import findings
 from shotclock.steps import inference, intake, monitoring, record, retraining, training
-from shotclock.store import history, registry, verify
-from shotclock.store.client import experiment_id
+from shotclock.store import history
 from shotclock.store.run import Run
+from shotclock.store.server.client import experiment_id
+from shotclock.store.versions import registry, verify
 
 _verify_apart = verify.verify_apart  # the fixture `at` replaces it
 STEPS = {
@@ -276,7 +277,7 @@ def come_to_rest(number):
 
 RIVAL = """
 import sys
-from shotclock.store import registry
+from shotclock.store.versions import registry
 from shotclock.errors import ConflictError
 version = registry.version("shots", sys.argv[1])
 print("ready", flush=True)
@@ -429,7 +430,7 @@ def test_partitions_in_an_object_store_hold_the_same_rows_and_lead_to_the_same_v
 
 
 def test_processes_may_make_the_store_at_the_same_time(tmp_path):
-    code = "from shotclock.store.database import prepare_store; prepare_store()"
+    code = "from shotclock.store.server.database import prepare_store; prepare_store()"
     environment = os.environ | {"SHOTCLOCK_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", code]
     rivals = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(3)]

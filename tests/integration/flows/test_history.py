@@ -19,8 +19,10 @@ from shotclock.reading import findings
 from shotclock.reading import history as told
 from shotclock.reading import lines as told_in_lines
 from shotclock.steps.intake import ingest_batches
-from shotclock.store import history, ledger, queries, records, registry, window
+from shotclock.store import history, queries, records, window
+from shotclock.store.intake import ledger
 from shotclock.store.run import Run
+from shotclock.store.versions import registry
 
 ROWS = {"1996-97": 159, "1997-98": 234, "1998-99": 124, "1999-00": 208, "2000-01": 234, "2001-02": 190, "2002-03": 386}
 LABELLED = {"1996-97": 127, "1997-98": 193, "1998-99": 111, "1999-00": 177, "2000-01": 195, "2001-02": 161}
@@ -190,7 +192,7 @@ RIVAL = """
 import json, sys
 from shotclock.store.run import Run
 from shotclock.steps.intake import ingest_batches
-import shotclock.store.registry
+import shotclock.store.versions.registry
 print("ready", flush=True)
 sys.stdin.readline()
 print(json.dumps([batch.name for batch in ingest_batches(Run("shots", "inference", sys.argv[1]))]))

@@ -15,9 +15,11 @@ from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.files import storage
 from shotclock.steps import rollback
-from shotclock.store import history, ledger, registry
-from shotclock.store.client import experiment_id
+from shotclock.store import history
+from shotclock.store.intake import ledger
 from shotclock.store.run import Run
+from shotclock.store.server.client import experiment_id
+from shotclock.store.versions import registry
 
 KILLS = int(os.environ.get("KILLS", "14"))  # `make test-chaos` asks for 200
 WRITES = {

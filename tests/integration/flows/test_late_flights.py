@@ -7,8 +7,9 @@ import pytest
 from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.sources import find, packaged
-from shotclock.store import database, history, queries
+from shotclock.store import history, queries
 from shotclock.store.records import Gate
+from shotclock.store.server import database
 
 ROOT = Path(__file__).parents[3]
 NAME = "late_flights"

@@ -7,12 +7,12 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from shotclock.store import ledger
+from shotclock.store.intake import ledger
 
 RIVAL = """
 import json, sys
 from pathlib import Path
-from shotclock.store import ledger
+from shotclock.store.intake import ledger
 from shotclock.store.run import Run
 files = sorted(Path(sys.argv[2]).glob("*.parquet"))
 print("ready", flush=True)

@@ -135,7 +135,8 @@ def _point(monkeypatch, home):
 @pytest.fixture(scope="session")
 def _trained_shop(tmp_path_factory):
     from shotclock import flows
-    from shotclock.store import database, verify
+    from shotclock.store.server import database
+    from shotclock.store.versions import verify
 
     home = tmp_path_factory.mktemp("shops") / "shop_0000"
     (home / "projects").mkdir(parents=True)
@@ -154,7 +155,8 @@ def _trained_shop(tmp_path_factory):
 def shop(_trained_shop, monkeypatch):
     """The shop with a champion, and nothing scored yet; in a folder of its own, whose address is as long as the first one's."""
     from shotclock import config
-    from shotclock.store import client, verify
+    from shotclock.store.server import client
+    from shotclock.store.versions import verify
 
     trained, number = _trained_shop
     home = trained.with_name(f"shop_{next(number):04}")

@@ -10,7 +10,7 @@ from shotclock.errors import ContractError
 from shotclock.reading import history
 from shotclock.reading.health import Projects
 from shotclock.reading.status import status
-from shotclock.store import ledger
+from shotclock.store.intake import ledger
 
 RULES_WITHOUT_AMOUNT = {"age": {"type": "integer"}, "member": {"type": "integer"}}
 

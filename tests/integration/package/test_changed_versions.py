@@ -14,8 +14,10 @@ from shotclock.handoff import StoredModel
 from shotclock.reading import demonstration
 from shotclock.serving.service import Served
 from shotclock.steps import inference, intake, monitoring
-from shotclock.store import artifacts, history, internals, registry, verify
+from shotclock.store import history
 from shotclock.store.run import Run
+from shotclock.store.server import artifacts, internals
+from shotclock.store.versions import registry, verify
 
 PLACES = 200
 ALL_DOORS = "KILLS" in os.environ  # `make test-chaos`; else the first byte of each file at all, and the others in turn

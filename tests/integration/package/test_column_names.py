@@ -15,8 +15,10 @@ from shotclock.projects.init.make import make_project
 from shotclock.reading import demonstration, distributions, health
 from shotclock.reading.status import status
 from shotclock.serving import service
-from shotclock.store import artifacts, client, database, queries, registry
+from shotclock.store import queries
 from shotclock.store.records import Application, Drift
+from shotclock.store.server import artifacts, client, database
+from shotclock.store.versions import registry
 
 ID, TIME, TARGET = ".id (nr)", "[when?]", "bought/€ = yes"
 FEATURES = (

@@ -8,7 +8,8 @@ from shotclock.config import settings
 from shotclock.errors import ContractError, ShotclockError, SourceError
 from shotclock.judging import alerts
 from shotclock.judging.alerts import KINDS
-from shotclock.store import history, registry
+from shotclock.store import history
+from shotclock.store.versions import registry
 
 NAME = "given.parquet"
 

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shotclock.store import registry
+from shotclock.store.versions import registry
 from shotclock.store.window import Window, recent_rows
 
 

@@ -22,7 +22,7 @@ from shotclock.serving import service as serving
 from shotclock.serving.limits import MOST_BYTES, MOST_CELLS, MOST_COLUMNS, MOST_ROWS
 from shotclock.serving.protocol import CSV, JSON, PARQUET, matrix
 from shotclock.store.records import Origin
-from shotclock.store.registry import Version
+from shotclock.store.versions.registry import Version
 
 FEATURES = ("near", "late", "far")
 GOOD = {"near": 1.5, "late": 0, "far": 3.25}

@@ -19,7 +19,7 @@ from shotclock.serving import rules
 from shotclock.serving import service as serving
 from shotclock.serving.protocol import CSV, JSON, PARQUET, matrix
 from shotclock.store.records import Origin
-from shotclock.store.registry import Version
+from shotclock.store.versions.registry import Version
 
 FEATURES = {
     "lat": Feature(type="number", min=33.2, max=34.9),

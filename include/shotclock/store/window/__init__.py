@@ -16,9 +16,10 @@ from shotclock.config import project as project_of
 from shotclock.errors import StoreError
 from shotclock.files import dataset, storage
 from shotclock.rows import labelling
-from shotclock.store import history, queries, registry, types
+from shotclock.store import history, queries
 from shotclock.store.history import BEFORE
 from shotclock.store.records import Application
+from shotclock.store.versions import registry, types
 from shotclock.store.window import labels
 from shotclock.store.window.once import Once
 

@@ -18,9 +18,9 @@ from shotclock.files.storage import Address
 from shotclock.judging.performance import Tally
 from shotclock.rows import contract, labelling, types
 from shotclock.sources import named
-from shotclock.store import taken
+from shotclock.store.intake import taken
 from shotclock.store.records import Application
-from shotclock.store.types import learnt
+from shotclock.store.versions.types import learnt
 
 _BATCH_ROWS = 131_072
 _LABEL_ROWS = 1 << 20  # looked up together

@@ -19,9 +19,9 @@ from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import level_of
 from shotclock.judging.verdict import BASE_RATE_ALONE, against_base_rate
 from shotclock.models.candidates.algorithms import at_edge
-from shotclock.store import registry
 from shotclock.store.records import Decision
 from shotclock.store.run import Run, folder_of
+from shotclock.store.versions import registry
 from shotclock.words import glossary, summaries
 from shotclock.words.cards import pages, plots
 from shotclock.words.signs import SIGNS, Sign
@@ -32,7 +32,8 @@ _PACKAGES = ("shotclock", "scikit-learn", "numpy", "pandas", "skops", "mlflow")
 _REGIMES = {"training": "rows of the training file", "production": "production rows"}
 _CHECK = """.venv/bin/python -c "
 from shotclock.files import storage
-from shotclock.store import artifacts, registry
+from shotclock.store.server import artifacts
+from shotclock.store.versions import registry
 rows = storage.read_table(artifacts.artifact('{run}', '{scores}.parquet')).to_pandas()
 model = registry.version('{project}', '{version}').load()
 print(abs(model.predict_proba(rows[list(model.feature_names_in_)])[:, 1] - rows[{probability!r}]).max())\""""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from shotclock.cli import progress
-from shotclock.store import registry
+from shotclock.store.versions import registry
 
 
 def test_train_score_and_check_say_a_line_for_each_step(at, shotclock):

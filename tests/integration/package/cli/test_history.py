@@ -2,7 +2,8 @@
 
 import json
 
-from shotclock.store import history, registry
+from shotclock.store import history
+from shotclock.store.versions import registry
 
 
 def today():

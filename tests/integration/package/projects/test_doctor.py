@@ -8,7 +8,7 @@ import pytest
 from shotclock import config
 from shotclock.config import settings
 from shotclock.projects import doctor
-from shotclock.store import database
+from shotclock.store.server import database
 
 
 def by_state(found):

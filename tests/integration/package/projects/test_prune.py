@@ -13,8 +13,9 @@ from shotclock.projects import prune
 from shotclock.reading import history
 from shotclock.reading.status import status
 from shotclock.steps.rollback import rollback
-from shotclock.store import artifacts, registry
 from shotclock.store.run import Run
+from shotclock.store.server import artifacts
+from shotclock.store.versions import registry
 from shotclock.store.window import Window, recent_rows
 
 LATER = datetime.now(UTC) + timedelta(days=3650)

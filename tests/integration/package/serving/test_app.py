@@ -16,7 +16,7 @@ from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.serving import app as endpoint
 from shotclock.serving import service as serving
-from shotclock.store import registry
+from shotclock.store.versions import registry
 
 FEATURES = ["lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance"]
 SHOT = {"lat": 34.0, "lon": -118.2, "minutes_remaining": 3, "period": 1, "playoffs": 0, "shot_distance": 24}

@@ -19,8 +19,9 @@ from shotclock.reading.status import status
 from shotclock.reading.summary import summarise
 from shotclock.serving import service
 from shotclock.steps import intake, training
-from shotclock.store import history, registry
+from shotclock.store import history
 from shotclock.store.run import Run
+from shotclock.store.versions import registry
 
 NAME = "lottery"
 

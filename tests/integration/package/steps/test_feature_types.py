@@ -10,8 +10,10 @@ from shotclock import config, flows
 from shotclock.files import storage
 from shotclock.reading import demonstration, distributions
 from shotclock.serving import service
-from shotclock.store import artifacts, client, history, queries, registry
+from shotclock.store import history, queries
 from shotclock.store.records import Application, Drift
+from shotclock.store.server import artifacts, client
+from shotclock.store.versions import registry
 from shotclock.store.window import reference_rows
 
 PROJECT = """\

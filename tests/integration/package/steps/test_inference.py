@@ -9,8 +9,8 @@ from shotclock.config import settings
 from shotclock.errors import ContractError, StoreError
 from shotclock.handoff import ValidBatch
 from shotclock.steps import inference
-from shotclock.store import registry
 from shotclock.store.run import Run
+from shotclock.store.versions import registry
 
 S1 = Run("shots", "inference", "s1")
 FEATURES = ["lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance"]

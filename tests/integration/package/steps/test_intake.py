@@ -18,7 +18,8 @@ from shotclock.handoff import Batch
 from shotclock.sources import synthetic
 from shotclock.steps import intake
 from shotclock.steps.inference import RESULT
-from shotclock.store import history, ledger, queries
+from shotclock.store import history, queries
+from shotclock.store.intake import ledger
 from shotclock.store.records import Application
 from shotclock.store.run import Run
 

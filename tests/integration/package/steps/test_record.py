@@ -12,8 +12,9 @@ from shotclock.config import settings
 from shotclock.handoff import Approval, Candidate
 from shotclock.judging import gate as gates
 from shotclock.steps import fits, record, retraining, training
-from shotclock.store import history, records, registry
+from shotclock.store import history, records
 from shotclock.store.run import Run
+from shotclock.store.versions import registry
 from shotclock.store.window import reference_rows
 
 R1 = Run("shots", "retraining", "r1")

@@ -3,7 +3,8 @@
 import pytest
 
 from shotclock import flows
-from shotclock.store import history, registry
+from shotclock.store import history
+from shotclock.store.versions import registry
 
 
 @pytest.mark.parametrize("again", ["again", "and_again"])

@@ -10,9 +10,10 @@ import pytest
 from shotclock.errors import ConfigError, StoreError
 from shotclock.files import storage
 from shotclock.steps.rollback import rollback
-from shotclock.store import history, queries, records, registry
-from shotclock.store.client import connect
+from shotclock.store import history, queries, records
 from shotclock.store.run import Run
+from shotclock.store.server.client import connect
+from shotclock.store.versions import registry
 
 
 def asked(run_id, at=None):

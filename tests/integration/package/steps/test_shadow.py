@@ -10,8 +10,9 @@ import pytest
 from shotclock import flows
 from shotclock.files import dataset, storage
 from shotclock.steps.rollback import rollback
-from shotclock.store import history, queries, records, registry
+from shotclock.store import history, queries, records
 from shotclock.store.run import Run
+from shotclock.store.versions import registry
 
 
 def flipped(table):

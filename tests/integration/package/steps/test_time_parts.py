@@ -13,8 +13,10 @@ from shotclock.projects.validate import validate
 from shotclock.reading import demonstration, distributions, health
 from shotclock.serving import service
 from shotclock.serving.rules import rules_of
-from shotclock.store import artifacts, client, queries, registry
+from shotclock.store import queries
 from shotclock.store.records import Application, Candidate, Drift
+from shotclock.store.server import artifacts, client
+from shotclock.store.versions import registry
 
 PROJECT = """\
 name: calls

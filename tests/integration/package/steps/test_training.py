@@ -19,9 +19,11 @@ from shotclock.files import storage
 from shotclock.handoff import Approval, Candidate, ValidRows, Verified
 from shotclock.judging import gate as gates
 from shotclock.steps import record, training
-from shotclock.store import artifacts, history, records, registry, tracking
-from shotclock.store.client import connect, experiment_id
+from shotclock.store import history, records, tracking
 from shotclock.store.run import Run
+from shotclock.store.server import artifacts
+from shotclock.store.server.client import connect, experiment_id
+from shotclock.store.versions import registry
 
 RUN = Run("shots", "training", "t1")
 R1 = Run("shots", "retraining", "r1")

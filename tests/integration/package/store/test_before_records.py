@@ -12,8 +12,11 @@ import pytest
 from mlflow import MlflowClient
 
 from shotclock.config import settings
-from shotclock.store import database, history, ledger, queries, records, registry
-from shotclock.store.client import experiment_id
+from shotclock.store import history, queries, records
+from shotclock.store.intake import ledger
+from shotclock.store.server import database
+from shotclock.store.server.client import experiment_id
+from shotclock.store.versions import registry
 from shotclock.store.window import names_of
 
 BEFORE = json.loads(Path(__file__).with_name("before_records.json").read_text("utf-8"))

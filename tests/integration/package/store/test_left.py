@@ -5,9 +5,10 @@ from mlflow import MlflowClient
 
 from shotclock.config import settings
 from shotclock.steps import intake, monitoring, retraining, rollback
-from shotclock.store import history, left, records, registry, tracking
-from shotclock.store.client import experiment_id
+from shotclock.store import history, left, records, tracking
 from shotclock.store.run import Run
+from shotclock.store.server.client import experiment_id
+from shotclock.store.versions import registry
 
 
 def opened(flow, run_id="dead", kind=records.Drift):

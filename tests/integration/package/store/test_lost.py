@@ -12,8 +12,9 @@ from shotclock.reading import health, status, summary
 from shotclock.serving import app as endpoint
 from shotclock.serving import service as serving
 from shotclock.steps import inference, retraining
-from shotclock.store import database, registry
 from shotclock.store.run import Run
+from shotclock.store.server import database
+from shotclock.store.versions import registry
 
 LOST = "the store was lost, or is another one. Restore its database from a backup"
 FRESH = "project 'shots' has no champion yet; trigger shots.training first"

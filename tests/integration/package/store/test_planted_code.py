@@ -19,8 +19,9 @@ from yaml import safe_dump, safe_load
 
 from shotclock.errors import StoreError
 from shotclock.rows.values import Input
-from shotclock.store import records, registry, tracking
+from shotclock.store import records, tracking
 from shotclock.store.run import Run
+from shotclock.store.versions import registry
 
 RUN = Run("shots", "training", "t9")
 ROWS = pd.DataFrame({"near": [0.0, 1, 2, 3], "late": [1.0, 0, 1, 0]})

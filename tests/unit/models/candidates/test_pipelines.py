@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from shotclock.config import ALGORITHMS, Feature
 from shotclock.models.candidates.algorithms import Inputs, Plan
-from shotclock.store.portable import TRUSTED
+from shotclock.store.versions.portable import TRUSTED
 
 FEATURES = {
     "size": Feature(type="number", missing="allowed"),

@@ -14,7 +14,7 @@ from shotclock.projects.init.guess import Wishes
 from shotclock.projects.validate import validate
 from shotclock.rows import types
 from shotclock.sources import exports
-from shotclock.store import taken
+from shotclock.store.intake import taken
 
 ROWS = 4000
 

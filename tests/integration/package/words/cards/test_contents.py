@@ -14,8 +14,10 @@ from shotclock import config
 from shotclock.config import settings
 from shotclock.handoff import call
 from shotclock.steps import training
-from shotclock.store import artifacts, history, registry
+from shotclock.store import history
 from shotclock.store.run import Run
+from shotclock.store.server import artifacts
+from shotclock.store.versions import registry
 from shotclock.words.cards import contents
 
 promote = partial(call, training.promote, Run("shots", "retraining", "r1"))

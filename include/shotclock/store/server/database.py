@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.files import storage
-from shotclock.store import internals
-from shotclock.store.client import connect
+from shotclock.store.server import internals
+from shotclock.store.server.client import connect
 
 _ANSWER_SECONDS = 5.0  # of a server that is only asked whether it is there
 

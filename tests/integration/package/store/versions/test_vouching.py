@@ -8,7 +8,7 @@ import sys
 
 SHOWN = """
 import sys
-from shotclock.store.vouching import ESTIMATORS, skops
+from shotclock.store.versions.vouching import ESTIMATORS, skops
 from skops.io import _trusted_types
 import sklearn.utils
 
@@ -22,8 +22,8 @@ import sys
 from pathlib import Path
 from sklearn.naive_bayes import GaussianNB
 from shotclock.errors import StoreError
-from shotclock.store import portable
-from shotclock.store.vouching import skops
+from shotclock.store.versions import portable
+from shotclock.store.versions.vouching import skops
 
 file = Path(sys.argv[1]) / "model.skops"
 skops.dump(GaussianNB(), file)

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shotclock.sources import synthetic
-from shotclock.store import ledger, passed_over, records, tracking
+from shotclock.store import records, tracking
+from shotclock.store.intake import ledger, passed_over
 from shotclock.store.run import Run
 
 

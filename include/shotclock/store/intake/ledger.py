@@ -9,7 +9,8 @@ from shotclock.errors import ContractError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import Batch
-from shotclock.store import passed_over, queries, tracking
+from shotclock.store import queries, tracking
+from shotclock.store.intake import passed_over
 from shotclock.store.records import Application, Entry, Stored
 from shotclock.store.run import Run
 

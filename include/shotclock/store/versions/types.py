@@ -5,7 +5,7 @@ import pyarrow as pa
 from shotclock.config import Project
 from shotclock.files import dataset, storage
 from shotclock.rows import types
-from shotclock.store import registry
+from shotclock.store.versions import registry
 
 
 def learnt(project: Project, version: registry.Version | None = None) -> pa.Schema | None:

@@ -21,9 +21,10 @@ from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
 from shotclock.models.candidates.algorithms import SPACES, Plan
 from shotclock.rows.values import Input
-from shotclock.store import records, registry, tracking
-from shotclock.store.client import experiment_id
+from shotclock.store import records, tracking
 from shotclock.store.run import Run
+from shotclock.store.server.client import experiment_id
+from shotclock.store.versions import registry
 
 RUN = Run("shots", "training", "t9")
 ROWS = pd.DataFrame({"near": [0.0, 1, 2, 3], "late": [1, 0, 1, 0]})

@@ -24,8 +24,8 @@ from shotclock.errors import StoreError
 from shotclock.models.candidates.algorithms import Plan, Rows
 from shotclock.models.candidates.recalibration import recalibrate
 from shotclock.models.predictor import predictor
-from shotclock.store import portable
-from shotclock.store.registry import load_model
+from shotclock.store.versions import portable
+from shotclock.store.versions.registry import load_model
 
 OWN = ".".join(sklearn.__version__.split(".")[:2])
 HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from sqlalchemy import create_engine, inspect, text
 
-from shotclock.store import internals
+from shotclock.store.server import internals
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_names_of_the_files_that_mlflow_writes_are_what_mlflow_calls_them(tm
 @pytest.mark.parametrize("wanted", ["READY", "LOGGED_MODEL_READY"])
 def test_a_whole_model_is_known_by_its_status_which_mlflows_filter_cannot_ask_for(at, wanted):
     """When it can, `is_whole` goes."""
-    from shotclock.store.client import connect, experiment_id
+    from shotclock.store.server.client import connect, experiment_id
 
     at("trained")
     client, experiment = connect(), [experiment_id("shots")]

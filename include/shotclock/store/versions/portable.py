@@ -19,7 +19,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 from shotclock.errors import StoreError
 from shotclock.models.predictor import parts_of, with_clean_trees
-from shotclock.store.vouching import UntrustedTypesFoundException, skops
+from shotclock.store.versions.vouching import UntrustedTypesFoundException, skops
 
 READ = ("1.4", "1.9")
 """The releases of scikit-learn whose models this version of Shotclock was tried with."""

@@ -3,8 +3,9 @@
 import pytest
 
 from shotclock.errors import StoreError
-from shotclock.store import artifacts, queries, records, tracking
+from shotclock.store import queries, records, tracking
 from shotclock.store.run import Run
+from shotclock.store.server import artifacts
 
 RUN = Run("shots", "training", "t9")
 

@@ -9,8 +9,8 @@ from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.store import internals
-from shotclock.store.client import connect
+from shotclock.store.server import internals
+from shotclock.store.server.client import connect
 
 
 def artifact(run_id: str, name: str) -> Address:

@@ -22,12 +22,12 @@ from shotclock.errors import ConflictError, StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.rows.values import Input
-from shotclock.store import internals
-from shotclock.store.artifacts import artifact
-from shotclock.store.client import MOST_EXPERIMENTS, NOT_THERE, TAG, connect, experiment_id
 from shotclock.store.fields import Values, read, written
 from shotclock.store.records import Origin
 from shotclock.store.run import Run
+from shotclock.store.server import internals
+from shotclock.store.server.artifacts import artifact
+from shotclock.store.server.client import MOST_EXPERIMENTS, NOT_THERE, TAG, connect, experiment_id
 from shotclock.store.tracking import close_run
 
 if TYPE_CHECKING:  # what takes seconds to import is imported where a model is read or stored
@@ -141,7 +141,7 @@ def _read_as_data(uri: str, file: Path) -> "Pipeline":
     """
     from sklearn.pipeline import Pipeline
 
-    from shotclock.store import portable
+    from shotclock.store.versions import portable
 
     if not file.is_file():
         raise StoreError(
@@ -352,7 +352,7 @@ def _stored(run: Run, run_id: str) -> LoggedModel | None:
 def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequence[Input]) -> LoggedModel:
     import mlflow.sklearn
 
-    from shotclock.store import portable
+    from shotclock.store.versions import portable
 
     with mlflow.start_run(run_id=run_id):
         info = mlflow.sklearn.log_model(

@@ -1,7 +1,7 @@
 """A stored model is read back before it may serve, and must score as the gate measured.
 
-`python -m shotclock.store.verify` is a fresh process that does so, for flows whose steps are called one after the other in
-the process that has trained. It reads one line of JSON, the arguments of `verify`, and answers with the difference that it
+`python -m shotclock.store.versions.verify` is a fresh process that does so, for flows whose steps are called one after another
+in the process that has trained. It reads one line of JSON, the arguments of `verify`, and answers with the difference that it
 found.
 """
 
@@ -16,7 +16,7 @@ from shotclock.errors import ShotclockError, StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.handoff import StoredModel
-from shotclock.store.registry import load_model
+from shotclock.store.versions.registry import load_model
 
 BARRED = ("pycaret", "evidently")
 """What whoever loads a champion must not need."""
@@ -53,7 +53,7 @@ def verify_apart(model: StoredModel, rows: Address, recorded: str = "probability
     Raises:
         StoreError: see `verify`; or the process failed, and why.
     """
-    command = [sys.executable, "-m", "shotclock.store.verify"]
+    command = [sys.executable, "-m", "shotclock.store.versions.verify"]
     asked = {"model": asdict(model), "rows": str(rows), "recorded": recorded}
     done = subprocess.run(command, input=json.dumps(asked), capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shotclock.judging import distributions
-from shotclock.judging.distributions import BINS, compare, compare_levels
+from shotclock.judging.drift import distributions
+from shotclock.judging.drift.distributions import BINS, compare, compare_levels
 
 
 def test_few_whole_numbers_get_a_bin_each():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shotclock.judging.stillness import longest_run, stands_still_like
+from shotclock.judging.drift.stillness import longest_run, stands_still_like
 
 NAN = float("nan")
 

@@ -7,7 +7,7 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.metrics import ValueDrift
 
 from shotclock.config import Feature
-from shotclock.judging import evidently_backend
+from shotclock.judging.drift import evidently_backend
 
 NAMES = ("z", "a", "</script><script>alert(1)</script>")
 COLUMNS = {name: Feature(type="number", drift="wasserstein", drift_threshold=0.1) for name in NAMES}

@@ -25,7 +25,7 @@ from scipy.special import rel_entr
 
 from shotclock.config import DriftMethod, DriftRules, Feature
 from shotclock.errors import ContractError
-from shotclock.judging.stillness import stands_still_like
+from shotclock.judging.drift.stillness import stands_still_like
 from shotclock.judging.verdict import UNLIKE, Status, Verdict
 
 log = logging.getLogger(__name__)
@@ -287,7 +287,7 @@ def _measured(now: DataFrame, then: DataFrame, judged: Mapping[str, Feature]) ->
     """Each column's score, and Evidently's page about them."""
     if not judged:
         return {}, ""
-    from shotclock.judging import evidently_backend
+    from shotclock.judging.drift import evidently_backend
 
     return evidently_backend.measure(now, then, judged)
 

@@ -10,8 +10,8 @@ import skops.io
 
 from shotclock.errors import StoreError
 from shotclock.handoff import StoredModel
-from shotclock.store import registry, verify
-from shotclock.store.client import connect
+from shotclock.store.server.client import connect
+from shotclock.store.versions import registry, verify
 
 verify_apart = verify.verify_apart  # the fixture `at` replaces it
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from shotclock.config import settings
 from shotclock.store import queries, records
-from shotclock.store.client import experiment_id, experiments
+from shotclock.store.server.client import experiment_id, experiments
 
 
 def test_a_project_asked_for_by_many_at_once_has_one_experiment(store):

@@ -1,0 +1,1 @@
+"""MLflow's server and its database: reached, made, looked at, guarded."""

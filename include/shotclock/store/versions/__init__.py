@@ -1,0 +1,1 @@
+"""The versions of a model: registered, kept as data, read back before they serve."""
