@@ -2,7 +2,7 @@
 
 Read in Evidently 0.7.23. Two things here are not documented. That a snapshot's metrics come in the order of the tests asked
 for: without it each column would get another's score. And what its page looks like inside: see `_inert`. The tests in
-`tests/integration/package/judging/test_evidently_backend.py` fail when one of them goes.
+`tests/integration/package/judging/drift/test_evidently_backend.py` fail when one of them goes.
 """
 
 import re

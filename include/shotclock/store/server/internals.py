@@ -1,7 +1,7 @@
 """Whatever of MLflow is used here that it does not document stands in this file.
 
 Read in MLflow 3.17.2. Each entry says what it does, where MLflow's people talk of it, what breaks without it, and when it can
-go; `tests/integration/package/store/test_internals.py` fails then.
+go; `tests/integration/package/store/server/test_internals.py` fails then.
 """
 
 from pathlib import Path

@@ -3,7 +3,7 @@
 skops promises that it reads what an older skops wrote: the protocol's number stands in the file, and skops keeps a reader for
 each (`skops/io/_protocol.py`). scikit-learn promises nothing from one release to another: what a file holds may fit the
 classes of this release, or only seem to. So the release that wrote each part is read from the file before anything is made
-of it; `READ` are those whose models were tried with this one, in `tests/integration/package/store/test_portable.py`.
+of it; `READ` are those whose models were tried with this one, in `tests/integration/package/store/versions/test_portable.py`.
 """
 
 import json

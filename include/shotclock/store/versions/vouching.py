@@ -4,7 +4,7 @@ Left to itself, skops asks scikit-learn for all of its estimators as it is impor
 `skops/io/_trusted_types.py`), and scikit-learn imports each module that it has, with helpers of its tests: a sixth of what a
 process imports that loads a model, for two hundred classes of which no file of ours holds one. Upstream: nothing found. Without
 it: such a process starts later, and a file may hold more than it need. Goes: when skops takes the list from its caller.
-`tests/integration/package/store/test_vouching.py` fails when skops asks another way.
+`tests/integration/package/store/versions/test_vouching.py` fails when skops asks another way.
 """
 
 import sklearn.utils
