@@ -43,11 +43,16 @@ def over_blocks(run: Run, candidate: Compared, data: RecentData) -> tuple[models
     """
     rules, rows, old = project(run.project), fits.frame(data.all), fits.old_model(run, candidate)
     columns, parts = rules.columns, []
-    for number, span in enumerate(data.blocks.spans):
-        trained = fits.fit(run, candidate, known(rules, rows, data, candidate.rows, span.start), old)
-        block = rows.iloc[span]
+    spans = data.blocks.spans
+    for number, span in enumerate(spans):
+        learnt, block = known(rules, rows, data, candidate.rows, span.start), rows.iloc[span]
+        if number < len(spans) - 1:
+            model = fits.model(run, candidate, learnt, old)
+        else:
+            trained = fits.fit(run, candidate, learnt, old)
+            model = trained.model
         told = {_BLOCK: number, columns.id: block[columns.id], columns.target: block[columns.target]}
-        given = fits.probability(trained.model, block, list(columns.features))
+        given = fits.probability(model, block, list(columns.features))
         parts.append(pd.DataFrame({**told, columns.probability: given}))
     return trained, pd.concat(parts, ignore_index=True)
 

@@ -11,11 +11,12 @@ from shotclock.models.candidates.recalibration import cross_validated
 
 def base_rate(rows: Rows, *, folds: int, seed: int) -> Trained:
     """Learn the share of label 1 in these rows."""
-    metrics, cv = cross_validated(_fitted, rows, folds, seed)
+    metrics, cv = cross_validated(constant, rows, folds, seed)
     params = {"positive_rate": float(rows.labels.mean())}
     tried = [{**params, "log_loss": cv["log_loss"]}]
-    return Trained(BASE_RATE, "scikit-learn", _fitted(rows), params, metrics, cv, tried)
+    return Trained(BASE_RATE, "scikit-learn", constant(rows), params, metrics, cv, tried)
 
 
-def _fitted(rows: Rows) -> Pipeline:
+def constant(rows: Rows) -> Pipeline:
+    """The model alone."""
     return Pipeline([(MODEL, DummyClassifier(strategy="prior"))]).fit(rows.features, rows.labels)

@@ -5,6 +5,7 @@ a logistic curve from the model's score to the probability).
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,8 @@ def recalibrate(champion: Pipeline, rows: Rows, *, folds: int, seed: int) -> Tra
         champion: a fitted pipeline.
         rows: recent ones.
     """
-    base = _unwrapped(champion)
-    metrics, cv = cross_validated(lambda part: _fitted(base, part), rows, folds, seed)
-    model = _fitted(base, rows)
+    metrics, cv = cross_validated(partial(recalibrated, champion), rows, folds, seed)
+    model = recalibrated(champion, rows)
     curve = model.named_steps[_STEP].calibrated_classifiers_[0].calibrators[0]
     params = {"slope": -float(curve.a_), "intercept": -float(curve.b_)}
     return Trained(RECALIBRATED, "scikit-learn", model, params, metrics, cv, [{**params, "log_loss": cv["log_loss"]}])
@@ -59,8 +59,9 @@ def _unwrapped(champion: Pipeline) -> Pipeline:
     return held.estimator if isinstance(held, FrozenEstimator) else held  # before scikit-learn 1.6 it was held as it is
 
 
-def _fitted(base: Pipeline, rows: Rows) -> Pipeline:
+def recalibrated(champion: Pipeline, rows: Rows) -> Pipeline:
     """The curve learnt from all rows at once; the fold that says so is not kept, since it would be stored with the model."""
+    base = _unwrapped(champion)
     every = np.arange(len(rows.labels))
     refitted = CalibratedClassifierCV(FrozenEstimator(base), method="sigmoid", ensemble=False, cv=[(every, every)])
     return Pipeline([(_STEP, refitted)]).fit(rows.features, rows.labels).set_params(**{f"{_STEP}__cv": None})

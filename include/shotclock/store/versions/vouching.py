@@ -14,7 +14,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, LabelEncoder, OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -30,6 +30,7 @@ ESTIMATORS: tuple[type[BaseEstimator], ...] = (
     HistGradientBoostingClassifier,
     LabelEncoder,  # in boosting
     LogisticRegression,
+    MissingIndicator,  # in an imputer
     OneHotEncoder,
     OrdinalEncoder,
     Pipeline,
