@@ -134,9 +134,6 @@ def _citations(name: str) -> Iterator[tuple[str, Place | None]]:
         return
     for batch in _read_next(name, champion):
         yield "scored what the next check or retraining reads", _of_file(name, batch.predictions)
-    taken = history.takeover(name, champion.number) if project(name).retraining.demote != "off" else None
-    for served in queries.newest(name, Application, where={"champion": taken.before}) if taken else ():
-        yield "says which rows the version before has served", _place(served)
     for check in _findings(name, champion.number):
         yield "found what the next alert depends on", _place(check)
     yield from _alerts(name, champion.number)

@@ -60,11 +60,12 @@ def judge(run: Run, window: Window) -> Verdict | None:
     None where there is no version before.
     """
     before, version = of(run.project, window.version), window.version
-    if before is None:
+    taken = history.takeover(run.project, version.number)
+    if before is None or taken is None:
         return None
-    batches = beside.since(window, before.number)
+    batches = beside.since(window, before.number, taken.at)
     try:
-        found = _judged(window, before, beside.rows(window.project, batches))
+        found = _judged(window, before, taken.number, beside.rows(window.project, batches))
     except StoreError as error:
         found = Verdict("insufficient data", f"cannot be compared: {error}", {"rows": 0})
     told = Verdict(found.status, f"v{before.number}, the version before, {found.reason}", found.figures)
@@ -85,10 +86,10 @@ def judge(run: Run, window: Window) -> Verdict | None:
     return told
 
 
-def _judged(window: Window, before: registry.Version, rows: pd.DataFrame) -> Verdict:
+def _judged(window: Window, before: registry.Version, number: int, rows: pd.DataFrame) -> Verdict:
     """By the rows that neither has learnt from, without those that the promotion was decided on."""
     rules, version = window.project, window.version
-    columns, taken = rules.columns, history.takeover(rules.name, version.number)
+    columns = rules.columns
     known = [version.training_ids(), before.training_ids(), history.reference(rules.name, version)]
     ids = (storage.read_table(path, [columns.id])[columns.id].to_numpy() for path in known)
     met = rows[untouched(rows[columns.id].to_numpy(), *ids)]
@@ -97,7 +98,7 @@ def _judged(window: Window, before: registry.Version, rows: pd.DataFrame) -> Ver
         met[beside.given(columns)].to_numpy(dtype=float),
         met[columns.target].to_numpy(dtype=float),
         rules.gate,
-        taken.number if taken else 1,
+        number,
     )
 
 

@@ -59,10 +59,12 @@ class Takeover:
     Attributes:
         before: the number of the version that was replaced.
         number: how many of them the project has had within a year before it, itself included.
+        at: when it was decided, UTC.
     """
 
     before: str
     number: int
+    at: datetime
 
 
 def takeover(project: str, version: str) -> Takeover | None:
@@ -75,7 +77,7 @@ def takeover(project: str, version: str) -> Takeover | None:
         return None
     promotions = queries.newest(project, records.Decision, where={"decision": "promote"}, most=_MOST_PROMOTIONS)
     within = [done for done in promotions if done.record.before and timedelta(0) <= made[0].at - done.at < _YEAR]
-    return Takeover(made[0].record.before, len(within))
+    return Takeover(made[0].record.before, len(within), made[0].at)
 
 
 def alerts(project: str, most: int = 100) -> list[Alert]:

@@ -1,6 +1,7 @@
 """The rows that two versions have scored in the same pass: what the champion and its shadow gave, with the labels."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -8,17 +9,17 @@ import pyarrow.compute as pc
 
 from shotclock.config import Columns, Project
 from shotclock.files import dataset, storage
-from shotclock.store import queries
+from shotclock.store.intake import ledger
 from shotclock.store.records import Application
-from shotclock.store.window import MOST_BATCHES, Window, labelled
+from shotclock.store.window import Window, labelled
 
 _ROWS = 1 << 20
 
 
-def since(window: Window, shadow: str) -> list[Application]:
-    """The batches that the window's version has scored beside this shadow, and that came after those it had served itself."""
-    served = queries.newest(window.project.name, Application, where={"champion": shadow}, most=MOST_BATCHES)
-    last = max((stored.record.batch for stored in served), default=0)
+def since(window: Window, shadow: str, taken_over: datetime) -> list[Application]:
+    """The batches that the window's version has scored beside this shadow, of those taken in since it took over."""
+    known = [batch.number for batch, moment in ledger.arrivals(window.project.name) if moment <= taken_over]
+    last = max(known, default=0)
     return [
         batch
         for batch in (*window.batches, *window.older)
@@ -26,9 +27,6 @@ def since(window: Window, shadow: str) -> list[Application]:
         and batch.shadow == shadow
         and dataset.is_there(storage.at(batch.shadow_predictions or ""))
     ]
-
-
-_MOST = 1000
 
 
 def given(columns: Columns) -> str:

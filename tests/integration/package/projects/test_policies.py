@@ -23,7 +23,7 @@ def test_the_seasons_of_kobes_production_shots_are_replayed_under_each_policy(at
     assert files(home / "data") == before  # it looks, and changes nothing
 
 
-FIGURES = {"best in hindsight": 0.6242, "each block": 0.6315, "degradation only": 0.6327, "never": 0.6503}
+FIGURES = {"best in hindsight": 0.6242, "each block": 0.6293, "degradation only": 0.6327, "never": 0.6503}
 
 
 def test_costs_are_told_in_money_and_bring_the_policy_that_weighs_them(at):
