@@ -500,7 +500,7 @@ def test_settings_that_are_stranger_still(setting, refused, tmp_path, free_tcp_p
 def test_arguments_that_are_stranger_still(refused, tmp_path, prod):
     binary, one = tmp_path / "binary.csv", tmp_path / "one.csv"
     binary.write_bytes(bytes(range(256)) * 50)
-    one.write_text("a\n1\n2\n")
+    one.write_text("a\n1\n2\n3\n")
     prod.head(300).to_csv(tmp_path / "table.csv", index=False)
     rows, half, reason = str(tmp_path / "table.csv"), ("--split-by-time", "0.5"), ("--reason", "why")
     refused(
@@ -523,7 +523,7 @@ def test_arguments_that_are_stranger_still(refused, tmp_path, prod):
                 (("score", "shots", "--file", "\udcff.parquet"), "no such file"),
                 (("train", "shots", "--file", "dataset_kobe_prod.parquet/x"), "dataset_kobe_prod.parquet"),
                 (("init", str(binary), *half), "binary.csv"),
-                (("init", str(one), *half), "found no column with the values 0 and 1"),
+                (("init", str(one), *half), "found no column with two different values"),
                 (("init", rows, *half, "--target", "nowhere"), "nowhere"),
                 (("init", rows, *half, "--id", "nowhere"), "nowhere"),
                 (("init", rows, *half, "--time", "lat"), "lat"),
