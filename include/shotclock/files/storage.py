@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from shotclock.errors import SourceError
 from shotclock.files import addresses, objects
@@ -183,6 +184,12 @@ def read_table(address: Address, columns: list[str] | None = None) -> pa.Table:
     """
     with open_parquet(address) as file, _reading(address):
         return file.read(columns=columns)
+
+
+def read_column(address: Address, name: str) -> NDArray[Any]:
+    """Read one column of a parquet file, shape (rows,). Errors as of `read_table`."""
+    values: NDArray[Any] = read_table(address, [name])[name].to_numpy()
+    return values
 
 
 @contextmanager

@@ -126,9 +126,8 @@ def _children(thing: Any) -> Sequence[Any]:
 
 def _needs_frame(part: Any) -> bool:
     own = type(part).__module__.startswith("sklearn.")
-    return not own or isinstance(
-        part, ColumnTransformer | FunctionTransformer | DummyClassifier
-    )  # that one takes texts, too
+    takes_texts = ColumnTransformer | FunctionTransformer | DummyClassifier
+    return not own or isinstance(part, takes_texts)
 
 
 def _through_matrix(model: Any, rows: pa.RecordBatch) -> Floats:

@@ -163,6 +163,6 @@ def unseen(name: str, number: str) -> Unseen:
     """
     columns, version = project(name).columns, registry.version(name, number)
     rows, ids = Window.newest(name, version).rows()[0].to_pandas(), columns.id
-    trained_on = storage.read_table(version.training_ids(), [ids])[ids].to_numpy()
+    trained_on = storage.read_column(version.training_ids(), ids)
     rows = rows[~np.isin(rows[ids], trained_on)]
     return Unseen(rows, *(rows[column].to_numpy(dtype=float) for column in (columns.probability, columns.target)))

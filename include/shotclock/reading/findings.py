@@ -44,8 +44,7 @@ def _demotion(name: str, judged: Finding) -> tuple[Finding, Signal]:
     if not found or found[0].window != judged.window:
         why = "retraining.demote is off" if demote == "off" else f"no version before stands behind v{champion}"
         found = [Finding("demotion", judged.window, champion, Verdict("insufficient data", why))]
-    told = [one for one in history.alerts(name) if (one.kind, one.champion) == ("demotion", champion)]
-    return found[0], alerts.demotion_signal(found[0], told, demote)
+    return found[0], alerts.demotion_signal(found[0], history.demotions(name, champion), demote)
 
 
 def _finding(name: str, kind: Kind, newest: Finding, new_rows: int) -> Finding:

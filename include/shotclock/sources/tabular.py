@@ -259,9 +259,8 @@ def _marks(fields: list[str], separator: str, money: list[str]) -> tuple[str, st
     commas, points = ([number for number in numbers if mark in number] for mark in ",.")
     in_groups = {mark: _in_groups(marked, mark) for mark, marked in ((",", commas), (".", points))}
     for decimal, thousands in ((".", ","), (",", ".")):
-        if in_groups[thousands] and any(
-            thousands in amount for amount in money
-        ):  # of which there are hundredths, if any
+        # Of money there are hundredths, if any.
+        if in_groups[thousands] and any(thousands in amount for amount in money):
             return decimal, thousands
     if in_groups[","] and (separator == "," or (points and not in_groups["."])):
         return ".", ","

@@ -89,7 +89,7 @@ def performance_check(run: Run, version: int | None = None) -> Checked:
     project, ids = window.project, window.project.columns.id
     table, rows = window.rows()
     frame, reference = table.to_pandas(), reference_rows(run.project, window.version)
-    trained_on = storage.read_table(window.version.training_ids())[ids].to_numpy()
+    trained_on = storage.read_column(window.version.training_ids(), ids)
     judged = unseen.judge(window, frame, rows, trained_on)
     before = unseen.measured(project, given_before(reference, project.columns, trained_on))
     verdict = performance.judge_performance(judged.performance, before, project.degradation)
@@ -180,7 +180,7 @@ def _decided_on(name: str, ids: str) -> NDArray[Any]:
     newest = history.referring(name)
     if newest is None:
         raise StoreError(f"project '{name}': no decision left a reference; run {name}.training again")
-    known: NDArray[Any] = storage.read_table(artifact(newest.id, REFERENCE), [ids])[ids].to_numpy()
+    known = storage.read_column(artifact(newest.id, REFERENCE), ids)
     return known
 
 

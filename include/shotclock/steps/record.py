@@ -95,13 +95,7 @@ def in_service(champion: registry.Version | None, recipes: Sequence[str]) -> str
 
 def unlearnt(version: registry.Version, columns: Columns, rows: pa.Table | pd.DataFrame) -> NDArray[np.bool_]:
     """Which of these rows the version has not learnt from."""
-    return untouched(rows[columns.id].to_numpy(), _learnt(version, columns))
-
-
-def _learnt(version: registry.Version, columns: Columns) -> NDArray[Any]:
-    """The ids of all rows that the version has learnt from."""
-    ids: NDArray[Any] = storage.read_table(version.training_ids(), [columns.id])[columns.id].to_numpy()
-    return ids
+    return untouched(rows[columns.id].to_numpy(), storage.read_column(version.training_ids(), columns.id))
 
 
 def refit(run: Run, candidates: list[Compared], selection: Selection, decision: Gated, data: RecentData) -> Refitted:
@@ -235,7 +229,7 @@ def reference(
     columns, rows = rules.columns, fits.frame(data.train)
     if len(rows) < rules.gate.min_rows and history.referring(rules.name, before):
         older = reference_rows(rules.name, before)
-        known = given_before(older, columns, _learnt(before, columns))
+        known = given_before(older, columns, storage.read_column(before.training_ids(), columns.id))
         older = older[[*columns.all]].assign(**{BEFORE: known[columns.probability]})
         rows = pd.concat([older[~older[columns.id].isin(rows[columns.id])], rows], ignore_index=True)
     given = fits.probability(serving.load(), rows, list(columns.features))

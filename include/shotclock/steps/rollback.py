@@ -8,7 +8,6 @@ from shotclock.config import project, settings
 from shotclock.errors import ConfigError, StoreError
 from shotclock.files import storage
 from shotclock.handoff import Done
-from shotclock.judging import alerts
 from shotclock.store import history, left
 from shotclock.store.fields import visible
 from shotclock.store.records import Change, Decision
@@ -60,21 +59,16 @@ class _Why:
     answers: tuple[str, ...] | None = None
 
 
-def _alerts(project: str, champion: str) -> list[alerts.Alert]:
-    """Those of the version before being better than this one, newest first."""
-    return [told for told in history.alerts(project) if (told.kind, told.champion) == ("demotion", champion)]
-
-
 def _proven_better(name: str, _: int | None) -> Change | None:
     """Back to the version before, where it was proven better than who serves now."""
     champion = registry.require_champion(name).number
     taken = history.takeover(name, champion)
-    proven = taken and _alerts(name, champion) and project(name).retraining.demote == "on"
+    proven = taken and history.demotions(name, champion) and project(name).retraining.demote == "on"
     return Change(before=champion, after=taken.before) if taken and proven else None
 
 
 def _alerted(project: str, chosen: Change) -> _Why:
-    told = _alerts(project, chosen.before)[0]
+    told = history.demotions(project, chosen.before)[0]
     return _Why(told.reason, "shadow", told.window, (told.id,))
 
 

@@ -30,8 +30,12 @@ MOST_ROWS = 100_000
 
 def of(name: str, champion: registry.Version) -> registry.Version | None:
     """The version that the champion took over from by its promotion, unless it was deleted, or the project wants no shadow."""
-    taken = history.takeover(name, champion.number) if project(name).retraining.demote != "off" else None
+    taken = _taken(name, champion)
     return there(name, taken.before) if taken else None
+
+
+def _taken(name: str, champion: registry.Version) -> history.Takeover | None:
+    return history.takeover(name, champion.number) if project(name).retraining.demote != "off" else None
 
 
 def there(name: str, number: str) -> registry.Version | None:
@@ -59,9 +63,9 @@ def judge(run: Run, window: Window) -> Verdict | None:
 
     None where there is no version before.
     """
-    before, version = of(run.project, window.version), window.version
-    taken = history.takeover(run.project, version.number)
-    if before is None or taken is None:
+    version, taken = window.version, _taken(run.project, window.version)
+    before = there(run.project, taken.before) if taken else None
+    if taken is None or before is None:
         return None
     batches = beside.since(window, before.number, taken.at)
     try:
@@ -91,8 +95,7 @@ def _judged(window: Window, before: registry.Version, number: int, rows: pd.Data
     rules, version = window.project, window.version
     columns = rules.columns
     known = [version.training_ids(), before.training_ids(), history.reference(rules.name, version)]
-    ids = (storage.read_table(path, [columns.id])[columns.id].to_numpy() for path in known)
-    met = rows[untouched(rows[columns.id].to_numpy(), *ids)]
+    met = rows[untouched(rows[columns.id].to_numpy(), *(storage.read_column(path, columns.id) for path in known))]
     return demotion.judge(
         met[columns.probability].to_numpy(dtype=float),
         met[beside.given(columns)].to_numpy(dtype=float),
@@ -141,7 +144,7 @@ def _over(window: Window, version: registry.Version, rows: pd.DataFrame, chances
         return None
     try:
         predict = predictor(version.load(), list(columns.features), version.number)
-        learnt = storage.read_table(version.training_ids(), [columns.id])[columns.id].to_numpy()
+        learnt = storage.read_column(version.training_ids(), columns.id)
     except StoreError as error:
         log.warning("v%s is not compared with who serves: %s", version.number, error)
         return None

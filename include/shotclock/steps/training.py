@@ -339,7 +339,7 @@ def _met(
     that compete here, or as it was kept with the rows that it was judged on.
     """
     ids = holdout[columns.id].to_numpy()
-    fresh = gates.untouched(ids, *(_ids(storage.at(path), columns.id) for path in data.seen))
+    fresh = gates.untouched(ids, *(storage.read_column(storage.at(path), columns.id) for path in data.seen))
     if champion is None:
         return fresh, None
     before, recipe = np.full(len(holdout), np.nan), track.in_service(champion, tuple(given))
@@ -347,7 +347,7 @@ def _met(
         before = given[recipe]
     elif history.BEFORE in holdout:
         before = holdout[history.BEFORE].to_numpy()
-    own = gates.untouched(ids, _ids(champion.training_ids(), columns.id))
+    own = gates.untouched(ids, storage.read_column(champion.training_ids(), columns.id))
     old = np.where(own, fits.probability(champion.load(), holdout, list(columns.features)), before)
     met = fresh & ~np.isnan(old)
     return met, old[met]
@@ -436,11 +436,6 @@ def _measure(
     if measured.gap is None:
         record.figure(curves.curves(labels, probability), "holdout_curves.png")
     return measured
-
-
-def _ids(path: Address, column: Any) -> NDArray[Any]:
-    ids: NDArray[Any] = storage.read_table(path, [column])[column].to_numpy()
-    return ids
 
 
 def verify(run: Run, decision: Gated, refitted: Refitted | None = None, apart: bool = False) -> Verified:

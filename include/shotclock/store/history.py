@@ -85,6 +85,11 @@ def alerts(project: str, most: int = 100) -> list[Alert]:
     return [alert(stored) for stored in queries.newest(project, records.Alert, most=most)]
 
 
+def demotions(project: str, champion: str) -> list[Alert]:
+    """The alerts that the version before does better than this one, newest first."""
+    return [told for told in alerts(project) if (told.kind, told.champion) == ("demotion", champion)]
+
+
 def findings(project: str, kind: Kind, champion: str, most: int) -> list[Finding]:
     """What drift, performance or shadow checks concluded about the champion's newest windows, newest first, one a window."""
     found = queries.newest(

@@ -3,7 +3,7 @@
 import itertools
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +130,26 @@ def _point(monkeypatch, home):
     monkeypatch.setenv("SHOTCLOCK_ARTIFACTS", str(home / "artifacts"))
     for name in ("SHOTCLOCK_DATA", "SHOTCLOCK_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
+
+
+@contextmanager
+def _settled(home):
+    from shotclock import config
+    from shotclock.store.server import client
+
+    with pytest.MonkeyPatch.context() as patch:
+        _point(patch, home)
+        config.project.cache_clear()
+        client._experiment_id.cache_clear()
+        yield
+    config.project.cache_clear()
+    client._experiment_id.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def settled():
+    """`with settled(home)`: a home of its own for the projects of one file of tests."""
+    return _settled
 
 
 @pytest.fixture(scope="session")

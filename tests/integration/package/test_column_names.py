@@ -17,7 +17,7 @@ from shotclock.reading.status import status
 from shotclock.serving import service
 from shotclock.store import queries
 from shotclock.store.records import Application, Drift
-from shotclock.store.server import artifacts, client, database
+from shotclock.store.server import artifacts, database
 from shotclock.store.versions import registry
 
 ID, TIME, TARGET = ".id (nr)", "[when?]", "bought/€ = yes"
@@ -32,7 +32,7 @@ FEATURES = (
 
 
 @pytest.fixture(scope="module")
-def odd(tmp_path_factory):
+def odd(tmp_path_factory, settled):
     """A project of these columns, made by `init`, trained, scored and checked."""
     home, random = tmp_path_factory.mktemp("odd"), np.random.default_rng(5)
     (home / "projects").mkdir()
@@ -43,13 +43,7 @@ def odd(tmp_path_factory):
     rows.insert(1, TIME, pd.date_range("2024-01-01", periods=1200, freq="h"))
     rows[TARGET] = (random.random(1200) < chance).astype(int)
     pq.write_table(pa.Table.from_pandas(rows), home / "odd.parquet")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOTCLOCK_HOME", str(home))
-        patch.setenv("SHOTCLOCK_PROJECTS", "projects")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
-        patch.setenv("SHOTCLOCK_ARTIFACTS", str(home / "artifacts"))
-        config.project.cache_clear()
-        client._experiment_id.cache_clear()
+    with settled(home):
         make_project(home / "odd.parquet", Wishes(target=TARGET, id=ID, time=TIME, features=FEATURES), share=0.5)
         file = home / "projects" / "odd.yaml"
         file.write_text(
@@ -61,8 +55,6 @@ def odd(tmp_path_factory):
         flows.train("odd", "t1")
         flows.score("odd", "s1")
         yield flows.check("odd", "m1")
-    config.project.cache_clear()
-    client._experiment_id.cache_clear()
 
 
 def test_init_keeps_every_name_as_it_is(odd):

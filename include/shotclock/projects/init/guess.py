@@ -3,7 +3,7 @@
 Each guess says why it was made, so that whoever knows the data can put it right.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -156,7 +156,7 @@ def _parts_of(time: roles.Role, wishes: Wishes, training: Mask, table: Rows, lab
                     f"--time-part: found {kind}, which is {seen[0]} in all training rows of '{time.name}', expected one of "
                     "which they tell several; leave it out, or name another --time"
                 )
-            name = _free(f"{time.name}_{kind}", table.column_names)
+            name = roles.free(f"{time.name}_{kind}", table.column_names)
             found.used[name] = Feature.model_validate({"of_time": kind})
             found.why[name] = f"as --time-part says: the {kind} of {time.name}"
             found.warnings += [f"'{name}': {against}"] if against else []
@@ -169,12 +169,6 @@ def _parts_of(time: roles.Role, wishes: Wishes, training: Mask, table: Rows, lab
     if worth:
         found.warnings.append(f"'{time.name}' tells more than the order of the rows: {'; '.join(worth)}")
     return found
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    while name in taken:
-        name = f"_{name}"
-    return name
 
 
 def _roles(table: Rows, wishes: Wishes) -> tuple[roles.Role, roles.Role, roles.Role]:

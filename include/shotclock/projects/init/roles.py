@@ -1,7 +1,7 @@
 """Which column is the target, the time, the id: by name and values, or as it was wished."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -73,8 +73,9 @@ def target(table: Rows, wished: str | None, others: tuple[str, ...] = ()) -> Rol
     """
     if wished is not None:
         return _outcomes(wished, table[wished])
-    twofold = [name for name in table.column_names if name not in others and len(_values(table[name])) == 2]
-    plain = [name for name in twofold if _is_plain(table[name])]
+    values = {name: _values(table[name]) for name in table.column_names if name not in others}
+    twofold = [name for name, found in values.items() if len(found) == 2]
+    plain = [name for name in twofold if set(values[name]) == {0, 1}]
     named = [name for name in (*plain, *twofold) if _TARGET.fullmatch(name)]
     if not twofold:
         raise ContractError(
@@ -96,10 +97,6 @@ def target(table: Rows, wished: str | None, others: tuple[str, ...] = ()) -> Rol
 def _values(column: Column) -> list[object]:
     """The different ones of a column of numbers or text; of many, the first ones."""
     return few(column, 2) if is_number(column.type) or is_text(column.type) else []
-
-
-def _is_plain(column: Column) -> bool:
-    return is_number(column.type) and set(_values(column)) == {0, 1}
 
 
 def _outcomes(name: str, column: Column, why: str = "as --target says") -> Role:
@@ -212,9 +209,16 @@ def _written(layout: str | None) -> str:
 
 def in_row_order(table: Rows) -> Role:
     """A time for rows that have none and stand in their order: a microsecond apart, before those of any later file."""
-    name = next(name for name in (ADDED_TIME, f"_{ADDED_TIME}", f"__{ADDED_TIME}") if name not in table.column_names)
+    name = free(ADDED_TIME, table.column_names)
     times = rows_as_times(0, table.num_rows, datetime.fromtimestamp(0, UTC))
     return Role(name, pa.chunked_array([times]), "added, as --row-order says: the rows stand in their order")
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """The name, or one like it that no column has."""
+    while name in taken:
+        name = f"_{name}"
+    return name
 
 
 def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:

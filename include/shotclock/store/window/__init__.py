@@ -25,7 +25,7 @@ from shotclock.store.window.once import Once
 
 MOST_FOR_LABELS = 24  # batches before the window in which labelled rows are looked for
 _SPARE = 4  # times the rows that are wanted are looked at first: some have no label
-MOST_BATCHES = 1000  # how far back a window may reach
+_MOST_BATCHES = 1000  # how far back a window may reach
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def rows_of(batch: Application) -> int:
 def scored_batches(name: str, version: registry.Version | None = None) -> list[Application]:
     """The batches that `version` (or any) scored, newest batch first, each with its newest predictions."""
     where = {"champion": version.number} if version else {}
-    scorings = queries.newest(name, Application, where=where, most=MOST_BATCHES)
+    scorings = queries.newest(name, Application, where=where, most=_MOST_BATCHES)
     newest = {stored.record.batch: stored.record for stored in reversed(scorings)}
     batches = [newest[number] for number in sorted(newest, reverse=True)]
     return [batch for batch in batches if dataset.is_there(storage.at(batch.predictions))]

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shotclock import config, flows
+from shotclock import flows
 from shotclock.files import storage
 from shotclock.reading import demonstration, distributions
 from shotclock.serving import service
 from shotclock.store import history, queries
 from shotclock.store.records import Application, Drift
-from shotclock.store.server import artifacts, client
+from shotclock.store.server import artifacts
 from shotclock.store.versions import registry
 from shotclock.store.window import reference_rows
 
@@ -64,7 +64,7 @@ def rows(seed, many, first, towns=TOWNS):
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory):
+def shop(tmp_path_factory, settled):
     """The project, trained, scored, checked and retrained; what came of each flow."""
     home = tmp_path_factory.mktemp("shop")
     for folder in ("projects", "data/raw"):
@@ -74,13 +74,7 @@ def shop(tmp_path_factory):
     new = rows(2, 1500, 9000, [*TOWNS[:3], "Lugano"])
     new.loc[0, ["tariff", "visits"]] = [40, -1]
     new.to_parquet(home / "data" / "raw" / "new.parquet")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOTCLOCK_HOME", str(home))
-        patch.setenv("SHOTCLOCK_PROJECTS", "projects")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
-        patch.setenv("SHOTCLOCK_ARTIFACTS", str(home / "artifacts"))
-        config.project.cache_clear()
-        client._experiment_id.cache_clear()
+    with settled(home):
         done = {
             "train": flows.train("shop", "t1"),
             "score": flows.score("shop", "s1"),
@@ -88,8 +82,6 @@ def shop(tmp_path_factory):
             "retrain": flows.retrain("shop", "r1", reason="to see"),
         }
         yield done
-    config.project.cache_clear()
-    client._experiment_id.cache_clear()
 
 
 def predictions():

@@ -15,7 +15,7 @@ from shotclock.serving import service
 from shotclock.serving.rules import rules_of
 from shotclock.store import queries
 from shotclock.store.records import Application, Candidate, Drift
-from shotclock.store.server import artifacts, client
+from shotclock.store.server import artifacts
 from shotclock.store.versions import registry
 
 PROJECT = """\
@@ -59,7 +59,7 @@ def rows(seed, many, first, start):
 
 
 @pytest.fixture(scope="module")
-def calls(tmp_path_factory):
+def calls(tmp_path_factory, settled):
     """The project, trained on a parquet file of moments, and scored on a file of text; what came of each flow."""
     home = tmp_path_factory.mktemp("calls")
     for folder in ("projects", "data/raw"):
@@ -70,13 +70,7 @@ def calls(tmp_path_factory):
     new["rang at"] = new["rang at"].dt.strftime("%Y-%m-%dT%H:%M")
     new.loc[3, "rang at"] = "2025-01-01"
     new.to_csv(home / "data" / "raw" / "new.csv", sep=";", index=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHOTCLOCK_HOME", str(home))
-        patch.setenv("SHOTCLOCK_PROJECTS", "projects")
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow.db'}")
-        patch.setenv("SHOTCLOCK_ARTIFACTS", str(home / "artifacts"))
-        config.project.cache_clear()
-        client._experiment_id.cache_clear()
+    with settled(home):
         yield {
             "home": home,
             "train": flows.train("calls", "t1"),
@@ -84,8 +78,6 @@ def calls(tmp_path_factory):
             "check": flows.check("calls", "m1"),
             "retrain": flows.retrain("calls", "r1", reason="to see"),
         }
-    config.project.cache_clear()
-    client._experiment_id.cache_clear()
 
 
 def predictions():
