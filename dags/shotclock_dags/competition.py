@@ -12,6 +12,7 @@ SHARED = {"pool": TRAINING, "max_active_tis_per_dagrun": CANDIDATES_AT_ONCE}  # 
 MODE = "{{ params.mode }}"
 ASKED = (
     "{{ ti.xcom_pull(task_ids='gate', key='summary') }}\n\n{{ ti.xcom_pull(task_ids='refit', key='summary') or '' }}"
+    "\n\n{{ ti.xcom_pull(task_ids='verify', key='summary') }}"
 )
 
 

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from shotclock.errors import HandoffError
 from shotclock.files.dataset import Part
 from shotclock.judging.alerts import Kind, Outcome
+from shotclock.judging.churn import Churn
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Performance
 from shotclock.judging.verdict import Status
@@ -318,6 +319,7 @@ class Gated(Result):
         scores: the file of the gate's rows with the probabilities of both.
         stored: the challenger, where it may be promoted.
         instead: the base rate, where nobody is in service and no challenger is proven better.
+        churn: of what would take over against the champion, once `verify` has found it.
     """
 
     champion: str | None
@@ -329,6 +331,7 @@ class Gated(Result):
     scores: str
     stored: StoredModel | None = None
     instead: "Refitted | None" = None
+    churn: Churn | None = None
 
     def ships(self, refitted: "Refitted | None") -> "Refitted | None":
         """What was fitted to be promoted; None where that is the challenger as it was measured, or nothing."""
@@ -385,10 +388,13 @@ class Verified(Result):
 
     Attributes:
         difference: the largest between its probabilities and those that were written down when it was made.
+        held: why it may take over only if a person approves, whatever the mode; empty where it may without.
     """
 
     model: StoredModel | None = None
     difference: float = 0.0
+    churn: Churn | None = None
+    held: str = ""
 
 
 @dataclass(frozen=True)

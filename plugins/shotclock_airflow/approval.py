@@ -1,4 +1,4 @@
-"""A person approves a promotion in Airflow's UI, with the gate's figures in front of them."""
+"""A person approves a promotion in Airflow's UI, with the gate's figures and its churn in front of them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,14 +14,14 @@ FORM = {_REASON: Param(None, type=["null", "string"], title="Reason")}
 
 
 class PromotionApproval(ApprovalOperator):
-    """Asks only in the mode `approval`, and only when something was verified that may take over; else it answers at once.
+    """Asks in the mode `approval`, and where `verify` holds it; only when something may take over. Else it answers at once.
 
     A rejection does not skip what follows, as it does in the base class: the next task writes the decision down.
 
     Args:
         mode: `on`, `dry_run` or `approval`.
         decision: what the gate returned.
-        verified: what was read back; it holds no model where the champion stays as it is.
+        verified: what was read back, and whether it is held; it has no model where the champion stays as it is.
     """
 
     template_fields = (*ApprovalOperator.template_fields, "mode", "decision", "verified")
@@ -35,7 +35,8 @@ class PromotionApproval(ApprovalOperator):
     def execute(self, context: Any) -> Any:
         from shotclock.handoff import Approval, Verified, from_wire, to_wire
 
-        if from_wire(Verified, self.verified).model is None or self.mode == "on":
+        verified = from_wire(Verified, self.verified)
+        if verified.model is None or (self.mode == "on" and not verified.held):
             return to_wire(Approval(approved=True))
         if self.mode == "dry_run":
             return to_wire(Approval(approved=False, because="dry run"))

@@ -101,9 +101,11 @@ class Approval(_Notifier):
     """A person is asked: for `PromotionApproval(notifiers=...)`."""
 
     def message(self, context: Any) -> messages.Message:
-        from shotclock.handoff import Gated, from_wire
+        from shotclock.handoff import Gated, Verified, from_wire
 
-        return messages.approval(self.project, from_wire(Gated, context["task"].decision), _where(context))
+        asking = context["task"]
+        gated, verified = from_wire(Gated, asking.decision), from_wire(Verified, asking.verified)
+        return messages.approval(self.project, gated, verified, _where(context))
 
 
 class Failure(_Notifier):

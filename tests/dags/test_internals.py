@@ -130,6 +130,8 @@ def test_a_notifier_still_cannot_render_with_the_dag_that_a_tried_run_is_given(b
 
 # A person's answer
 
+MODEL = {"uri": "models:/m-1", "id": "m-1", "sha256": "ee"}
+
 
 def answered(option, user=None, **fields):
     return {
@@ -156,6 +158,27 @@ def test_an_answer_tells_what_was_chosen_by_whom_and_why_and_skips_nothing(appro
         told = approval.execute_complete({}, answered(option, {"id": "1", "name": "ann"}, why=" looks good "))
     word = {"Approve": "approved", "Reject": "rejected"}[option]
     assert told == {"approved": option == "Approve", "by": "ann", "because": f"{word} by ann (looks good)"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "verified", "found"),
+    [
+        ("on", {"model": MODEL}, {"approved": True}),
+        ("on", {"model": MODEL, "held": "too much changes"}, "asked"),
+        ("on", {}, {"approved": True}),
+        ("approval", {"model": MODEL}, "asked"),
+        ("approval", {}, {"approved": True}),
+        ("dry_run", {"model": MODEL, "held": "too much changes"}, {"approved": False, "because": "dry run"}),
+    ],
+)
+def test_a_person_is_asked_in_that_mode_or_where_it_is_held_and_only_about_what_may_take_over(
+    approval, mode, verified, found
+):
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    approval.mode, approval.verified = mode, verified
+    with mock.patch.object(ApprovalOperator, "execute", autospec=True, return_value="asked"):
+        assert approval.execute({}) == found
 
 
 def test_where_nobody_has_answered_in_time_the_default_was_taken(approval):

@@ -259,7 +259,7 @@ def test_a_promotion_is_told_with_the_gate_s_figures_and_the_alerts_that_it_answ
 def test_who_is_to_approve_is_asked_with_the_gate_s_figures(bag, projects, told):
     from types import SimpleNamespace
 
-    from shotclock.handoff import Gated, to_wire
+    from shotclock.handoff import Gated, Verified, to_wire
     from shotclock.judging.gate import Ruling
     from shotclock.judging.performance import Performance
 
@@ -274,7 +274,9 @@ def test_who_is_to_approve_is_asked_with_the_gate_s_figures(bag, projects, told)
         measured=Performance(rows=1624, positives=700, confidence=0.95),
         scores="/scores",
     )
-    notifier({"dag": dag, "run_id": "r1", "task": SimpleNamespace(decision=to_wire(gated))})
+    notifier(
+        {"dag": dag, "run_id": "r1", "task": SimpleNamespace(decision=to_wire(gated), verified=to_wire(Verified()))}
+    )
     assert told() == [("WARNING", "kobe_shots: approval asked, promote tree?")]
 
 

@@ -50,7 +50,7 @@ PREPARED = {
     "only_drift": NO_DEGRADATION | NO_NEW_RECORDS | DRY,
     "only_degradation": NO_DRIFT | NO_NEW_RECORDS | DRY,
     "only_new_records": NO_DRIFT | NO_DEGRADATION | DRY,
-    "approving": NO_NEW_RECORDS | {"gate": {"mode": "approval"}},
+    "approving": NO_NEW_RECORDS | {"gate": {"mode": "approval", "max_churn": 0}},
     "lost": NO_NEW_RECORDS | DRY,
     "killed": NO_NEW_RECORDS | {"training": {"iterations": 20, "folds": 5}},
     "late": NO_NEW_RECORDS | DRY,
@@ -415,7 +415,7 @@ def test_in_approval_mode_a_person_rejects_and_later_approves_and_is_named(airfl
     assert first.reason.startswith("rejected by admin; gain over the champion ")
     assert airflow.states("approving.retraining", run)["promote"] == "skipped"
 
-    run = airflow.trigger("approving.retraining", reason="looked again")
+    run = airflow.trigger("approving.retraining", reason="looked again", mode="on")  # held all the same: gate.max_churn
     airflow.wait("the question", lambda: run in _waiting(airflow))
     _answer(airflow, run, "Approve")
     assert airflow.ended("approving.retraining", run) == "success"
@@ -423,6 +423,7 @@ def test_in_approval_mode_a_person_rejects_and_later_approves_and_is_named(airfl
     second = retrainings("approving")[-1]
     assert (second.outcome, champion("approving"), versions("approving")) == ("promote", "2", ["1", "2"])
     assert second.reason.startswith("approved by admin; gain over the champion ")
+    assert "**Held**: " in airflow.said("approving.retraining", run, "verify")
     assert [done.by for done in (first, second)] == ["admin", "admin"]
     assert queries.newest("approving", records.Application)[0].record.champion == "2"
 
@@ -434,6 +435,7 @@ def _waiting(airflow: Airflow) -> list[str]:
     for run in runs:
         asked = airflow.get(f"{_place(dag, run)}/taskInstances/approve/-1/hitlDetails")
         assert "**promote**: decision_tree" in asked["body"]
+        assert "are predicted otherwise than by v1" in asked["body"]
     return runs
 
 

@@ -348,6 +348,8 @@ class GateRules(Section):
     smallest_gain: float | None = Field(None, gt=0)
     """A true gain that should not be missed: how surely the rows at hand would prove it is told. See `to_find`."""
     min_rows: int = Field(500, ge=2)
+    max_churn: float | None = Field(None, ge=0, lt=1)
+    """How much may change without a person's approval; None: any. Of the rows, predictions; on average, a probability."""
     confidence: float = Field(0.95, gt=0, lt=1)
     resamples: Resamples = 2000
     seed: Seed = 42

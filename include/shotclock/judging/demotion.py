@@ -64,7 +64,7 @@ def judge(champion: ArrayLike, shadow: ArrayLike, y: ArrayLike, rules: GateRules
         return Verdict("insufficient data", same, figures)
     gains = over(champion, shadow, labels, rules)
     gain = interval(gains, number)
-    figures |= {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
+    figures |= Figure.flat({"gain": gain})
     measured = f"gain {gain} nats per row on the {gains.rows:,} labelled rows since"
     if proven(gains, number):
         return Verdict("alert", f"has done better: {measured}", figures)

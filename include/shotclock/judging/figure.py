@@ -23,6 +23,12 @@ class Figure:
         value = numbers[name]
         return cls(value, numbers.get(f"{name}_low", value), numbers.get(f"{name}_high", value))
 
+    @staticmethod
+    def flat(figures: "Mapping[str, Figure]") -> dict[str, float]:
+        """The numbers that `among` reads."""
+        ends = {"": "value", "_low": "low", "_high": "high"}
+        return {f"{name}{end}": getattr(figure, of) for name, figure in figures.items() for end, of in ends.items()}
+
     def interval(self, each: str = ".4f") -> str:
         """`[low, high]`, each end in this format."""
         return f"[{self.low:{each}}, {self.high:{each}}]"

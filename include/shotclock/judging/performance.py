@@ -69,9 +69,7 @@ class Performance:
         flat: dict[str, float] = {"rows": float(self.rows), "positives": float(self.positives)}
         if self.base_rate is not None and self.constant_log_loss is not None:
             flat |= {"base_rate": self.base_rate, "constant_log_loss": self.constant_log_loss}
-        for name, figure in self.figures.items():
-            flat |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
-        return flat
+        return flat | Figure.flat(self.figures)
 
 
 @dataclass(frozen=True)

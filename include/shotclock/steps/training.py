@@ -39,6 +39,8 @@ from shotclock.handoff import (
 from shotclock.judging import gate as gates
 from shotclock.judging import performance
 from shotclock.judging.alerts import Decision
+from shotclock.judging.churn import Churn, churn
+from shotclock.judging.figure import Figure
 from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.models.candidates.pycaret_backend import PyCaret
@@ -456,15 +458,38 @@ def verify(run: Run, decision: Gated, refitted: Refitted | None = None, apart: b
     if model is None:
         return Verified(summary="Nothing to verify: the champion stays.")
     how = verification.verify_apart if apart else verification.verify
-    difference = how(model, storage.at(rows), project(run.project).columns.probability)
+    rules = project(run.project)
+    difference = how(model, storage.at(rows), rules.columns.probability)
+    changes = _churn(rules, decision.champion, fits.frame(rows))
     gate = Tracked(decision.mlflow_run_id, experiment_id(run.project))
-    gate.write(records.Verification(verified_difference=difference, verified_sha256=model.sha256))
+    gate.write(
+        records.Verification(
+            verified_difference=difference,
+            verified_sha256=model.sha256,
+            churn={} if changes is None else Figure.flat({"flipped": changes.flipped, "moved": changes.moved}),
+        )
+    )
+    told = [summaries.verification(fit.recipe if fit else decision.challenger, difference)]
+    held = ""
+    if changes and decision.champion:
+        told.append(changes.told(decision.champion))
+        held = changes.held(rules.gate)
     return Verified(
         model=model,
         difference=difference,
+        churn=changes,
+        held=held,
         mlflow_run_id=gate.id,
-        summary=summaries.verification(fit.recipe if fit else decision.challenger, difference),
+        summary="\n\n".join([*told, *([f"**Held**: {held}"] if held else [])]),
     )
+
+
+def _churn(rules: Project, champion: str | None, rows: pd.DataFrame) -> Churn | None:
+    """Between the champion and what is to take over, whose probabilities stand beside the rows."""
+    if champion is None:
+        return None
+    old = fits.probability(registry.version(rules.name, champion).load(), rows, list(rules.columns.features))
+    return churn(old, rows[rules.columns.probability].to_numpy(), rules.gate)
 
 
 def promote(
@@ -486,9 +511,10 @@ def promote(
         decision: what the gate said.
         verified: what was read back.
         refitted: the recipe fitted on everything, where that ships.
-        approval: whether a person or the mode agrees; without it, the gate alone decides.
+        approval: whether a person or the mode agrees; without it, the gate alone decides, unless it was `held`.
     """
-    gated, answer = decision, approval or Approval(approved=True)
+    gated = replace(decision, churn=verified.churn)
+    answer = approval or Approval(approved=not verified.held, because=verified.held)
     fit = gated.ships(refitted)
     asked = gated.ruling.promoted or fit is not None
     undone = _rolled_back(run, answer) if asked else None

@@ -180,15 +180,21 @@ class Gate(Record):
     training_run: Annotated[str, Tag()] = ""
     verified_difference: Annotated[float | None, Metric()] = None
     verified_sha256: Annotated[str | None, Tag()] = None
+    churn: Annotated[Mapping[str, float], Metrics("churn_")] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verification(Record):
-    """What `verify` adds to the gate's run: how far the stored challenger's probabilities are off, and its digest."""
+    """What `verify` adds to the gate's run: how far the stored challenger's probabilities are off, its digest, and its churn.
+
+    Attributes:
+        churn: as `judging.churn` has it, each figure with its ends as `_low` and `_high`; empty where nobody was in service.
+    """
 
     kind = "gate"
     verified_difference: Annotated[float, Metric()]
     verified_sha256: Annotated[str, Tag()]
+    churn: Annotated[Mapping[str, float], Metrics("churn_")] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

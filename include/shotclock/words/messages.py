@@ -9,7 +9,7 @@ from shotclock.judging.figure import Figure
 from shotclock.words import glossary
 
 if TYPE_CHECKING:
-    from shotclock.handoff import Done, Gated, Sensed
+    from shotclock.handoff import Done, Gated, Sensed, Verified
 
 Level = Literal["info", "warning", "error"]
 _LONGEST = 500  # characters of an error: its first line can be a whole SQL statement
@@ -89,15 +89,18 @@ def skipped(project: str, reason: str, where: Where, why: str = "") -> Message:
     return Message(f"{project}: skip, {where.dag} ends without a decision", _body(reason, lines, where))
 
 
-def approval(project: str, gated: "Gated", where: Where) -> Message:
+def approval(project: str, gated: "Gated", verified: "Verified", where: Where) -> Message:
     """A person is asked whether to promote."""
     challenged = f"champion v{gated.champion}" if gated.champion else "the base rate: there is no champion yet"
     closing = "Answer in Airflow, under Required actions. Until then the champion stays."
     fitted = "the base rate" if gated.instead else "the refit of the recipe in service"
+    changes = [("churn", verified.churn.told(gated.champion))] if verified.churn and gated.champion else []
     asked = f"promote {gated.challenger if gated.ruling.promoted else fitted}"
     return Message(
         f"{project}: approval asked, {asked}?",
-        _body(gated.ruling.because, [*_gate(gated), ("against", challenged)], where, closing),
+        _body(
+            verified.held or gated.ruling.because, [*_gate(gated), ("against", challenged), *changes], where, closing
+        ),
         "warning",
     )
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from shotclock.handoff import Done, Gated, Refitted, Sensed
+from shotclock.handoff import Done, Gated, Refitted, Sensed, Verified
+from shotclock.judging.churn import Churn
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Figure, Performance
 from shotclock.words import messages
@@ -159,7 +160,7 @@ def test_too_little_data_says_how_many_more_rows_would_decide():
 
 
 def test_who_is_asked_to_approve_sees_the_figures_and_where_to_answer():
-    message = messages.approval("shots", GATED, RETRAINING)
+    message = messages.approval("shots", GATED, Verified(), RETRAINING)
 
     assert message.subject == "shots: approval asked, promote decision_tree.recent?"
     assert message.body == (
@@ -173,14 +174,24 @@ def test_who_is_asked_about_the_base_rate_is_told_so():
     nothing = replace(
         GATED, champion=None, ruling=replace(RULING, outcome="keep"), instead=Refitted(recipe="base_rate")
     )
-    assert messages.approval("shots", nothing, RETRAINING).subject == "shots: approval asked, promote the base rate?"
+    assert (
+        messages.approval("shots", nothing, Verified(), RETRAINING).subject
+        == "shots: approval asked, promote the base rate?"
+    )
 
 
 def test_who_is_asked_about_a_mere_refit_is_told_so():
     kept = replace(GATED, ruling=replace(RULING, outcome="keep"))
-    assert messages.approval("shots", kept, RETRAINING).subject == (
+    assert messages.approval("shots", kept, Verified(), RETRAINING).subject == (
         "shots: approval asked, promote the refit of the recipe in service?"
     )
+
+
+def test_who_is_asked_because_too_much_would_change_is_told_how_much():
+    changes = Churn(1623, Figure(0.3, 0.28, 0.32), Figure(0.05, 0.04, 0.06))
+    body = messages.approval("shots", GATED, Verified(churn=changes, held="30.0% would change"), RETRAINING).body
+    assert body.startswith("30.0% would change\n\n")
+    assert "\nchurn: Of 1,623 rows 30.0% [28.0%, 32.0%] are predicted otherwise than by v1, at a probability" in body
 
 
 def test_a_failure_names_each_task_its_error_and_what_to_do():

@@ -145,6 +145,7 @@ def _shared(run: Run, selection: Selection, gated: Gated, data: AnyData) -> dict
         "candidates": candidates,
         "chosen_by": glossary.CHOSEN_BY[metric],
         "record": _record(project(run.project), selection, data),
+        "churn": gated.churn.told(gated.champion) if gated.churn and gated.champion else "",
         "gate": {
             "because": gated.ruling.because,
             "gain": gated.ruling.gain,

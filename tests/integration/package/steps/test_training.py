@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
+from shotclock import config
 from shotclock.config import RECALIBRATED, settings
 from shotclock.errors import ConfigError, ConflictError, ContractError, HandoffError, StoreError
 from shotclock.files import storage
@@ -303,6 +304,46 @@ def test_what_was_verified_stands_in_the_gate_s_run_and_is_what_is_registered(ga
     assert gate.data.tags["shotclock.verified_sha256"] == verified.model.sha256
     promote_r1()
     assert registry.require_champion("shots").digest == verified.model.sha256
+
+
+def test_how_much_a_promotion_changes_is_measured_on_the_gate_s_rows_and_written_down(gated, stored_runs):
+    given = gated()
+    rows = pd.read_parquet(given["refitted"].scores)
+    champion = registry.require_champion("shots").load()
+    old, new = champion.predict_proba(rows[list(champion.feature_names_in_)])[:, 1], rows["probability"].to_numpy()
+    found = given["verified"].churn
+    assert found.rows == len(rows) == 1_623
+    assert found.flipped.value == pytest.approx(np.mean((old >= 0.5) != (new >= 0.5)))
+    assert found.moved.value == pytest.approx(np.mean(np.abs(old - new)))
+    (gate, *_) = stored_runs("gate")
+    assert {name: value for name, value in gate.data.metrics.items() if name.startswith("churn_")} == {
+        f"churn_{name}{end}": pytest.approx(getattr(figure, of))
+        for name, figure in (("flipped", found.flipped), ("moved", found.moved))
+        for end, of in (("", "value"), ("_low", "low"), ("_high", "high"))
+    }
+    assert found.told("1") in given["verified"].summary
+
+
+def test_what_changes_more_than_the_project_allows_waits_for_a_person(at, gated):
+    given = gated()
+    held = replace(given["verified"], held="too much would change")
+    kept = training.promote(R1, **given | {"verified": held})
+    assert (kept.decision, registry.require_champion("shots").number) == ("keep", "1")
+    assert kept.reason.startswith("too much would change; gain over the champion ")
+    said = artifacts.artifact(history.decisions("shots")[0].id, "decision.html").read_text("utf-8")
+    assert given["verified"].churn.told("1") in said
+    ann = Approval(approved=True, by="Ann", because="approved by Ann")
+    assert training.promote(R1, **given | {"verified": held}, approval=ann).decision == "promote"
+
+
+def test_a_project_says_how_much_may_change_without_a_person(gated):
+    given = gated()
+    path = settings().projects / "shots.yaml"
+    path.write_text(path.read_text("utf-8").replace("gate:", "gate:\n  max_churn: 0", 1), "utf-8")
+    config.project.cache_clear()
+    verified = training.verify(R1, given["decision"], given["refitted"])
+    assert verified.held == verified.churn.held(config.project("shots").gate) != ""
+    assert f"**Held**: {verified.held}" in verified.summary
 
 
 def test_where_the_champion_stays_as_it_is_nothing_is_stored_and_nothing_verified(gated):

@@ -59,6 +59,8 @@ ON_DISK = {
             "gate_power": 0.5,
             "gate_more_rows": 12.0,
             "verified_difference": 0.0,
+            "churn_flipped": 0.25,
+            "churn_flipped_low": 0.2,
         },
         tags={
             "outcome": "promote",
@@ -256,6 +258,7 @@ EXAMPLES = {
         training_run="a8e59ec82176",
         verified_difference=0.0,
         verified_sha256="35526ce24aae",
+        churn={"flipped": 0.25, "flipped_low": 0.2},
     ),
     records.Refit: records.Refit(
         recipe="decision_tree.recent",

@@ -124,6 +124,7 @@ def test_a_decision_tells_why_the_run_ran_and_what_came_of_it(at):
         "new_records |",
         "5,412 new labelled rows",
         "Gain over the champion 0.02",
+        "are predicted otherwise than by v1, at a probability of 0.5",
     ):
         assert sentence in said
 
