@@ -113,7 +113,8 @@ def test_the_release_of_this_environment_is_one_that_is_read():
 @pytest.mark.parametrize("release", OLDER)
 def test_a_champion_of_an_older_release_gives_the_probabilities_that_it_gave_there(release, kind, recwarn):
     model, rows, given = stored(release, kind)
-    np.testing.assert_array_equal(model.predict_proba(rows)[:, 1], given)
+    # given on another processor: its matrix products may differ in the last bit
+    np.testing.assert_allclose(model.predict_proba(rows)[:, 1], given, rtol=0, atol=1e-15)
     fast = predictor(model, list(rows.columns), "1")
     np.testing.assert_allclose(fast(pa.RecordBatch.from_pandas(rows)), given, rtol=0, atol=1e-15)
     assert not recwarn.list
@@ -122,7 +123,8 @@ def test_a_champion_of_an_older_release_gives_the_probabilities_that_it_gave_the
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("release", OLDER)
 def test_a_champion_of_an_older_release_can_be_shown_copied_and_stored_anew(release, kind, tmp_path):
-    model, rows, given = stored(release, kind)
+    model, rows, _ = stored(release, kind)
+    given = model.predict_proba(rows)[:, 1]
     assert type(model).__name__ in repr(model)
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(other.predict_proba(rows)[:, 1], given)
