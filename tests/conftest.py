@@ -309,16 +309,16 @@ def object_store(_object_store, monkeypatch):
 def _gated() -> dict[str, Any]:
     """The retraining `r1` up to its promotion: what the step `promote` is called with, as it travels."""
     from shotclock.handoff import to_wire
-    from shotclock.steps import record, retraining, training
+    from shotclock.steps import refitting, retraining, training
     from shotclock.store.run import Run
 
     run = Run("shots", "retraining", "r1")
     plan = retraining.decide(run, "alert")
     data = retraining.split_recent(run, retraining.collect(run, plan))
     compared = training.compare(run, retraining.candidates(run, plan, data), data)
-    selection = training.select(run, [training.train(run, item, data) for item in compared])
+    selection = training.select(run, [training.train(run, item, data) for item in compared], data)
     gated = training.gate(run, selection, data)
-    refitted = record.refit(run, compared, selection, gated, data)
+    refitted = refitting.refit(run, compared, selection, gated, data)
     verified = training.verify(run, gated, refitted)
     handed = {"selection": selection, "decision": gated, "verified": verified, "data": data, "refitted": refitted}
     return {name: to_wire(result) for name, result in handed.items()}

@@ -24,11 +24,13 @@ def compete(project: str, candidates: Any, data: Any, *, seed: Any = None, refit
         .partial(data=data)
         .expand(candidate=compared)
     )
-    selection = step(project, "training.select")(trained=trained)
+    selection = step(project, "training.select")(trained=trained, data=data)
     decision = step(project, "training.gate")(selection=selection, data=data)
     refitted = None
     if refits:
-        refitted = step(project, "record.refit")(candidates=compared, selection=selection, decision=decision, data=data)
+        refitted = step(project, "refitting.refit")(
+            candidates=compared, selection=selection, decision=decision, data=data
+        )
     verified = step(project, "training.verify")(decision=decision, refitted=refitted)
     approval = PromotionApproval(
         task_id="approve",

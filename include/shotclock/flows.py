@@ -23,7 +23,7 @@ from shotclock.handoff import (
     ValidBatch,
 )
 from shotclock.judging.alerts import KINDS, Kind
-from shotclock.steps import inference, intake, monitoring, record, retraining, rollback, sensing, training
+from shotclock.steps import inference, intake, monitoring, refitting, retraining, rollback, sensing, training
 from shotclock.store.run import Run
 
 R = TypeVar("R", bound=Result)
@@ -139,10 +139,10 @@ def _compete(run: Run, candidates: list[Candidate], data: AnyData, told: _Told) 
         told.progress(step, number, len(compared))
         trained.append(told.of(step, training.train(run, candidate, data)))
     told.progress("train", len(compared), len(compared))
-    selection = told.of("select", training.select(run, trained))
+    selection = told.of("select", training.select(run, trained, data))
     gated = told.of("gate", training.gate(run, selection, data))
     refitted = None
     if isinstance(data, RecentData):
-        refitted = told.of("refit", record.refit(run, compared, selection, gated, data))
+        refitted = told.of("refit", refitting.refit(run, compared, selection, gated, data))
     verified = told.of("verify", training.verify(run, gated, refitted, apart=True))  # this process has trained
     return told.of("promote", training.promote(run, selection, gated, verified, data, refitted))

@@ -10,6 +10,7 @@ from shotclock.config.reading import load_yaml
 from shotclock.config.sections import (
     ALGORITHMS,
     BASE_RATE,
+    BLEND,
     MODES,
     MOST_SEED,
     RECALIBRATED,
@@ -42,8 +43,8 @@ from shotclock.config.sections import (
 )
 
 __all__ = [
-    "ALGORITHMS", "BASE_RATE", "MODES", "MOST_SEED", "RECALIBRATED", "TIME_PARTS", "Algorithm", "Backend", "Columns", "Cost",
-    "Data", "DegradationRules", "Demote", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules",
+    "ALGORITHMS", "BASE_RATE", "BLEND", "MODES", "MOST_SEED", "RECALIBRATED", "TIME_PARTS", "Algorithm", "Backend", "Columns",
+    "Cost", "Data", "DegradationRules", "Demote", "DriftMethod", "DriftRules", "Feature", "GateRules", "Mode", "NotifyRules",
     "PackageTable", "Project", "Quarantine", "Reading", "RetrainingRules", "Role", "Scoring", "Section", "Settings",
     "Slice", "Split", "TimePart", "Training", "Value", "load_project", "load_yaml", "project", "project_names", "projects",
     "settings", "usable_projects",

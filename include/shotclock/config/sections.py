@@ -36,6 +36,9 @@ ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 TIME_PARTS: dict[str, range] = {"month": range(1, 13), "weekday": range(7), "hour": range(24)}
 """What a time tells besides the order of the rows, with the values that it may have. Weekday 0 is Monday."""
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
+BLEND = (
+    "blend"  # a retraining's candidate that is not trained: the recipes' probabilities, weighed by their track records
+)
 BASE_RATE = "base_rate"  # what serves where nothing is proven better: of every row, how often label 1 came
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
 MOST_SEED = 2**32 - 1  # the largest that numpy takes
@@ -329,6 +332,8 @@ class Training(Section):
     folds: int = Field(5, ge=2)
     iterations: int = Field(10, ge=1)
     seed: Seed = 42
+    blend: bool = False
+    """Whether in a retraining the recipes' probabilities, weighed by their track records, compete as one more recipe."""
     search_minutes: int = Field(60, ge=1, le=1440)
     """How long PyCaret's process may take over all candidates of a training."""
 

@@ -12,6 +12,9 @@ import sklearn
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from shotclock.errors import StoreError
@@ -41,6 +44,10 @@ def predictor(model: Any, features: list[str], version: str) -> Predictor:
             another order of them.
     """
     _check_model(model, features, version)
+    parts = _blend(model)
+    if parts:
+        each = [(weight, predictor(part, features, version)) for weight, part in parts]
+        return lambda rows: _mean(each, rows)
     looked_up = by_tables(model, features)
     if looked_up is not None:
         return looked_up
@@ -51,6 +58,21 @@ def predictor(model: Any, features: list[str], version: str) -> Predictor:
         )
         return lambda rows: _through_frame(model, rows.select(features))
     return lambda rows: _through_matrix(nameless, rows.select(features))
+
+
+def _blend(model: Any) -> list[tuple[float, Any]]:
+    """The models whose weighed mean this one is, each with its weight; none where it is no such mean."""
+    mean = model[-1] if isinstance(model, Pipeline) and len(model) == 1 else None
+    if not isinstance(mean, VotingClassifier) or not all(
+        isinstance(part, FrozenEstimator) for part in mean.estimators_
+    ):
+        return []
+    return [(weight, part.estimator) for weight, part in zip(mean.weights, mean.estimators_, strict=True)]
+
+
+def _mean(parts: Sequence[tuple[float, Predictor]], rows: pa.RecordBatch) -> Floats:
+    found: Floats = np.average([part(rows) for _, part in parts], axis=0, weights=[weight for weight, _ in parts])
+    return found
 
 
 def without_names(model: Any) -> Any | None:

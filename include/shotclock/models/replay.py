@@ -17,6 +17,7 @@ from shotclock.config import Feature, Project
 from shotclock.judging.drift import MISSING_THRESHOLD, frequent_levels, missing_distance
 from shotclock.judging.performance import losses, measure
 from shotclock.judging.policies import Past
+from shotclock.judging.shares import fixed_share
 from shotclock.models.candidates import Entry, Plan, Rows, Search, compare, fit, rows_of, widened
 from shotclock.models.candidates.algorithms import Inputs
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
@@ -69,13 +70,17 @@ def past(history: History, project: Project) -> Past:
     scores = [float(losses(shown, _probability(model, history.test, project)).mean()) for model in models]
     best = int(np.argmin(scores))
     recipes = [(recipe, only_recent) for recipe in tuned for only_recent in (False, True)]
+    labels = history.later[project.columns.target].to_numpy(dtype=float)
+    courses = np.array([_course(history, recipe, recent, project) for recipe, recent in recipes])
+    if project.training.blend and len(courses) > 1:
+        courses = np.concatenate([courses, _blended(courses, labels, history.cuts)[None]])
     return Past(
         begin=history.begin,
         ends=history.ends,
         cuts=history.cuts,
-        labels=history.later[project.columns.target].to_numpy(dtype=float),
+        labels=labels,
         first=_probability(models[best], history.later, project),
-        probability=np.array([_course(history, recipe, recent, project) for recipe, recent in recipes]),
+        probability=courses,
         serves=2 * best,
         drifted=_drifted(history, project),
         reference=measure(shown, _probability(models[best], history.test, project), resamples=_RESAMPLES),
@@ -93,6 +98,15 @@ def _course(history: History, recipe: Recipe, only_recent: bool, project: Projec
         known = everything.iloc[blocks.known(labels, older + cut, Learning.of(project), recent=only_recent)]
         given[block, cut:] = _probability(_fitted(recipe, known, project), history.later.iloc[cut:], project)
     return given
+
+
+def _blended(courses: Floats, labels: Floats, cuts: tuple[int, ...]) -> Floats:
+    """What the blend of the recipes gives, fitted before each block and weighed by the blocks before it: as `_course`."""
+    spans = [slice(*ends) for ends in pairwise(cuts)]
+    by_block = [[losses(labels[span], one[block, span]).sum() for one in courses] for block, span in enumerate(spans)]
+    weights = fixed_share(by_block)[:-1]
+    found: Floats = np.einsum("br,rbn->bn", weights, courses)
+    return found
 
 
 def _tuned(rows: pd.DataFrame, project: Project) -> list[Recipe]:

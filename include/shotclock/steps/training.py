@@ -47,7 +47,7 @@ from shotclock.models.candidates.pycaret_backend import PyCaret
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
 from shotclock.rows import contract, splits
 from shotclock.rows.values import Input
-from shotclock.steps import fits
+from shotclock.steps import blending, fits, refitting
 from shotclock.steps import record as track
 from shotclock.store import history, records, tracking
 from shotclock.store.fields import visible
@@ -239,8 +239,10 @@ def _keep(run: Run, record: Tracked, name: str, given: pd.DataFrame) -> Address:
     return path
 
 
-def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
-    """The candidate with the lowest log loss becomes the challenger: `modelo_final.pickle`."""
+def select(run: Run, trained: list[TrainedCandidate], data: AnyData) -> Selection:
+    """The candidate with the lowest log loss becomes the challenger: `modelo_final.pickle`. The blend competes, if wanted."""
+    blend = blending.blend(run, trained, data) if isinstance(data, RecentData) else None
+    trained = [*trained, *([blend] if blend else [])]
     by_name = {item.name: item for item in trained}
     selection = models.select({name: item.score.log_loss for name, item in by_name.items()})
     winner, final = by_name[selection.winner], folder_of(run) / registry.MODEL_FILE
@@ -270,7 +272,9 @@ def select(run: Run, trained: list[TrainedCandidate]) -> Selection:
         params=winner.params,
         seed=winner.seed,
         cut_short=winner.cut_short,
-        summary=summaries.selection(winner.name, selection.reason, trained),
+        summary="\n\n".join(
+            [summaries.selection(winner.name, selection.reason, trained), *([blend.summary] if blend else [])]
+        ),
     )
 
 
@@ -297,7 +301,7 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
         record.dataset("holdout", path, storage.digest(path), "gate")
         record.artifact(scores)
         stored = _store(run, selection, features) if ruling.promoted and not _refits(rules, data) else None
-    instead = track.base_rate(run, selection, data, holdout) if champion is None and not ruling.promoted else None
+    instead = refitting.base_rate(run, selection, data, holdout) if champion is None and not ruling.promoted else None
     figures = {name: {key: f.value for key, f in found.figures.items()} for name, found in measured.items()}
     return Gated(
         champion=number,
@@ -620,7 +624,7 @@ def _write_training_ids(run: Run, selection: Selection, gated: Gated, data: AnyD
         rows = track.known(rules, rows, data, selection.rows, data.blocks.spans[-1].start)
     recalibrated = selection.winner == RECALIBRATED and gated.champion
     base = registry.version(run.project, gated.champion) if recalibrated and gated.champion else None
-    return track.write_ids(path, rules.columns, rows, base)
+    return refitting.write_ids(path, rules.columns, rows, base)
 
 
 def _reference(

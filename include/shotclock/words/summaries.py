@@ -47,10 +47,18 @@ def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[
     )
 
 
+def blend(weights: Mapping[str, float], score: Score) -> str:
+    rows = [(name, f"{weight:.2%}") for name, weight in weights.items()]
+    return (
+        f"**blend**: the recipes' probabilities, weighed by their track records; on its older blocks {score.log_loss:.4f}"
+        f"\n\n{table(('recipe', 'weight'), rows)}"
+    )
+
+
 def selection(winner: str, reason: str, trained: Sequence[TrainedCandidate]) -> str:
     judged_on = glossary.CHOSEN_BY[trained[0].score.metric]
-    shown = [name for name in SHOWN if all(name in item.cv for item in trained)]
-    rows = [(item.name, item.score.log_loss, *(item.cv[name] for name in shown)) for item in trained]
+    shown = [name for name in SHOWN if all(name in item.cv for item in trained if item.cv)]
+    rows = [(item.name, item.score.log_loss, *(item.cv.get(name, "–") for name in shown)) for item in trained]
     return f"**{winner}** wins: {reason}\n\n{table(('candidate', judged_on, *(f'CV {NAMES[n]}' for n in shown)), rows)}"
 
 

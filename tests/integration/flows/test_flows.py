@@ -23,7 +23,7 @@ from shotclock.handoff import Done
 from shotclock.judging import alerts
 from shotclock.judging.alerts import KINDS
 from shotclock.reading import findings
-from shotclock.steps import inference, intake, monitoring, record, retraining, training
+from shotclock.steps import inference, intake, monitoring, refitting, retraining, training
 from shotclock.store import history
 from shotclock.store.run import Run
 from shotclock.store.server.client import experiment_id
@@ -36,7 +36,7 @@ STEPS = {
     inference: ("score", "publish"),
     monitoring: ("drift_check", "performance_check"),
     retraining: ("decide", "collect", "split_recent", "candidates"),
-    record: ("refit",),
+    refitting: ("refit",),
 }
 
 
@@ -146,9 +146,9 @@ def whole_retraining(call):
     compared = call(lambda: training.compare(run, named, data))
     trained = [call(lambda: training.train(run, compared[0], data))]
     trained += [training.train(run, item, data) for item in compared[1:]]
-    selection = call(lambda: training.select(run, trained))
+    selection = call(lambda: training.select(run, trained, data))
     decision = call(lambda: training.gate(run, selection, data))
-    refitted = call(lambda: record.refit(run, compared, selection, decision, data))
+    refitted = call(lambda: refitting.refit(run, compared, selection, decision, data))
     verified = call(lambda: training.verify(run, decision, refitted))
     return call(lambda: training.promote(run, selection, decision, verified, data, refitted)).version
 

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from shotclock.errors import ShotclockError, StoreError
+from shotclock.models.candidates.blend import blended
 from shotclock.models.predictor import BLOCK_ROWS, predictor, with_clean_trees
 
 FEATURES = ["size", "count", "flag"]
@@ -52,6 +53,12 @@ def calibrated():
     return Pipeline([("model", CalibratedClassifierCV(FrozenEstimator(tree), method="sigmoid"))])
 
 
+def mixed():
+    tree = make_pipeline(DecisionTreeClassifier(max_depth=3)).fit(TRAINING, LABELS)
+    boosting = Pipeline([("model", HistGradientBoostingClassifier(max_iter=5))]).fit(TRAINING, LABELS)
+    return blended({"tree.recent": (0.7, tree), "boosting": (0.3, boosting)}, TRAINING)
+
+
 MODELS = {
     "logistic regression": make_pipeline(StandardScaler(), LogisticRegression()),
     "bare logistic regression": LogisticRegression(max_iter=1000),
@@ -60,6 +67,7 @@ MODELS = {
     "histogram boosting": HistGradientBoostingClassifier(max_iter=5),
     "histogram boosting in a pipeline": Pipeline([("model", HistGradientBoostingClassifier(max_iter=5))]),
     "calibrated": calibrated(),
+    "blend": mixed(),
     "columns by name": make_pipeline(
         ColumnTransformer([("scale", StandardScaler(), ["count"])], remainder="passthrough"), LogisticRegression()
     ),

@@ -75,6 +75,7 @@ def text(columns: Columns, why: Mapping[str, str], left_out: Mapping[str, str], 
         "training:",
         "  backend: scikit-learn     # or pycaret",
         "  candidates: [decision_tree, logistic_regression, gradient_boosting]",
+        "  blend: true     # retrainings: their weighed mean competes, too; without it, the model stays one of them",
         *_sizes(facts),
     ]
     return "\n".join(parts) + "\n"

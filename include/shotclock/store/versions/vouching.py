@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -36,6 +36,7 @@ ESTIMATORS: tuple[type[BaseEstimator], ...] = (
     Pipeline,
     SimpleImputer,
     StandardScaler,
+    VotingClassifier,
 )
 
 _asked = sklearn.utils.all_estimators

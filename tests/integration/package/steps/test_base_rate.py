@@ -141,7 +141,7 @@ def test_who_refuses_it_has_no_champion(lottery):
     valid = intake.validate(run, intake.ingest(run, "training", None))
     data = training.split(run, training.filter_rows(run, valid))
     compared = training.compare(run, training.candidates(run), data)
-    selection = training.select(run, [training.train(run, item, data) for item in compared])
+    selection = training.select(run, [training.train(run, item, data) for item in compared], data)
     decision = training.gate(run, selection, data)
     verified = training.verify(run, decision)
     refused = Approval(approved=False, because="dry run")

@@ -11,7 +11,7 @@ from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.handoff import Approval, Candidate
 from shotclock.judging import gate as gates
-from shotclock.steps import fits, record, retraining, training
+from shotclock.steps import fits, record, refitting, retraining, training
 from shotclock.store import history, records
 from shotclock.store.run import Run
 from shotclock.store.versions import registry
@@ -79,7 +79,7 @@ def kept(gated, monkeypatch):
     judge = gates.judge
     monkeypatch.setattr(gates, "judge", lambda *rows: replace(judge(*rows), outcome="keep", because="no gain"))
     decision = training.gate(R1, given["selection"], given["data"])
-    refitted = record.refit(R1, compared(given), given["selection"], decision, given["data"])
+    refitted = refitting.refit(R1, compared(given), given["selection"], decision, given["data"])
     verified = training.verify(R1, decision, refitted)
     return given | {"decision": decision, "refitted": refitted, "verified": verified}
 
@@ -264,9 +264,9 @@ def test_rows_of_a_refit_that_was_refused_ask_for_no_retraining_again(few):
     plan = retraining.decide(run)
     data = retraining.split_recent(run, retraining.collect(run, plan))
     items = training.compare(run, retraining.candidates(run, plan, data), data)
-    selection = training.select(run, [training.train(run, item, data) for item in items])
+    selection = training.select(run, [training.train(run, item, data) for item in items], data)
     decision = training.gate(run, selection, data)
-    refitted = record.refit(run, items, selection, decision, data)
+    refitted = refitting.refit(run, items, selection, decision, data)
     verified = training.verify(run, decision, refitted)
     refused = Approval(approved=False, because="rejected by Ann")
     assert training.promote(run, selection, decision, verified, data, refitted, refused).decision == "keep"

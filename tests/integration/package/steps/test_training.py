@@ -19,7 +19,7 @@ from shotclock.errors import ConfigError, ConflictError, ContractError, HandoffE
 from shotclock.files import storage
 from shotclock.handoff import Approval, Candidate, ValidRows, Verified
 from shotclock.judging import gate as gates
-from shotclock.steps import record, training
+from shotclock.steps import refitting, training
 from shotclock.store import history, records, tracking
 from shotclock.store.run import Run
 from shotclock.store.server import artifacts
@@ -349,7 +349,7 @@ def test_a_project_says_how_much_may_change_without_a_person(gated):
 def test_where_the_champion_stays_as_it_is_nothing_is_stored_and_nothing_verified(gated):
     given = gated()
     selection, kept = nothing_left(given)
-    refitted = record.refit(R1, [], selection, kept, given["data"])
+    refitted = refitting.refit(R1, [], selection, kept, given["data"])
     assert (kept.stored, refitted.recipe, refitted.stored) == (None, "", None)
     assert refitted.summary == "Nothing is fitted: the recipe in service does not compete here."
     verified = training.verify(R1, kept, refitted)
@@ -403,11 +403,11 @@ def test_a_recalibrated_champion_has_seen_what_the_old_one_had_seen(gated, monke
     given = gated()
     data, item = given["data"], Candidate(name=RECALIBRATED, algorithm=RECALIBRATED, rows="train")
     compared = training.compare(R1, [item], data)
-    selection = training.select(R1, [training.train(R1, *compared, data)])
+    selection = training.select(R1, [training.train(R1, *compared, data)], data)
     judge = gates.judge
     monkeypatch.setattr(gates, "judge", lambda *given: replace(judge(*given), outcome="promote"))
     decision = training.gate(R1, selection, data)
-    refitted = record.refit(R1, compared, selection, decision, data)
+    refitted = refitting.refit(R1, compared, selection, decision, data)
     training.promote(R1, selection, decision, training.verify(R1, decision, refitted), data, refitted)
     champion = registry.require_champion("shots")
     seen = set(pd.read_parquet(champion.training_ids())["shot_id"])
@@ -483,7 +483,7 @@ def test_a_refit_killed_while_it_is_stored_stores_one_whole_model(gated, monkeyp
     winner = given["selection"].winner
     item = Candidate(name=winner, algorithm=winner.partition(".")[0], rows=given["refitted"].rows)
     compared = training.compare(R1, [item], given["data"])
-    refit = lambda: record.refit(R1, compared, given["selection"], given["decision"], given["data"])  # noqa: E731
+    refit = lambda: refitting.refit(R1, compared, given["selection"], given["decision"], given["data"])  # noqa: E731
     killed(monkeypatch, MlflowClient, name, refit, after=after)
     refitted = refit()
     assert training.verify(R1, given["decision"], refitted).model == refitted.stored

@@ -45,6 +45,7 @@ from shotclock.config import ALGORITHMS, Feature
 from shotclock.models.candidates import Plan, Rows
 from shotclock.models.candidates.algorithms import Inputs
 from shotclock.models.candidates.base_rate import constant
+from shotclock.models.candidates.blend import blended
 from shotclock.models.candidates.recalibration import recalibrated
 from shotclock.store.versions import portable
 from shotclock.store.versions.vouching import skops
@@ -60,7 +61,8 @@ for algorithm, categories, missing in product(ALGORITHMS, (False, True), ("refus
         rules["town"], table["town"] = Feature(type="category", missing=missing), town
     rows, plan = Rows(table, labels), Plan(algorithm, folds=2, iterations=1, seed=1, inputs=Inputs.of(rules))
     model = plan.pipeline(plan.defaults).fit(table, labels)
-    for one in (model, recalibrated(model, rows), constant(rows)):
+    mean = blended({f"{algorithm}.recent": (0.98, model), "base_rate.recent": (0.02, constant(rows))}, table)
+    for one in (model, recalibrated(model, rows), constant(rows), mean, recalibrated(mean, rows)):
         skops.dump(one, file)
         read = portable.read(file, "models:/shots/7")
         assert np.array_equal(read.predict_proba(table), one.predict_proba(table)), (algorithm, categories, missing)
