@@ -16,7 +16,7 @@ from shotclock.errors import ConfigError
             "  folds: 4",
             "  fold: 4",
             "flats.yaml, line 18: field 'training.fold': unknown key; "
-            "allowed: backend, candidates, folds, iterations, seed, search_minutes; did you mean 'folds'?",
+            "allowed: backend, candidates, folds, iterations, seed, blend, search_minutes; did you mean 'folds'?",
         ),
         (
             "rooms: {type: integer, min: 1",
