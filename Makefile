@@ -50,8 +50,7 @@ test: data lint ## lint, types, and all tests
 	@$(run) pytest -q $(spread) tests/unit
 	@$(run) pytest -q $(spread) $(plain)
 	@$(run) pytest -q $(spread) tests/dags
-	@$(run) pytest -q $(addprefix --ignore ,$(plain)) $(filter-out tests/unit/ tests/dags/ tests/production/,$(wildcard tests/*/))
-	@$(run) pytest -q tests/production
+	@tests/beside.sh $(addprefix --ignore ,$(plain)) $(filter-out tests/unit/ tests/dags/ tests/production/,$(wildcard tests/*/))
 
 test-python: env ## the unit tests on another Python, in an environment of its own from the same lock: WITH=3.12
 	@.venv/bin/uv venv --quiet --allow-existing --python $(WITH) .venv-$(WITH)

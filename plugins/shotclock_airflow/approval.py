@@ -9,14 +9,15 @@ from airflow.sdk import Param
 from shotclock_airflow import internals
 
 _REASON = "why"  # not `reason`: a field would take the value of the run's parameter of the same name
-FORM = {_REASON: Param(None, type=["null", "string"], title="Reason")}
-"""What the person who answers is asked besides: the operator's `params`."""
+FORM = {_REASON: Param(type="string", minLength=1, maxLength=500, title="Reason")}
+"""What the person who answers is asked besides: the operator's `params`. Airflow's page insists on it, its API does not."""
 
 
 class PromotionApproval(ApprovalOperator):
     """Asks in the mode `approval`, and where `verify` holds it; only when something may take over. Else it answers at once.
 
-    A rejection does not skip what follows, as it does in the base class: the next task writes the decision down.
+    A rejection does not skip what follows, as it does in the base class: the next task writes the decision down. An answer
+    without a reason is none: it asks again.
 
     Args:
         mode: `on`, `dry_run` or `approval`.
@@ -42,11 +43,14 @@ class PromotionApproval(ApprovalOperator):
             return to_wire(Approval(approved=False, because="dry run"))
         return super().execute(context)  # it raises: the task waits for a person
 
-    def execute_complete(self, context: Any, event: Mapping[str, object]) -> Any:
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
         from shotclock.handoff import Approval, to_wire
 
+        reason = str((event["params_input"] or {}).get(_REASON) or "").strip()
+        if event["responded_by_user"] and not reason:
+            self.log.warning("Answered without a reason, which the decision has to tell: asked again")
+            return super().execute(context)
         answer = internals.answer(self, context, event)
         name = answer.by or "nobody in time"
-        reason = (answer.fields.get(_REASON) or "").strip()
         because = f"{'approved' if answer.approved else 'rejected'} by {name}" + (f" ({reason})" if reason else "")
         return to_wire(Approval(answer.approved, name, because))

@@ -181,8 +181,23 @@ def test_a_person_is_asked_in_that_mode_or_where_it_is_held_and_only_about_what_
         assert approval.execute({}) == found
 
 
+@pytest.mark.parametrize("fields", [{}, {"why": None}, {"why": ""}, {"why": "  \n"}])
+@pytest.mark.parametrize("option", ("Approve", "Reject"))
+def test_an_answer_without_a_reason_is_none_and_the_question_is_asked_again(approval, option, fields):
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+    with mock.patch.object(ApprovalOperator, "execute", autospec=True, return_value="asked"):
+        found = approval.execute_complete({}, answered(option, {"id": "1", "name": "ann"}, **fields))
+    assert found == "asked"
+
+
+def test_airflows_page_insists_on_a_reason(approval):
+    schema = approval.serialized_params["why"]["schema"]
+    assert (schema["type"], schema["minLength"]) == ("string", 1)
+
+
 def test_where_nobody_has_answered_in_time_the_default_was_taken(approval):
-    told = approval.execute_complete({}, answered("Reject", why=None))
+    told = approval.execute_complete({}, answered("Reject"))
     assert told == {"approved": False, "by": "nobody in time", "because": "rejected by nobody in time"}
 
 

@@ -139,10 +139,10 @@ class Airflow(Api):
         hears = ("inference", "monitoring", "retraining")
         return any(self.get(f"/dags/{project}.{flow}/assets/queuedEvents")["total_entries"] for flow in hears)
 
-    def has_handled(self, dag: str, run: str, task: str) -> bool:
-        """Whether the scheduler has seen that a worker has let go of the task; only its log tells."""
+    def has_handled(self, dag: str, run: str, task: str, times: int = 1) -> bool:
+        """Whether the scheduler has seen so often that a worker has let go of the task; only its log tells."""
         log = (self._stack.layout.logs / "scheduler.log").read_text("utf-8", errors="replace")
-        return f"TaskInstance Finished: dag_id={dag}, task_id={task}, run_id={run}," in log
+        return log.count(f"TaskInstance Finished: dag_id={dag}, task_id={task}, run_id={run},") >= times
 
     def story(self) -> str:
         """What is still open, for a test that has waited in vain."""
@@ -407,22 +407,25 @@ def test_in_approval_mode_a_person_rejects_and_later_approves_and_is_named(airfl
     airflow.trigger("approving.monitoring")
     run = airflow.wait("a retraining", lambda: next(iter(_waiting(airflow)), None))
     assert champion("approving") == "1"
-    _answer(airflow, run, "Reject")
+    _answer(airflow, run, "Reject", "not before the finals")
     assert airflow.ended("approving.retraining", run) == "success"
     airflow.rest("approving")
     (first,) = retrainings("approving")
     assert (first.outcome, champion("approving"), versions("approving")) == ("keep", "1", ["1"])
-    assert first.reason.startswith("rejected by admin; gain over the champion ")
+    assert first.reason.startswith("rejected by admin (not before the finals); gain over the champion ")
     assert airflow.states("approving.retraining", run)["promote"] == "skipped"
 
     run = airflow.trigger("approving.retraining", reason="looked again", mode="on")  # held all the same: gate.max_churn
     airflow.wait("the question", lambda: run in _waiting(airflow))
-    _answer(airflow, run, "Approve")
+    _answer(airflow, run, "Approve", "")
+    airflow.wait("the question once more", lambda: airflow.has_handled("approving.retraining", run, "approve", 2))
+    assert (run in _waiting(airflow), champion("approving")) == (True, "1")
+    _answer(airflow, run, "Approve", "looks right", asked=2)
     assert airflow.ended("approving.retraining", run) == "success"
     airflow.rest("approving")
     second = retrainings("approving")[-1]
     assert (second.outcome, champion("approving"), versions("approving")) == ("promote", "2", ["1", "2"])
-    assert second.reason.startswith("approved by admin; gain over the champion ")
+    assert second.reason.startswith("approved by admin (looks right); gain over the champion ")
     assert "**Held**: " in airflow.said("approving.retraining", run, "verify")
     assert [done.by for done in (first, second)] == ["admin", "admin"]
     assert queries.newest("approving", records.Application)[0].record.champion == "2"
@@ -439,11 +442,11 @@ def _waiting(airflow: Airflow) -> list[str]:
     return runs
 
 
-def _answer(airflow: Airflow, run: str, option: str) -> None:
+def _answer(airflow: Airflow, run: str, option: str, why: str, asked: int = 1) -> None:
     """Answer as a person does, which is not before the scheduler knows that the task has asked: Airflow would fail it."""
     dag = "approving.retraining"
-    airflow.wait("the scheduler to know", lambda: airflow.has_handled(dag, run, "approve"))
-    body = {"chosen_options": [option], "params_input": {}}
+    airflow.wait("the scheduler to know", lambda: airflow.has_handled(dag, run, "approve", asked))
+    body = {"chosen_options": [option], "params_input": {"why": why} if why else {}}
     airflow.patch(f"{_place(dag, run)}/taskInstances/approve/-1/hitlDetails", body)
 
 
