@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shotclock_airflow.approval import FORM, PromotionApproval
+from shotclock_airflow.approval import PromotionApproval, form
 from shotclock_airflow.notifiers import Approval, tell_decisions
 from shotclock_airflow.pools import CANDIDATES_AT_ONCE, TRAINING
 from shotclock_dags.assets import champion
@@ -40,7 +40,7 @@ def compete(project: str, candidates: Any, data: Any, *, seed: Any = None, refit
         verified=verified,
         subject=f"{project}: promote the challenger?",
         body=ASKED,
-        params=FORM,
+        params=form(),
         notifiers=Approval(project),
     )
     verified >> approval

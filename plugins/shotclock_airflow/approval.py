@@ -9,8 +9,14 @@ from airflow.sdk import Param
 from shotclock_airflow import internals
 
 _REASON = "why"  # not `reason`: a field would take the value of the run's parameter of the same name
-FORM = {_REASON: Param(type="string", minLength=1, maxLength=500, title="Reason")}
-"""What the person who answers is asked besides: the operator's `params`. Airflow's page insists on it, its API does not."""
+
+
+def form() -> dict[str, Param]:
+    """What the person who answers is asked besides: the operator's `params`, which must hold before anybody has answered.
+
+    Airflow's page insists on a text, since it may not be null; its API does not.
+    """
+    return {_REASON: Param("", type="string", maxLength=500, title="Reason")}
 
 
 class PromotionApproval(ApprovalOperator):
