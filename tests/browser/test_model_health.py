@@ -110,6 +110,7 @@ def test_a_retraining_is_started_by_keyboard_approved_with_a_reason_and_the_new_
     frame.get_by_role("button", name="Approve").click()
     dialog = frame.get_by_role("dialog")
     expect(dialog).to_contain_text("gain over the champion")
+    expect(dialog).to_contain_text("are predicted otherwise than by v1, at a probability of 0.5")
     dialog.get_by_label("Reason").fill("looks right")
     dialog.get_by_role("button", name="Approve", exact=True).click()
 

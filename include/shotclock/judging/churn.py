@@ -1,5 +1,6 @@
 """How differently two versions decide on the same rows: what a promotion changes for those who act on predictions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,16 @@ class Churn:
     rows: int
     flipped: Figure
     moved: Figure
+
+    @classmethod
+    def among(cls, numbers: Mapping[str, float]) -> "Churn | None":
+        """The inverse of `flat`; None where it was not measured."""
+        flipped, moved = Figure.among(numbers, "flipped"), Figure.among(numbers, "moved")
+        return cls(int(numbers["rows"]), flipped, moved) if flipped and moved else None
+
+    def flat(self) -> dict[str, float]:
+        """For a metric store: `rows`, and both figures with their ends."""
+        return {"rows": float(self.rows)} | Figure.flat({"flipped": self.flipped, "moved": self.moved})
 
     def told(self, champion: str) -> str:
         """In a sentence, against the version in service."""

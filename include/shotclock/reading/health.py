@@ -14,6 +14,7 @@ from shotclock.config import Project, project, usable_projects
 from shotclock.files import storage
 from shotclock.judging import drift, fitness
 from shotclock.judging.alerts import Alert, Decision, Outcome, unanswered
+from shotclock.judging.churn import Churn
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, Check, Fitness, WindowHealth
 from shotclock.store import history, queries, records
@@ -116,6 +117,8 @@ class Gate:
     gain: Figure | None
     min_gain: float
     mlflow_run_id: str
+    churn: str = ""
+    """How much would change against the champion, in a sentence, once what may take over was verified."""
 
 
 @dataclass(frozen=True)
@@ -398,8 +401,8 @@ def _competitions(name: str, decisions: Sequence[Decision]) -> tuple[Competition
 
 
 def _gate(stored: Stored[records.Gate]) -> Gate:
-    told = stored.record
-    gain = None
+    told, gain = stored.record, None
+    changes = Churn.among(told.churn)
     if told.gain is not None and told.gain_low is not None and told.gain_high is not None:
         gain = Figure(told.gain, told.gain_low, told.gain_high)
     return Gate(
@@ -411,6 +414,7 @@ def _gate(stored: Stored[records.Gate]) -> Gate:
         gain=gain,
         min_gain=told.min_gain,
         mlflow_run_id=stored.id,
+        churn=changes.told(told.champion) if changes and told.champion else "",
     )
 
 

@@ -40,7 +40,6 @@ from shotclock.judging import gate as gates
 from shotclock.judging import performance
 from shotclock.judging.alerts import Decision
 from shotclock.judging.churn import Churn, churn
-from shotclock.judging.figure import Figure
 from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.models.candidates.pycaret_backend import PyCaret
@@ -470,7 +469,7 @@ def verify(run: Run, decision: Gated, refitted: Refitted | None = None, apart: b
         records.Verification(
             verified_difference=difference,
             verified_sha256=model.sha256,
-            churn={} if changes is None else Figure.flat({"flipped": changes.flipped, "moved": changes.moved}),
+            churn=changes.flat() if changes else {},
         )
     )
     told = [summaries.verification(fit.recipe if fit else decision.challenger, difference)]

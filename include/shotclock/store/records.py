@@ -188,7 +188,7 @@ class Verification(Record):
     """What `verify` adds to the gate's run: how far the stored challenger's probabilities are off, its digest, and its churn.
 
     Attributes:
-        churn: as `judging.churn` has it, each figure with its ends as `_low` and `_high`; empty where nobody was in service.
+        churn: see `judging.churn.Churn.flat`; empty where nobody was in service.
     """
 
     kind = "gate"

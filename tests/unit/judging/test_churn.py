@@ -30,6 +30,12 @@ def test_without_rows_there_is_nothing_to_say():
     assert churn([], [], RULES) is None
 
 
+def test_it_is_read_back_from_what_is_kept():
+    found = churn(drawn(900, 1), drawn(900, 2), RULES)
+    assert Churn.among(found.flat()) == found
+    assert Churn.among({}) is None
+
+
 def test_it_is_the_same_both_ways():
     old, new = drawn(900, 1), drawn(900, 2)
     assert churn(old, new, RULES) == churn(new, old, RULES)

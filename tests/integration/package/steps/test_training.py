@@ -320,7 +320,7 @@ def test_how_much_a_promotion_changes_is_measured_on_the_gate_s_rows_and_written
         f"churn_{name}{end}": pytest.approx(getattr(figure, of))
         for name, figure in (("flipped", found.flipped), ("moved", found.moved))
         for end, of in (("", "value"), ("_low", "low"), ("_high", "high"))
-    }
+    } | {"churn_rows": 1_623}
     assert found.told("1") in given["verified"].summary
 
 
