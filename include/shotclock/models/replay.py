@@ -17,7 +17,7 @@ from shotclock.config import Feature, Project
 from shotclock.judging.drift import MISSING_THRESHOLD, frequent_levels, missing_distance
 from shotclock.judging.performance import losses, measure
 from shotclock.judging.policies import Past
-from shotclock.judging.shares import fixed_share
+from shotclock.judging.shares import mixed
 from shotclock.models.candidates import Entry, Plan, Rows, Search, compare, fit, rows_of, widened
 from shotclock.models.candidates.algorithms import Inputs
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
@@ -102,10 +102,9 @@ def _course(history: History, recipe: Recipe, only_recent: bool, project: Projec
 
 def _blended(courses: Floats, labels: Floats, cuts: tuple[int, ...]) -> Floats:
     """What the blend of the recipes gives, fitted before each block and weighed by the blocks before it: as `_course`."""
-    spans = [slice(*ends) for ends in pairwise(cuts)]
-    by_block = [[losses(labels[span], one[block, span]).sum() for one in courses] for block, span in enumerate(spans)]
-    weights = fixed_share(by_block)[:-1]
-    found: Floats = np.einsum("br,rbn->bn", weights, courses)
+    block = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+    record = courses[:, block, np.arange(len(labels))]
+    found: Floats = np.einsum("br,rbn->bn", mixed(record, labels, block)[:-1], courses)
     return found
 
 

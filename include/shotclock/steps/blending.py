@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from shotclock.config import BLEND, RECALIBRATED, Columns, project
 from shotclock.files import storage
 from shotclock.handoff import Compared, RecentData, Selection, TrainedCandidate
-from shotclock.judging.shares import fixed_share
+from shotclock.judging.shares import mixed, mixture
 from shotclock.models import candidates as models
 from shotclock.models.candidates.blend import blended
 from shotclock.models.searched import Settings
@@ -93,12 +93,10 @@ def refit(run: Run, recipes: Sequence[Compared], selection: Selection, data: Rec
 def _weighed(columns: Columns, record: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     """The blend's own track record, and the weights before each block and after the last."""
     of_recipes = list(record.values())
-    block = track.blocks_of(of_recipes[0])
-    losses = np.array([np.bincount(block, track.losses(columns, rows)) for rows in of_recipes])
-    weights = fixed_share(losses.T)
+    labels, block = of_recipes[0][columns.target].to_numpy(dtype=np.float64), track.blocks_of(of_recipes[0])
     given = np.array([rows[columns.probability].to_numpy() for rows in of_recipes])
-    mean = np.clip((weights[block].T * given).sum(axis=0), 0, 1)
-    return of_recipes[0].assign(**{columns.probability: mean}), weights
+    weights = mixed(given, labels, block)
+    return of_recipes[0].assign(**{columns.probability: mixture(weights, given, block)}), weights
 
 
 def _pipeline(run: Run, weights: Mapping[str, float], fitted: Mapping[str, Pipeline], rows: pd.DataFrame) -> Pipeline:

@@ -7,7 +7,7 @@ import pytest
 from shotclock import config, flows
 from shotclock.config import BLEND, RECALIBRATED, settings
 from shotclock.judging import gate as gates
-from shotclock.judging.shares import fixed_share
+from shotclock.judging.shares import mixed
 from shotclock.steps import record
 from shotclock.store import history
 from shotclock.store.versions import registry
@@ -45,8 +45,8 @@ def test_its_record_is_what_the_recipes_gave_weighed_by_the_blocks_before(blendi
     given = {name: pd.read_parquet(selection.candidates[name].record) for name in recipes}
     own = pd.read_parquet(selection.candidates[BLEND].record)
     block = record.blocks_of(own)
-    by_block = [[losses(given[name][block == number]).sum() for name in recipes] for number in range(block.max() + 1)]
-    weights = fixed_share(by_block)
+    labels = own["shot_made_flag"].to_numpy(dtype=float)
+    weights = mixed(np.array([given[name]["probability"] for name in recipes]), labels, block)
     expected = sum(weights[block, place] * given[name]["probability"] for place, name in enumerate(recipes))
     np.testing.assert_allclose(own["probability"], expected, rtol=1e-12)
     assert own["shot_id"].tolist() == given[recipes[0]]["shot_id"].tolist()
