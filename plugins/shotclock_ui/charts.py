@@ -20,6 +20,7 @@ OUTCOMES = {"promote": ("triangle", "good"), "keep": ("square", "quiet"), "rollb
 
 _WIDTH, _LEFT, _RIGHT = 1080.0, 136.0, 8.0
 _LONGEST_STEP = 96.0
+_TICKS, _APART = 40.0, 12.0  # room for a scale's numbers, and how far apart two of them stand
 
 
 def icon(level: Level) -> Markup:
@@ -35,15 +36,20 @@ def _mark(drawing: Drawing, at: Point, state: signs.State, tip: str = "") -> Non
 
 
 def spark(windows: Sequence[WindowHealth], width: float = 216.0, height: float = 64.0) -> Markup:
-    """Skill over the windows with its interval, and where 0 lies; a thin line stands where another version took over."""
+    """Skill over the windows with its interval, on a scale: 0, and how far the intervals reach.
+
+    A thin line stands where another version took over.
+    """
     points = [(window, figure) for window in windows if (figure := window.figure("log_loss_skill"))]
     label = f"skill of {len(points)} windows, newest {points[-1][1]}" if points else "no skill measured yet"
     drawing = Drawing(width, height, label, "spark")
     if not points:
         return drawing.svg()
     y = Scale.around([figure for _, figure in points], 0.0, pixels=(height - 6.0, 6.0), room=0.0)
-    x = Scale((0.0, max(len(points) - 1, 1)), (8.0, width - 10.0))
-    drawing.line((0.0, y(0.0)), (width, y(0.0)), "zero")
+    x = Scale((0.0, max(len(points) - 1, 1)), (8.0, width - _TICKS - 10.0))
+    drawing.line((0.0, y(0.0)), (width - _TICKS, y(0.0)), "zero")
+    for value in (0.0, *(end for end in y.values if abs(y(end) - y(0.0)) > _APART)):
+        drawing.text((width, y(value) + 4), f"{value:.2g}", "tick")
     for number in range(1, len(points)):
         if points[number][0].champion != points[number - 1][0].champion:
             drawing.upright(x(number - 0.5), height, "change")

@@ -1,5 +1,6 @@
 """The Model health pages as text, from values made here: what they say, and that no value of theirs can ever run."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -265,3 +266,22 @@ def test_a_columns_picture_marks_where_it_drifted_and_where_it_stands(pages):
     drawn = charts.column(windows, "lat", 0.1)
     assert (drawn.count("unfit cross"), drawn.count("fit circle")) == (1, 1)
     assert "newest drift score 0.020, threshold 0.1" in drawn
+
+
+@pytest.mark.parametrize(
+    ("skill", "ticks"),
+    [
+        ((0.01, -0.01, 0.03), ["0", "-0.01", "0.03"]),
+        ((-0.026, -0.0347, -0.0192), ["0", "-0.035"]),  # the upper end is 0 itself
+        ((0.5, 0.4, 0.62), ["0", "0.62"]),
+        ((0.2, -0.001, 0.4), ["0", "0.4"]),  # where two numbers would stand in one another, 0 stands
+    ],
+)
+def test_the_course_of_a_model_s_skill_stands_on_a_scale(pages, skill, ticks):
+    from shotclock_ui import charts
+
+    value, low, high = skill
+    shown = window(1)
+    figures = {"log_loss_skill": value, "log_loss_skill_low": low, "log_loss_skill_high": high}
+    shown = replace(shown, performance=replace(shown.performance, metrics=shown.performance.metrics | figures))
+    assert re.findall(r'<text class="tick"[^>]*>([^<]*)</text>', charts.spark([shown])) == ticks
