@@ -103,7 +103,7 @@ def test_a_retraining_is_started_by_keyboard_approved_with_a_reason_and_the_new_
     page.keyboard.press("Enter")
     expect(frame.get_by_role("status")).to_contain_text("on its way")
 
-    expect(frame.get_by_text("A better model waits for a person's approval")).to_be_visible()
+    expect(frame.get_by_text("A new version waits for a person's approval")).to_be_visible()
     (run,) = (run for run in _retrainings(airflow) if run["run_type"] == "manual")
     assert run["conf"] == {"reason": "three-point shots are another game"}
     _let_the_scheduler_know(airflow, run["dag_run_id"])

@@ -208,6 +208,23 @@ def test_approve_and_reject_stand_there_only_while_a_person_is_asked(pages, kobe
     assert 'data-opens="retrain"' in busy
 
 
+@pytest.mark.parametrize(
+    ("outcome", "title", "told"),
+    [
+        ("promote", "Promote the challenger?", "plain: plain. 3 of 10 flip"),
+        ("keep", "Promote the refit?", "The recipe in service, fitted on all that is labelled by now, would take over"),
+    ],
+)
+def test_who_is_asked_is_told_what_would_take_over_and_how_much_changes(pages, kobe, outcome, title, told):
+    shown = details(kobe, "plain")
+    (one,) = shown.competitions
+    gate = replace(one.gate, outcome=outcome, churn="3 of 10 flip")
+    shown = replace(shown, competitions=(replace(one, gate=gate),))
+    asked = pages.project(shown, live(activity="approval", dag_id="d", run_id="plain"))
+    assert title in asked and told in asked
+    assert asked.count("3 of 10 flip") == 3, "in both questions, and below the decision"
+
+
 def test_an_alert_s_page_begins_with_what_it_means_and_leads_to_what_can_be_done(pages, kobe):
     text = pages.alert(alerted(kobe, "plain"), live())
     said = (

@@ -243,7 +243,7 @@ def _alerting(window: WindowHealth) -> Finding | None:
 
 def _under_way(activity: Activity | None) -> str:
     return {
-        "approval": "A better model waits for a person's approval",
+        "approval": "A new version waits for a person's approval",
         "retraining": "A retraining is under way",
         "training": "A training is under way",
         "rollback": "A rollback is under way",

@@ -120,7 +120,7 @@ def test_the_verdict_names_the_quality_and_the_drift_beside_it():
 @pytest.mark.parametrize(
     ("activity", "said"),
     [
-        ("approval", "A better model waits for a person's approval"),
+        ("approval", "A new version waits for a person's approval"),
         ("retraining", "A retraining is under way"),
         ("rollback", "A rollback is under way"),
     ],

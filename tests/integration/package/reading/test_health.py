@@ -107,7 +107,7 @@ def test_the_row_and_the_page_say_the_same(at):
 def test_what_the_orchestrator_is_at_is_told(at):
     at("alerted")
     (found,) = health.Projects().overview({"shots": "approval"}).projects
-    assert found.fitness.doing == "A better model waits for a person's approval"
+    assert found.fitness.doing == "A new version waits for a person's approval"
 
 
 def test_only_the_projects_asked_for_are_shown(at):
