@@ -5,12 +5,14 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException as HTTPError
 
 from shotclock.errors import StoreError
 from shotclock_airflow import internals
 from shotclock_ui import health, outputs, pages
 from shotclock_ui.headers import REPORT_POLICY, headers
 from shotclock_ui.links import mlflow_address, report_address
+from shotclock_ui.login import to_the_login
 
 _FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
@@ -22,6 +24,7 @@ app = FastAPI(
     docs_url=None,
     redoc_url=None,
     openapi_url=None,
+    exception_handlers={HTTPError: to_the_login},
 )
 
 app.include_router(health.router)

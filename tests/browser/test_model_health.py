@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from shotclock.judging.alerts import Decision
 from shotclock.store import history, records
@@ -201,6 +201,18 @@ def test_an_alert_s_message_leads_to_what_it_means_and_from_there_to_what_can_be
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Shots").click()
     expect(page.get_by_role("link", name="the skill fell")).to_have_attribute("href", alert_page)
+
+
+def test_an_alert_s_message_leads_who_is_not_logged_in_through_the_login(
+    chromium: Browser, airflow: SimpleNamespace, alert_page: str
+) -> None:
+    page = chromium.new_context(base_url=airflow.address).new_page()
+    page.goto(alert_page)
+    page.locator("input[name=username]").fill("viewer")
+    page.locator("input[type=password]").fill(airflow.passwords["viewer"])
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator(".meaning")).to_have_text("The model is worse than guessing the base rate, by 1.2% to 3.1%.")
+    page.context.close()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -280,6 +280,42 @@ PAGES = [
 ]
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/shotclock/health/sample/alerts/ALERT",
+        "/shotclock/health",
+        f"/shotclock/summary/{DAG_ID}/RUN",
+        f"/shotclock/summary/{DAG_ID}/what%3Fnow%20%23",
+    ],
+)
+def test_a_link_that_is_followed_without_a_login_leads_to_it_and_from_there_to_the_page(server, path):
+    path = path.replace("RUN", quote(server.run, safe="")).replace("ALERT", server.checks["alert"])
+    with httpx.Client(base_url=server.address, headers=BROWSER, timeout=30) as client:
+        first = client.get(path)
+        assert first.status_code == 303
+        second = client.get(first.headers["location"])
+        assert second.status_code == 307
+        asked = httpx.URL(second.headers["location"])
+        assert (asked.path, asked.params["next"]) == ("/auth/login", httpx.URL(path).raw_path.decode())
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"), [("GET", {"Accept": "*/*"}), ("GET", {"Accept": "application/json"}), ("POST", BROWSER)]
+)
+def test_who_opens_no_page_is_told_that_it_lacks_a_login(server, method, headers):
+    found = httpx.request(method, f"{server.address}/shotclock/health", headers=headers, timeout=30)
+    assert found.status_code in (401, 405)
+    assert "location" not in found.headers
+
+
+def test_who_is_logged_in_and_may_not_see_a_page_is_told_so_and_sent_nowhere(server):
+    assert server.get(f"/shotclock/summary/{DAG_ID}/RUN", "outsider", follow_redirects=False).status_code == 403
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_nothing_is_served_without_a_login(server: Server, path: str) -> None:
     assert server.get(path, user=None).status_code == 401
