@@ -40,6 +40,11 @@ def dag_run_address(dag_id: str, run_id: str) -> str:
     return _address("dags", dag_id, "runs", run_id)
 
 
+def home_address() -> str:
+    """Airflow's first page; the path ends with a slash."""
+    return _address("")
+
+
 def api_address() -> str:
     """Airflow's public REST API."""
     return _address("api", "v2")
