@@ -103,7 +103,7 @@ def _act(
             "wait",
             f"v{alert.champion} is out of service and v{champion} has taken its place",
         ),
-        (activity == "approval", "approve", "a challenger has proven better and waits for a person"),
+        (activity == "approval", "approve", "a new version is there and waits for a person"),
         (activity in ("retraining", "training", "rollback"), "wait", f"a {activity} is under way"),
         (alert.kind == "demotion" and demote == "on", "wait", "it comes back by itself"),
         (alert.kind == "demotion", "roll back", "it is proven better, and the project leaves it to a person"),
