@@ -95,8 +95,6 @@ def test_our_pages_ask_for_a_login_behind_the_path_too(stack: Loop, undisturbed:
             assert client.post(page, json={}).status_code in (401, 405)
             opened = client.get(page, headers={"Accept": "text/html"})
             assert opened.status_code == 303
-            login = client.get(opened.headers["location"])
-            assert (login.status_code, httpx.URL(login.headers["location"]).params["next"]) == (307, f"/airflow{page}")
 
 
 MOVE = """
