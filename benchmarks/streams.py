@@ -139,7 +139,9 @@ class Holdout:
         champion = min(models, key=lambda model: self._losses(model, history.test).mean())
         for cut, end in zip(history.cuts[:-1], history.cuts[1:], strict=True):
             if cut:
-                champion = self._retrained(champion, history.later.iloc[max(0, cut - 10_000) : cut])
+                champion = self._retrained(
+                    champion, history.later.iloc[max(0, cut - self.project.retraining.recent_rows) : cut]
+                )
             lost.append(self._losses(champion, history.later.iloc[cut:end]))
         return float(np.concatenate(lost).mean())
 

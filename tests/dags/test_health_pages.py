@@ -209,16 +209,18 @@ def test_approve_and_reject_stand_there_only_while_a_person_is_asked(pages, kobe
 
 
 @pytest.mark.parametrize(
-    ("outcome", "title", "told"),
+    ("outcome", "champion", "title", "told"),
     [
-        ("promote", "Promote the challenger?", "plain: plain. 3 of 10 flip"),
-        ("keep", "Promote the refit?", "The recipe in service, fitted on all that is labelled by now, would take over"),
+        ("promote", "1", "Promote the challenger?", "plain: plain. 3 of 10 flip"),
+        ("promote", None, "Promote the challenger?", "plain: plain. 3 of 10 flip"),
+        ("keep", "1", "Promote the refit?", "The recipe in service, fitted on all that is labelled by now, would take"),
+        ("keep", None, "Promote the base rate?", "The base rate would go into service; the gate found no candidate"),
     ],
 )
-def test_who_is_asked_is_told_what_would_take_over_and_how_much_changes(pages, kobe, outcome, title, told):
+def test_who_is_asked_is_told_what_would_take_over_and_how_much_changes(pages, kobe, outcome, champion, title, told):
     shown = details(kobe, "plain")
     (one,) = shown.competitions
-    gate = replace(one.gate, outcome=outcome, churn="3 of 10 flip")
+    gate = replace(one.gate, outcome=outcome, champion=champion, churn="3 of 10 flip")
     shown = replace(shown, competitions=(replace(one, gate=gate),))
     asked = pages.project(shown, live(activity="approval", dag_id="d", run_id="plain"))
     assert title in asked and told in asked

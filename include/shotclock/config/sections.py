@@ -36,9 +36,7 @@ ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
 TIME_PARTS: dict[str, range] = {"month": range(1, 13), "weekday": range(7), "hour": range(24)}
 """What a time tells besides the order of the rows, with the values that it may have. Weekday 0 is Monday."""
 RECALIBRATED = "recalibrated_champion"  # a retraining's candidate that is not trained: the old model, its odds refitted
-BLEND = (
-    "blend"  # a retraining's candidate that is not trained: the recipes' probabilities, weighed by their track records
-)
+BLEND = "blend"  # a retraining's candidate that is not trained: the recipes' probabilities, weighed by their records
 BASE_RATE = "base_rate"  # what serves where nothing is proven better: of every row, how often label 1 came
 ConnectionId = Field(None, pattern=r"^[\w.-]+$")
 MOST_SEED = 2**32 - 1  # the largest that numpy takes
