@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
@@ -41,7 +40,7 @@ def blend(run: Run, trained: Sequence[TrainedCandidate], data: RecentData) -> Tr
     score = track.score(rules.columns, own, data)
     fitted = {item.name: fits.read_pickle(storage.at(item.model), item.model_sha256) for item in parts}
     given = dict(zip(fitted, weights[-2].tolist(), strict=True))  # as they were before the newest block
-    model, path = folder_of(run) / "candidates" / f"{BLEND}.pickle", folder_of(run) / "candidates" / BLEND
+    model = folder_of(run) / "candidates" / f"{BLEND}.pickle"
     fits.write_pickle(_pipeline(run, given, fitted, fits.frame(data.test)), model)
     params, sha256, seed = _params(given), storage.digest(model), parts[0].seed
     parent = tracking.find_run(run, "training").id
@@ -58,9 +57,7 @@ def blend(run: Run, trained: Sequence[TrainedCandidate], data: RecentData) -> Tr
                 model_sha256=sha256,
             )
         )
-        storage.write_table(pa.Table.from_pandas(own, preserve_index=False), path / "track_record.parquet")
-        kept.artifact(path / "track_record.parquet")
-        kept.series("block_log_loss", track.by_block(rules.columns, own))
+        path = track.keep(run, kept, BLEND, own)
     return TrainedCandidate(
         name=BLEND,
         rows="all",
@@ -70,7 +67,7 @@ def blend(run: Run, trained: Sequence[TrainedCandidate], data: RecentData) -> Tr
         score=score,
         params={name: str(weight) for name, weight in params.items()},
         seed=seed,
-        record=str(path / "track_record.parquet"),
+        record=str(path),
         mlflow_run_id=kept.id,
         summary=summaries.blend(given, score),
     )

@@ -1,4 +1,4 @@
-"""The track record of a recipe, and the recipe fitted on all that is known: what ships.
+"""The track record of a recipe: what it had said of rows before it learnt from them.
 
 A row of the record is a row that was labelled later, with the probability that the recipe's model of all rows *before* its
 block gives to it (Dawid 1984: prequential).
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from shotclock.config import Columns, Project, project
 from shotclock.files import storage
+from shotclock.files.storage import Address
 from shotclock.handoff import Compared, Competitor, LearntFrom, RecentData, Score, Selection
 from shotclock.judging import performance
 from shotclock.judging.gate import untouched
@@ -21,7 +22,8 @@ from shotclock.rows.blocks import Learning
 from shotclock.steps import fits
 from shotclock.store import history
 from shotclock.store.history import BEFORE
-from shotclock.store.run import Run
+from shotclock.store.run import Run, folder_of
+from shotclock.store.tracking import Tracked
 from shotclock.store.versions import registry
 from shotclock.store.window import given_before, reference_rows
 
@@ -72,6 +74,15 @@ def losses(columns: Columns, record: pd.DataFrame) -> NDArray[np.float64]:
 def by_block(columns: Columns, record: pd.DataFrame) -> list[float]:
     """The mean loss of each block, oldest first."""
     return [float(mean) for mean in pd.Series(losses(columns, record)).groupby(record[_BLOCK].to_numpy()).mean()]
+
+
+def keep(run: Run, kept: Tracked, name: str, record: pd.DataFrame) -> Address:
+    """Write a track record down: beside the data, and in MLflow with the loss of each block."""
+    path = folder_of(run) / "candidates" / name / "track_record.parquet"
+    storage.write_table(pa.Table.from_pandas(record, preserve_index=False), path)
+    kept.artifact(path)
+    kept.series("block_log_loss", by_block(project(run.project).columns, record))
+    return path
 
 
 def score(columns: Columns, record: pd.DataFrame, data: RecentData) -> Score:

@@ -198,7 +198,7 @@ def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
             record.series(f"fold_{key}", [fold[key] for fold in trained.folds])
         record.json(trained.search, "search.json")
         record.dataset("train", path, storage.digest(path), "training")
-        kept = "" if given is None else str(_keep(run, record, name, given))
+        kept = "" if given is None else str(track.keep(run, record, name, given))
     return TrainedCandidate(
         name=name,
         rows=candidate.rows,
@@ -227,15 +227,6 @@ def _score(rules: Project, trained: models.Trained, given: pd.DataFrame | None, 
     if given is None or not isinstance(data, RecentData):
         return Score("cv_log_loss", trained.cv["log_loss"])
     return track.score(rules.columns, given, data)
-
-
-def _keep(run: Run, record: Tracked, name: str, given: pd.DataFrame) -> Address:
-    """Write a track record down: beside the data, and in MLflow with the loss of each block."""
-    path = folder_of(run) / "candidates" / name / "track_record.parquet"
-    storage.write_table(pa.Table.from_pandas(given, preserve_index=False), path)
-    record.artifact(path)
-    record.series("block_log_loss", track.by_block(project(run.project).columns, given))
-    return path
 
 
 def select(run: Run, trained: list[TrainedCandidate], data: AnyData) -> Selection:
