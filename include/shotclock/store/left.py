@@ -1,10 +1,11 @@
-"""What a run that died left open in the store: taken up by the next run of its flow, of which there is one at a time."""
+"""What a run that died left open in the store: taken up by the next run of its flow, of which Airflow runs one at a time."""
 
 import logging
 
 from mlflow.entities import Run as MlflowRun
 
 from shotclock.errors import StoreError
+from shotclock.store import opener
 from shotclock.store.queries import stored, unfinished
 from shotclock.store.records import Decision
 from shotclock.store.run import Run
@@ -22,10 +23,14 @@ def take_up(run: Run) -> None:
 
     A decision that was written down whole, and whose version is in service, was all but ended: it is finished, and
     `data/<project>/champion` shows it. Anything else is KILLED, says who closed it, and counts as nothing that happened. A
-    run that is tried again after all goes on with its own and finishes it.
+    run that is tried again after all goes on with its own and finishes it. What a process of this host is at work on, which
+    the command line may be beside a DAG or beside another command line, is left to it.
     """
     for found in unfinished(run.project, run.flow):
-        if found.info.status == "RUNNING" and found.data.tags.get("airflow.run_id") != run.id:
+        tags = found.data.tags
+        if found.info.status != "RUNNING" or tags.get("airflow.run_id") == run.id:
+            continue
+        if not opener.is_at_work(tags.get(opener.OPENED_BY, "")):
             _close(run, found)
 
 

@@ -16,6 +16,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
+from shotclock.store import opener
 from shotclock.store.fields import written
 from shotclock.store.queries import stored
 from shotclock.store.records import R, Record
@@ -27,6 +28,7 @@ _KEPT_TAGS = (
     *(TAG + name for name in ("project", "kind", "key", "cause")),
     "airflow.dag_id",
     "airflow.run_id",
+    opener.OPENED_BY,
     PARENT,
 )
 _MOST_CHILDREN = 100
@@ -115,12 +117,14 @@ def open_run(run: Run, step: str, kind: type[Record], *, name: str = "", parent:
         TAG + "cause": run.cause,
         "airflow.dag_id": f"{run.project}.{run.flow}",
         "airflow.run_id": run.id,
+        opener.OPENED_BY: opener.this_process(),
         **({PARENT: parent} if parent else {}),
     }
     found = earlier(run, step)
     if found is None:
         made = client.create_run(experiment, tags=tags, run_name=name or kind.run_name)
         return Tracked(made.info.run_id, experiment)
+    client.set_tag(found.id, opener.OPENED_BY, tags[opener.OPENED_BY])
     client.update_run(found.id, status="RUNNING")
     return found
 

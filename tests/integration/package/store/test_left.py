@@ -1,11 +1,16 @@
 """What a run that died left open is closed by the next run of its flow, and by no other."""
 
+import socket
+import subprocess
+import sys
+
+import psutil
 import pytest
 from mlflow import MlflowClient
 
 from shotclock.config import settings
 from shotclock.steps import intake, monitoring, retraining, rollback
-from shotclock.store import history, left, records, tracking
+from shotclock.store import history, left, opener, records, tracking
 from shotclock.store.run import Run
 from shotclock.store.server.client import experiment_id
 from shotclock.store.versions import registry
@@ -34,6 +39,42 @@ def test_a_run_that_is_tried_again_after_all_goes_on_with_its_own(store):
     with tracking.tracked(Run("shots", "monitoring", "dead"), "it", records.Drift) as again:
         assert again.id == dead
     assert ended(dead)[0] == "FINISHED"
+
+
+AT_WORK = """
+import sys
+from shotclock.store import records, tracking
+from shotclock.store.run import Run
+print(tracking.open_run(Run("shots", "inference", "alive"), "it", records.Application).id, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_what_another_process_is_at_work_on_is_left_to_it_until_it_dies(store):
+    with subprocess.Popen(
+        [sys.executable, "-c", AT_WORK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        run_id = process.stdout.readline().strip()
+        left.take_up(Run("shots", "inference", "next"))
+        assert ended(run_id) == ("RUNNING", None)
+        process.kill()
+        process.wait()
+        left.take_up(Run("shots", "inference", "next"))
+    assert ended(run_id) == ("KILLED", "shots/inference/next")
+
+
+@pytest.mark.parametrize("change", ["another_host", "another_start", "no_tag", "garbage"])
+def test_a_process_that_cannot_be_told_to_be_that_one_counts_as_dead(store, change):
+    init = psutil.Process(1)
+    name = f"{socket.gethostname()} 1 {init.create_time():.2f}"
+    told = {
+        "another_host": f"elsewhere{name}",
+        "another_start": f"{socket.gethostname()} 1 12.00",
+        "no_tag": "",
+        "garbage": f"{socket.gethostname()} ../1",
+    }
+    assert opener.is_at_work(name)
+    assert not opener.is_at_work(told[change])
 
 
 def test_before_the_first_run_there_is_nothing_to_take_up_and_nothing_is_made(store):
