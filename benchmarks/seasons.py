@@ -1,6 +1,7 @@
 """The years go by: mean log loss over the production rows of `kobe_shots`, season by season, through the product's own flows.
 
-Each season is scored by who is in service, then its labels are known and a retraining runs, as on the schedule.
+Each season is scored by who is in service, then its labels are known and a retraining runs, as on the schedule. What the
+retrainings cost is told in CPU seconds, all at once and of the last five; `--anew` lets them keep nothing of one another.
 
     .venv/bin/python -m benchmarks.seasons --data data/raw
 """
@@ -9,6 +10,7 @@ import argparse
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +24,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT / "data" / "raw", help="the folder of the two raw files")
     parser.add_argument("--ships", choices=["refit", "measured"], default="refit")
+    parser.add_argument("--anew", action="store_true", help="search settings and make the record anew each time")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         lay_out(Path(home), asked.data, asked.ships)
-        lost = np.concatenate([*seasons(Path(home))])
+        if asked.anew:
+            keep_nothing()
+        found = [*seasons(Path(home))]
+    lost, spent = np.concatenate([losses for losses, _ in found]), [seconds for _, seconds in found]
     print(f"mean log loss over {len(lost):,} rows: {lost.mean():.4f}")
+    print(f"CPU seconds of the retrainings: {sum(spent):.0f}; of the last five: {np.mean(spent[-5:]):.2f} each")
+
+
+def keep_nothing() -> None:
+    """Retrainings find no earlier ones."""
+    from shotclock.steps import kept
+
+    kept._earlier = lambda *_: []
 
 
 def lay_out(home: Path, data: Path, ships: str) -> None:
@@ -49,8 +63,8 @@ def lay_out(home: Path, data: Path, ships: str) -> None:
     os.environ |= {"MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db", "SHOTCLOCK_ARTIFACTS": str(home / "artifacts")}
 
 
-def seasons(home: Path) -> Iterator[np.ndarray]:
-    """Of each season the losses of its labelled rows, in nats."""
+def seasons(home: Path) -> Iterator[tuple[np.ndarray, float]]:
+    """Of each season the losses of its labelled rows, in nats, and the CPU seconds of the retraining after it."""
     from shotclock import flows
     from shotclock.projects.split_history import split_history
     from shotclock.store import history
@@ -67,12 +81,14 @@ def seasons(home: Path) -> Iterator[np.ndarray]:
         lost = losses(season)
         if flows.check(PROJECT, f"{part.file} arrives").sensors["demotion"].fires:
             print(flows.demote(PROJECT, part.file).summary)
+        began = time.process_time()
         flows.retrain(PROJECT, part.file, reason="the schedule")
+        spent = time.process_time() - began
         flows.score(PROJECT, f"{part.file} again")
         told, champion = history.decisions(PROJECT, 1)[0], registry.require_champion(PROJECT)
         serves = f"v{champion.number} {champion.origin.algorithm}"
-        print(f"{part.file[:7]}  {len(lost):4}  {lost.mean():.4f}  {serves}: {told.reason[:80]}", flush=True)
-        yield lost
+        print(f"{part.file[:7]}  {len(lost):4}  {lost.mean():.4f}  {spent:5.1f} s  {serves}: {told.reason[:80]}", flush=True)
+        yield lost, spent
 
 
 def losses(season: Path) -> np.ndarray:

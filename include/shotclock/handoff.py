@@ -21,7 +21,7 @@ from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Performance
 from shotclock.judging.verdict import Status
 from shotclock.models.scoring import Partition, Scored
-from shotclock.models.searched import Search
+from shotclock.models.searched import Search, Tuned
 from shotclock.rows.blocks import Blocks
 
 T = TypeVar("T")
@@ -228,13 +228,17 @@ class Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class Compared(Result):
-    """A candidate with what the search of its settings found; None for the recalibrated champion and the base rate."""
+    """A candidate with its tuned settings; None for the recalibrated champion and the base rate."""
 
     name: str
     algorithm: str
     rows: LearntFrom
     seed: int
-    search: Search | None
+    tuned: Tuned | None
+
+    @property
+    def search(self) -> Search | None:
+        return self.tuned.search if self.tuned else None
 
     @property
     def shown(self) -> str:

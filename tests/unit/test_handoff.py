@@ -58,7 +58,7 @@ from shotclock.handoff import (
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Figure, Performance
 from shotclock.models.scoring import Partition, Scored
-from shotclock.models.searched import Search, Tried
+from shotclock.models.searched import Search, Tried, Tuned
 from shotclock.rows.blocks import Blocks
 
 FIGURE = Figure(0.02, 0.01, 0.03)
@@ -85,18 +85,23 @@ RESULTS = [
         blocks=Blocks(older=5, cuts=(5, 7, 9), judging=7),
         recalibrates=True,
     ),
-    Compared(name="recalibrated", algorithm="recalibrated_champion", rows="train", seed=7, search=None),
+    Compared(name="recalibrated", algorithm="recalibrated_champion", rows="train", seed=7, tuned=None),
     Compared(
         name="tree.recent",
         algorithm="decision_tree",
         rows="all",
         seed=7,
-        search=Search(
-            "pycaret",
-            (Tried({"C": 1.0, "max_depth": None}, (0.7, 0.6)), Tried({"C": 10.0, "max_depth": 3}, (0.6, 0.5))),
-            1,
-            [{"log_loss": 0.6, "f1": 0.5}, {"log_loss": 0.5, "f1": 0.5}],
-            cut_short=True,
+        tuned=Tuned(
+            Search(
+                "pycaret",
+                (Tried({"C": 1.0, "max_depth": None}, (0.7, 0.6)), Tried({"C": 10.0, "max_depth": 3}, (0.6, 0.5))),
+                1,
+                [{"log_loss": 0.6, "f1": 0.5}, {"log_loss": 0.5, "f1": 0.5}],
+                cut_short=True,
+            ),
+            rows=100,
+            newest="00000000000000ff",
+            by="r1",
         ),
     ),
     TrainedCandidate(

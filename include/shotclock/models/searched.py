@@ -47,3 +47,19 @@ class Search:
     def settings(self) -> Settings:
         """The best one."""
         return self.tried[self.best].settings
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Settings that serve for a while.
+
+    Attributes:
+        rows: how many rows they were searched on.
+        newest: the digest of the newest of these, see `steps.kept.digests`.
+        by: the run of the flow that searched them.
+    """
+
+    search: Search
+    rows: int
+    newest: str
+    by: str

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from shotclock.config import Columns, Project, project
 from shotclock.files import storage
@@ -19,37 +20,51 @@ from shotclock.judging import performance
 from shotclock.judging.gate import untouched
 from shotclock.models import candidates as models
 from shotclock.rows.blocks import Learning
-from shotclock.steps import fits
+from shotclock.steps import fits, kept
 from shotclock.store import history
 from shotclock.store.history import BEFORE
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked
 from shotclock.store.versions import registry
 from shotclock.store.window import given_before, reference_rows
+from shotclock.words import summaries
 
 EVERYTHING = "older_and_recent"  # what a recipe is called that learns from all rows
 
 
 def over_blocks(run: Run, candidate: Compared, data: RecentData) -> tuple[models.Trained, pd.DataFrame]:
-    """Fit a recipe before each block, and let it score the block.
+    """Fit a recipe before each block, and let it score the block; what was said of all its rows before is not said anew.
 
     Returns:
-        The model that met the newest block; and number, id, label and probability of the rows of all blocks.
+        The model that met the newest block; and number, id, label and probability of the rows of all blocks, with the
+        digest of each row, and the run of the flow in which it was scored.
     """
     rules, rows, old = project(run.project), fits.frame(data.all), fits.old_model(run, candidate)
-    columns, parts = rules.columns, []
-    spans = data.blocks.spans
-    for number, span in enumerate(spans):
-        learnt, block = known(rules, rows, data, candidate.rows, span.start), rows.iloc[span]
-        if number < len(spans) - 1:
-            model = fits.model(run, candidate, learnt, old)
-        else:
-            trained = fits.fit(run, candidate, learnt, old)
-            model = trained.model
-        told = {_BLOCK: number, columns.id: block[columns.id], columns.target: block[columns.target]}
-        given = fits.probability(model, block, list(columns.features))
-        parts.append(pd.DataFrame({**told, columns.probability: given}))
-    return trained, pd.concat(parts, ignore_index=True)
+    columns, before, parts = rules.columns, kept.told(run, candidate), []
+    *spans, newest = data.blocks.spans
+    for span in spans:
+        block = rows.iloc[span]
+        said = before.reindex(kept.digests(columns, block))
+        if said[columns.probability].isna().any():
+            model = fits.model(run, candidate, known(rules, rows, data, candidate.rows, span.start), old)
+            said = _said(run, columns, model, block)
+        parts.append(said)
+    trained = fits.fit(run, candidate, known(rules, rows, data, candidate.rows, newest.start), old)
+    parts.append(_said(run, columns, trained.model, rows.iloc[newest]))
+    asked = rows.iloc[data.blocks.first :][[columns.id, columns.target]].reset_index(drop=True)
+    asked[_BLOCK] = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    return trained, pd.concat([asked, pd.concat(parts).reset_index(names=kept.ROW)], axis=1)
+
+
+def _said(run: Run, columns: Columns, model: Pipeline, block: pd.DataFrame) -> pd.DataFrame:
+    told = {columns.probability: fits.probability(model, block, list(columns.features)), kept.TOLD_BY: run.id}
+    return pd.DataFrame(told, index=kept.digests(columns, block))
+
+
+def summary(run: Run, record: pd.DataFrame) -> str:
+    """How much of a record is of earlier retrainings, in words."""
+    told_by = record.groupby(_BLOCK)[kept.TOLD_BY].first()
+    return summaries.kept_blocks(int((told_by != run.id).sum()), len(told_by))
 
 
 _BLOCK = "shotclock_block"  # no column of a project: what it names is the record's own
@@ -76,12 +91,12 @@ def by_block(columns: Columns, record: pd.DataFrame) -> list[float]:
     return [float(mean) for mean in pd.Series(losses(columns, record)).groupby(record[_BLOCK].to_numpy()).mean()]
 
 
-def keep(run: Run, kept: Tracked, name: str, record: pd.DataFrame) -> Address:
+def keep(run: Run, stored: Tracked, name: str, record: pd.DataFrame) -> Address:
     """Write a track record down: beside the data, and in MLflow with the loss of each block."""
-    path = folder_of(run) / "candidates" / name / "track_record.parquet"
+    path = folder_of(run) / "candidates" / name / kept.TRACK_RECORD
     storage.write_table(pa.Table.from_pandas(record, preserve_index=False), path)
-    kept.artifact(path)
-    kept.series("block_log_loss", by_block(project(run.project).columns, record))
+    stored.artifact(path)
+    stored.series("block_log_loss", by_block(project(run.project).columns, record))
     return path
 
 

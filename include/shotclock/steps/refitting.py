@@ -60,7 +60,7 @@ def refit(run: Run, candidates: list[Compared], selection: Selection, decision: 
 
 def _candidate(recipe: str, compared: Sequence[Compared], selection: Selection) -> Compared:
     if recipe == BLEND:
-        return Compared(name=BLEND, algorithm=BLEND, rows="all", seed=selection.seed, search=None)
+        return Compared(name=BLEND, algorithm=BLEND, rows="all", seed=selection.seed, tuned=None)
     return next(item for item in compared if item.name == recipe)
 
 
@@ -71,7 +71,7 @@ def base_rate(run: Run, selection: Selection, data: AnyData, shown: pd.DataFrame
         shown: the gate's rows, which it has not learnt from.
     """
     rules, rows = project(run.project), fits.frame(data.train)
-    candidate = Compared(name=BASE_RATE, algorithm=BASE_RATE, rows="train", seed=selection.seed, search=None)
+    candidate = Compared(name=BASE_RATE, algorithm=BASE_RATE, rows="train", seed=selection.seed, tuned=None)
     why = "nobody is in service, and no candidate is proven better"
     known = _Known(rows, shown, data.synthetic, lambda: fits.fit(run, candidate, rows))
     made = _fitted(run, candidate, known, selection, why)

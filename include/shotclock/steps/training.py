@@ -1,7 +1,7 @@
 """The steps of a training: filter, split, candidates, compare, train, select, gate, verify, promote."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -44,9 +44,10 @@ from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.models.candidates.pycaret_backend import PyCaret
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
+from shotclock.models.searched import Tuned
 from shotclock.rows import contract, splits
 from shotclock.rows.values import Input
-from shotclock.steps import blending, fits, refitting
+from shotclock.steps import blending, fits, kept, refitting
 from shotclock.steps import record as track
 from shotclock.store import history, records, tracking
 from shotclock.store.fields import visible
@@ -130,16 +131,34 @@ def candidates(run: Run, names: list[str] | None = None) -> list[Candidate]:
 
 
 def compare(run: Run, candidates: list[Candidate], data: AnyData, seed: int | None = None) -> list[Compared]:
-    """Search each algorithm's settings by cross-validated log loss: one process with PyCaret, however many candidates."""
+    """Search each algorithm's settings by cross-validated log loss: one process with PyCaret, however many candidates.
+
+    A retraining keeps those that an earlier one has found, until half of the rows to search on are new.
+    """
     seed = project(run.project).training.seed if seed is None else seed
     algorithms = dict.fromkeys(item.algorithm for item in candidates if item.algorithm not in _UNSEARCHED)
     with _closing(run):
-        rows = fits.learnable(run, _tuned_on(data))
-        entries = [models.Entry(name, fits.plan(run, name, seed), rows) for name in algorithms]
-        compared = models.compare(entries, _backend(project(run.project))) if entries else []
-        found = [models.widened(entry, search) for entry, search in zip(entries, compared, strict=True)]
-    searches = dict(zip(algorithms, found, strict=True))
-    return [_compared(item, seed, searches.get(item.algorithm)) for item in candidates]
+        rows = _tuned_on(data)
+        found = _kept(run, algorithms, seed, rows) if isinstance(data, RecentData) else {}
+        found |= _searched(run, [name for name in algorithms if name not in found], seed, rows)
+    return [_compared(run, item, seed, found.get(item.algorithm)) for item in candidates]
+
+
+def _kept(run: Run, algorithms: Iterable[str], seed: int, rows: pd.DataFrame) -> dict[str, Tuned]:
+    """The settings that earlier retrainings have found and that still serve."""
+    found = {name: kept.tuned(run, name, seed, rows) for name in algorithms}
+    return {name: tuned for name, tuned in found.items() if tuned}
+
+
+def _searched(run: Run, algorithms: Sequence[str], seed: int, rows: pd.DataFrame) -> dict[str, Tuned]:
+    """The best settings of each algorithm on these rows."""
+    if not algorithms:
+        return {}
+    known = fits.learnable(run, rows)
+    entries = [models.Entry(name, fits.plan(run, name, seed), known) for name in algorithms]
+    compared = models.compare(entries, _backend(project(run.project)))
+    widened = (models.widened(entry, search) for entry, search in zip(entries, compared, strict=True))
+    return {name: kept.found(run, search, rows) for name, search in zip(algorithms, widened, strict=True)}
 
 
 def _tuned_on(data: AnyData) -> pd.DataFrame:
@@ -147,9 +166,9 @@ def _tuned_on(data: AnyData) -> pd.DataFrame:
     return fits.frame(data.all).iloc[: data.blocks.first] if isinstance(data, RecentData) else fits.frame(data.train)
 
 
-def _compared(item: Candidate, seed: int, search: models.Search | None) -> Compared:
-    summary = summaries.compared(item.name, search)
-    return Compared(name=item.name, algorithm=item.algorithm, rows=item.rows, seed=seed, search=search, summary=summary)
+def _compared(run: Run, item: Candidate, seed: int, tuned: Tuned | None) -> Compared:
+    summary = summaries.compared(item.name, tuned, run.id)
+    return Compared(name=item.name, algorithm=item.algorithm, rows=item.rows, seed=seed, tuned=tuned, summary=summary)
 
 
 def _backend(rules: Project) -> models.Searching:
@@ -173,7 +192,7 @@ def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
 
     A recipe of a retraining is fitted before each block, on all rows before it, and scores the block: its track record.
     """
-    rules, name = project(run.project), candidate.name
+    rules, name, retrained = project(run.project), candidate.name, isinstance(data, RecentData)
     path = storage.at(data.of(candidate.rows))
     parent = tracking.find_run(run, "training").id
     with _closing(run), tracked(run, f"train/{name}", records.Candidate, name=name, parent=parent) as record:
@@ -192,13 +211,17 @@ def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
                 validation_log_loss=None if given is None else score.log_loss,
                 synthetic=data.synthetic,
                 model_sha256=sha256,
+                tuning=kept.tuning(run, candidate.algorithm, candidate.seed) if candidate.tuned and retrained else "",
+                recipe=kept.recipe(run, candidate) if retrained else "",
             )
         )
         for key in ("log_loss", "roc_auc"):
             record.series(f"fold_{key}", [fold[key] for fold in trained.folds])
         record.json(trained.search, "search.json")
         record.dataset("train", path, storage.digest(path), "training")
-        kept = "" if given is None else str(track.keep(run, record, name, given))
+        written = "" if given is None else str(track.keep(run, record, name, given))
+        if candidate.tuned and retrained:
+            kept.keep(record, candidate.tuned)
     return TrainedCandidate(
         name=name,
         rows=candidate.rows,
@@ -209,9 +232,10 @@ def train(run: Run, candidate: Compared, data: AnyData) -> TrainedCandidate:
         params={key: str(value) for key, value in trained.params.items()},
         seed=candidate.seed,
         cut_short=candidate.search is not None and candidate.search.cut_short,
-        record=kept,
+        record=written,
         mlflow_run_id=record.id,
-        summary=summaries.candidate(name, trained.cv, score, trained.params, len(trained.search)),
+        summary=summaries.candidate(name, trained.cv, score, trained.params, len(trained.search))
+        + (track.summary(run, given) if given is not None else ""),
     )
 
 

@@ -106,6 +106,7 @@ class Candidate(Record):
         settings: what the search chose.
         cv: cross-validated figures, means over the folds.
         validation_log_loss: what a retraining chooses by: over the older blocks of the track record; once over one slice.
+        tuning, recipe: digests of what the search of its settings and its track record depend on, but for the rows.
         holdout: figures on the gate's rows, see `Holdout`.
     """
 
@@ -118,6 +119,8 @@ class Candidate(Record):
     validation_log_loss: Annotated[float | None, Metric()] = None
     synthetic: Annotated[bool, Tag()] = False
     model_sha256: Annotated[str, Tag()] = ""
+    tuning: Annotated[str, Tag()] = ""
+    recipe: Annotated[str, Tag()] = ""
     holdout: Annotated[dict[str, float], Metrics("holdout_")] = field(default_factory=dict)
 
     def figure(self, chosen_by: str) -> float:

@@ -10,7 +10,7 @@ from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Estimate, Performance
 from shotclock.judging.verdict import BASE_RATE_ALONE, Verdict
 from shotclock.models.scoring import Scored
-from shotclock.models.searched import Search
+from shotclock.models.searched import Tuned
 from shotclock.rows.blocks import Blocks
 from shotclock.words import glossary
 
@@ -28,13 +28,20 @@ def _cell(value: Any) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def compared(name: str, search: Search | None) -> str:
-    if search is None:
+def compared(name: str, tuned: Tuned | None, run_id: str) -> str:
+    if tuned is None:
         return f"**{name}**: nothing to tune"
+    search = tuned.search
+    kept = (
+        ""
+        if tuned.by == run_id
+        else f"; kept of the retraining `{tuned.by}`, which searched them on {tuned.rows:,} rows"
+    )
     best = search.tried[search.best]
     shown = ", ".join(f"{setting} {value}" for setting, value in best.settings.items())
     return (
         f"**{name}**: best of {len(search.tried)} settings: {shown}; log loss {best.log_loss:.4f}, by {search.backend}"
+        + kept
     )
 
 
@@ -44,6 +51,14 @@ def candidate(name: str, cv: Mapping[str, float], score: Score, params: Mapping[
     return (
         f"**{name}**: cross-validated log loss {cv['log_loss']:.4f} ± {cv['log_loss_std']:.4f} "
         f"(best of {tried} settings){chosen_by}\n\n{settings}"
+    )
+
+
+def kept_blocks(kept: int, blocks: int) -> str:
+    return (
+        f"\n\nOf {blocks} blocks of its track record {kept} are as earlier retrainings have written them"
+        if kept
+        else ""
     )
 
 
