@@ -87,7 +87,10 @@ def seasons(home: Path) -> Iterator[tuple[np.ndarray, float]]:
         flows.score(PROJECT, f"{part.file} again")
         told, champion = history.decisions(PROJECT, 1)[0], registry.require_champion(PROJECT)
         serves = f"v{champion.number} {champion.origin.algorithm}"
-        print(f"{part.file[:7]}  {len(lost):4}  {lost.mean():.4f}  {spent:5.1f} s  {serves}: {told.reason[:80]}", flush=True)
+        print(
+            f"{part.file[:7]}  {len(lost):4}  {lost.mean():.4f}  {spent:5.1f} s  {serves}: {told.reason[:80]}",
+            flush=True,
+        )
         yield lost, spent
 
 

@@ -1,20 +1,25 @@
 """What a recipe keeps from one retraining to the next: a new block costs one fit, and no search."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
+from pydantic import TypeAdapter
 
 from shotclock import config
+from shotclock.handoff import Compared
 from shotclock.models import candidates
+from shotclock.models.searched import Search, Tried, Tuned
 from shotclock.steps import fits, kept, training
-from shotclock.store import queries, records
+from shotclock.store import queries, records, tracking
+from shotclock.store.run import Run
 from shotclock.store.server.artifacts import artifact
 from shotclock.store.versions import registry
 
+HELD = Tuned(Search("scikit-learn", (Tried({"C": 1.0}, (0.6, 0.5)),), 0, []), 3_000, "00000000000000ff", "r1")
 ALL, RECENT = "logistic_regression.older_and_recent", "logistic_regression.recent"
 FIRST_ID = 10_001
 
@@ -78,63 +83,88 @@ def test_a_new_block_costs_one_fit_a_recipe_and_no_search(rounds):
     assert rounds.fits[RECENT] <= 4 and rounds.fits[ALL] <= 4  # the new blocks, and the refit of what serves
 
 
-@pytest.mark.parametrize(("share", "searches"), [(0.16, 2), (0.17, 1)])
-def test_settings_are_searched_again_once_so_many_of_the_rows_are_new(rounds, monkeypatch, share, searches):
-    rounds.shop.use(retraining={"recent_rows": 600})
-    rounds.come(1)  # settings are searched on 3,000 rows
-    monkeypatch.setattr(kept, "_NEW", share)
-    rounds.come(2)  # and 600 more are known before the first block of the second round
-    assert rounds.searches == searches
+def test_a_corrected_row_is_said_anew_with_its_block_and_a_corrected_label_is_judged_by_what_was_said(rounds):
+    first = rounds.come(1)[ALL].set_index("order_id")
+    labelled, corrected = first.index[0], first.index[-1]
+    told = pa.table({"order_id": [labelled], "bought": [1 - int(first.loc[labelled, "bought"])]})
+    rounds.shop.put("labels/corrected.parquet", told)
+    rows = rounds.shop.orders(600, first=FIRST_ID, day="2026-01-01").to_pandas()
+    rows.loc[rows["order_id"] == corrected, "age"] += 1
+    rounds.shop.put("in/1.parquet", pa.Table.from_pandas(rows, preserve_index=False))
+    record = rounds.come(2)[ALL]
+    second, (earlier, *_, own) = record.set_index("order_id"), told_by(record)
+    assert earlier != own
+    assert second.loc[labelled, "bought"] == told["bought"][0].as_py()
+    assert second.loc[labelled, "probability"] == first.loc[labelled, "probability"]
+    its = second[second["shotclock_block"] == second.loc[corrected, "shotclock_block"]]
+    assert set(its[kept.TOLD_BY]) == {own} and len(its) == 200
+
+
+@pytest.fixture
+def later(rounds):
+    """A retraining that has begun, after one that has searched settings on 3,000 rows."""
+    rounds.come(1)
+    run = Run("shop", "retraining", "later")
+    tracking.open_run(run, "training", records.Training)
+    return run
+
+
+def test_settings_are_searched_again_once_half_of_the_rows_to_search_on_are_new(rounds, later):
+    def again(*parts):
+        return kept.tuned(later, "logistic_regression", 42, pa.concat_tables(parts).to_pandas())
+
+    known = pa.Table.from_pandas(
+        pd.read_parquet(rounds.shop.home / "data" / "shop" / "champion" / "base_train.parquet")
+    )
+    known = known.slice(0, 3_000)
+    new = rounds.shop.orders(3_000, first=50_001).select(known.column_names).cast(known.schema)
+    assert again(known).rows == again(known, new.slice(0, 2_999)).rows == again(known.slice(2_000)).rows == 3_000
+    assert again(known, new) is again(known.slice(1_500), new.slice(0, 1_500)) is None
+    assert again(known.slice(0, 2_999)) is None  # the newest one is gone, so nobody knows how many are new
+
+
+def test_a_record_whose_file_is_gone_is_made_anew_and_the_log_says_so(later, caplog):
+    (made,) = (
+        one for one in queries.newest("shop", records.Candidate, most=10) if one.name == ALL and one.record.recipe
+    )
+    found = TypeAdapter(Tuned).validate_json(artifact(made.id, kept.SETTINGS).read_bytes())
+    candidate = Compared(name=ALL, algorithm="logistic_regression", rows="all", seed=made.record.seed, tuned=found)
+    assert len(kept.told(later, candidate)) == 600
+    artifact(made.id, kept.TRACK_RECORD).unlink()
+    assert kept.told(later, candidate).empty
+    assert f"track_record.parquet of {ALL} is made anew" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("sections", "searches"),
+    ("sections", "searches", "records_anew"),
     [
-        ({"training": {"iterations": 2}}, 2),
-        ({"training": {"seed": 7}}, 2),
-        ({"training": {"folds": 3}}, 2),
-        ({"retraining": {"recent_rows": 900}}, 1),
-        ({"gate": {"min_gain": 0.01}}, 1),
+        ({"training": {"iterations": 2}}, True, True),
+        ({"training": {"folds": 3}}, True, True),
+        ({"training": {"backend": "pycaret"}}, True, True),
+        ({"columns": {"id": "other"}}, True, True),
+        ({"retraining": {"recent_rows": 900}}, False, True),
+        ({"gate": {"min_rows": 300}}, False, True),
+        ({"gate": {"min_gain": 0.01}}, False, False),
+        ({"degradation": {"min_rows": 300}}, False, False),
     ],
-    ids=["iterations", "seed", "folds", "recent_rows", "gate"],
+    ids=lambda value: str(next(iter(value.values()))) if isinstance(value, dict) else "",
 )
-def test_what_was_found_by_other_rules_is_not_kept(rounds, sections, searches):
-    first = rounds.come(1)
-    rounds.shop.use(**sections)
-    second = rounds.come(2)
-    assert rounds.searches == searches
-    is_kept = "gate" in sections
-    assert (told_by(first[ALL])[0] in told_by(second[ALL])) is is_kept
+def test_what_was_found_by_other_rules_is_not_kept(shop, sections, searches, records_anew):
+    run = Run("shop", "retraining", "r")
+    item = Compared(name=ALL, algorithm="logistic_regression", rows="all", seed=42, tuned=HELD)
+    before = kept.tuning(run, item.algorithm, 42), kept.recipe(run, item)
+    shop.use(**sections)
+    after = kept.tuning(run, item.algorithm, 42), kept.recipe(run, item)
+    assert [one != other for one, other in zip(before, after, strict=True)] == [searches, records_anew]
 
 
-def test_a_corrected_label_is_judged_by_what_was_said_before(rounds):
-    first = rounds.come(1)[ALL].set_index("order_id")
-    other = first.index[0]
-    told = pa.table({"order_id": [other], "bought": [1 - int(first.loc[other, "bought"])]})
-    rounds.shop.put("labels/corrected.parquet", told)
-    second = rounds.come(2)[ALL].set_index("order_id")
-    assert second.loc[other, "bought"] == told["bought"][0].as_py()
-    assert second.loc[other, "probability"] == first.loc[other, "probability"]
-
-
-def test_rows_that_are_corrected_are_said_anew_with_their_block(rounds):
-    first = rounds.come(1)[ALL]
-    rows = rounds.shop.orders(600, first=FIRST_ID, day="2026-01-01")
-    age = rows.column_names.index("age")
-    rounds.shop.put("in/1.parquet", rows.set_column(age, "age", pc.add(rows["age"], 1)))
-    second = rounds.come(2)[ALL]
-    own = told_by(second)[-1]
-    assert told_by(first)[0] != own and set(told_by(second)) == {own}
-
-
-def test_a_record_whose_file_is_gone_is_made_anew_and_the_log_says_so(rounds, caplog):
-    rounds.come(1)
-    for run in queries.newest("shop", records.Candidate, most=10):
-        if run.record.recipe:
-            artifact(run.id, kept.TRACK_RECORD).unlink()
-    second = rounds.come(2)
-    assert len(set(told_by(second[ALL]))) == 1 and rounds.searches == 1
-    assert "track_record.parquet of logistic_regression.recent is made anew" in caplog.text
+@pytest.mark.parametrize(
+    "other", [{"seed": 7}, {"rows": "train"}, {"algorithm": "decision_tree"}, {"tuned": None}], ids=str
+)
+def test_another_recipe_has_another_record(shop, other):
+    run = Run("shop", "retraining", "r")
+    item = Compared(name=ALL, algorithm="logistic_regression", rows="all", seed=42, tuned=HELD)
+    assert kept.recipe(run, item) != kept.recipe(run, replace(item, **other))
 
 
 def test_a_row_is_known_by_its_id_and_features_whatever_its_place_or_label(shop):
