@@ -22,6 +22,7 @@ from shotclock.rows.blocks import Learning
 from shotclock.steps import fits
 from shotclock.store import history
 from shotclock.store.history import BEFORE
+from shotclock.store.records import BLOCK_LOG_LOSS
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked
 from shotclock.store.versions import registry
@@ -81,7 +82,7 @@ def keep(run: Run, kept: Tracked, name: str, record: pd.DataFrame) -> Address:
     path = folder_of(run) / "candidates" / name / "track_record.parquet"
     storage.write_table(pa.Table.from_pandas(record, preserve_index=False), path)
     kept.artifact(path)
-    kept.series("block_log_loss", by_block(project(run.project).columns, record))
+    kept.series(BLOCK_LOG_LOSS, by_block(project(run.project).columns, record))
     return path
 
 
