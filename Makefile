@@ -1,6 +1,6 @@
 # What a user calls. Each target is a line or two; what they do is written in include/shotclock_launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up serve secrets test test-python test-chaos coverage lint audit sbom clean lock bench bench-scale screenshots
+.PHONY: help env data demo demo-history up serve notebook secrets test test-python test-chaos coverage lint audit sbom clean lock bench bench-scale screenshots
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -42,6 +42,10 @@ up: data ## Airflow, MLflow, the dashboard and the endpoint, until Ctrl-C
 
 serve: env ## the endpoint alone: the champion over HTTP, until Ctrl-C
 	@$(run) shotclock_launcher serve $(if $(PROJECT),--project $(PROJECT)) $(if $(HOST),--host $(HOST))
+
+notebook: env ## JupyterLab on notebooks/kobe_shots.ipynb: project, champion, predictions, windows, record at hand
+	@include/shotclock_launcher/scripts/notebook.sh
+	@$(run) shotclock_launcher notebook
 
 secrets: env ## passwords and keys for docker-compose.yaml, into .env: what is lacking, never what is there
 	@$(run) shotclock_deployment.keys .env
@@ -92,5 +96,5 @@ audit: env ## known vulnerabilities of what the lock holds; AUDIT="--ignore-vuln
 sbom: env ## what the environment consists of, with licences and who needs what, in sbom.json: CycloneDX 1.6
 	@.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file sbom.json .venv/bin/python
 
-lock: env ## requirements.txt anew from pyproject.toml, and PyCaret's lock; UPGRADE=1: with the newest of everything
+lock: env ## requirements.txt anew from pyproject.toml, PyCaret's lock and JupyterLab's; UPGRADE=1: with the newest of everything
 	@include/shotclock_launcher/scripts/lock.sh $(if $(UPGRADE),--upgrade)

@@ -1,4 +1,4 @@
-"""The command line: `python -m shotclock_launcher up|serve|demo|demo-history|data|screenshots`."""
+"""The command line: `python -m shotclock_launcher up|serve|notebook|demo|demo-history|data|screenshots`."""
 
 # Each command imports what it needs when it runs, so that asking for help takes no time.
 
@@ -72,6 +72,15 @@ def serve(project: Served = None, host: Host = LOOPBACK) -> None:
     from shotclock_launcher.commands.serve import serve
 
     serve(Layout.of(), project or _first(), host)
+
+
+@app.command()
+@_at_work()
+def notebook() -> None:
+    """JupyterLab on the example notebook, until Ctrl-C"""
+    from shotclock_launcher.commands.notebook import notebook
+
+    notebook(Layout.of())
 
 
 @app.command()

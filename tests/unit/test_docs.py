@@ -281,7 +281,7 @@ def _is_python(name: str) -> bool:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in PAST], ids=lambda path: path.name)
 def test_a_page_names_files_of_the_repository_that_there_are(page: Path) -> None:
-    folders = "include|plugins|dags|dashboard|tests|docs|benchmarks|config|helm"
+    folders = "include|plugins|dags|dashboard|notebooks|tests|docs|benchmarks|config|helm"
     named = re.findall(rf"^(?:{folders})/[\w./-]*$", "\n".join(_SPAN.findall(_text(page))), re.MULTILINE)
 
     assert [name for name in named if not (ROOT / name).exists() and name not in READERS_OWN] == []

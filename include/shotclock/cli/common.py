@@ -1,6 +1,5 @@
 """What the commands share: their arguments, what they print, and how they end."""
 
-import difflib
 import json
 import logging
 import os
@@ -39,18 +38,13 @@ def project_names(begun: str = "") -> list[str]:
 
 def _known(context: typer.Context, name: str) -> str:
     try:
-        names = [] if context.resilient_parsing else project_names()
+        if context.resilient_parsing or name in project_names():
+            return name
+        from shotclock.config import unknown_project
+
+        raise typer.BadParameter(unknown_project(name))
     except ShotclockError as error:  # a setting that is wrong
         raise typer.BadParameter(str(error)) from error
-    if context.resilient_parsing or name in names:
-        return name
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    problem = f"found '{name}', expected" if name else "name"
-    there = (
-        f"one of {', '.join(names)}" if names else "a project, and there is none yet: make one with `shotclock init`"
-    )
-    raise typer.BadParameter(f"{problem} {there}{hint}")
 
 
 def _known_or_all(context: typer.Context, name: str) -> str:

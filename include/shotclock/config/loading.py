@@ -1,5 +1,6 @@
 """Project files by name: one, all, or all that can be used."""
 
+import difflib
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def projects(folder: Path | None = None) -> list[Project]:
 def project_names(folder: Path | None = None) -> list[str]:
     """What the project files are called, in order, whatever is in them."""
     return sorted(path.stem for path in (folder or settings().projects).glob("*.yaml"))
+
+
+def unknown_project(name: str) -> str:
+    """What is said to who asks for a project that there is none of: the names that there are."""
+    names = project_names()
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    problem = f"found '{name}', expected" if name else "name"
+    there = (
+        f"one of {', '.join(names)}" if names else "a project, and there is none yet: make one with `shotclock init`"
+    )
+    return f"{problem} {there}{hint}"
 
 
 def usable_projects(name: str = "*", folder: Path | None = None) -> tuple[list[Project], list[ConfigError]]:

@@ -23,6 +23,7 @@ from shotclock.rows.blocks import Learning
 from shotclock.steps import fits, kept
 from shotclock.store import history
 from shotclock.store.history import BEFORE
+from shotclock.store.records import BLOCK_LOG_LOSS
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked
 from shotclock.store.versions import registry
@@ -96,7 +97,7 @@ def keep(run: Run, stored: Tracked, name: str, record: pd.DataFrame) -> Address:
     path = folder_of(run) / "candidates" / name / kept.TRACK_RECORD
     storage.write_table(pa.Table.from_pandas(record, preserve_index=False), path)
     stored.artifact(path)
-    stored.series("block_log_loss", by_block(project(run.project).columns, record))
+    stored.series(BLOCK_LOG_LOSS, by_block(project(run.project).columns, record))
     return path
 
 

@@ -87,6 +87,12 @@ def traces(project: str) -> Iterator[tuple[Trace, Record | None]]:
         yield trace(run), stored(run, kind).record if kind is not None and whole else None
 
 
+def series(run_id: str, name: str) -> list[float]:
+    """The values that a run wrote as steps 0, 1, 2, … of a metric; of a step that was written twice, the newer one."""
+    written = sorted(connect().get_metric_history(run_id, name), key=lambda metric: (metric.step, metric.timestamp))
+    return list({metric.step: float(metric.value) for metric in written}.values())
+
+
 def unfinished(project: str, flow: str) -> list[MlflowRun]:
     """Every run of a flow that is at work, has failed or was killed, newest first."""
     where = f"attributes.status != 'FINISHED' and tags.`airflow.dag_id` = '{project}.{flow}'"

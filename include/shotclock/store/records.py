@@ -14,6 +14,9 @@ from shotclock.judging.gate import Outcome as Ruled
 from shotclock.judging.verdict import Status
 from shotclock.store.fields import Metric, Metrics, Param, Params, Tag
 
+BLOCK_LOG_LOSS = "block_log_loss"
+"""The series of a recipe's run that holds its track record: the loss of each block, in nats per row, oldest first."""
+
 Folder = Literal["batches", "labels"]
 """Which of a project's folders a file lies in."""
 Regime = Literal["training", "production"]

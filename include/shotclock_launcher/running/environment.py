@@ -38,7 +38,7 @@ def airflow_environment(
     env = _cleaned(os.environ if base is None else base)
     env.update(common(layout.config))
     env.update(_process(env, layout))
-    env.update(_shotclock(layout))
+    env.update(package_settings(layout))
     env["SHOTCLOCK_ONLY"] = only or ""
     env["AIRFLOW_HOME"] = str(layout.airflow)
     for section, options in _airflow(layout, keys, pause).items():
@@ -86,7 +86,8 @@ def _utf8_locale(env: Mapping[str, str]) -> dict[str, str]:
     return {} if "utf" in asked.lower() else {"LC_ALL": "en_US.UTF-8" if sys.platform == "darwin" else "C.UTF-8"}
 
 
-def _shotclock(layout: Layout) -> dict[str, str]:
+def package_settings(layout: Layout) -> dict[str, str]:
+    """The settings of the package as this stack has them, in whatever folder a process stands."""
     settings = layout.settings
     found = {
         "SHOTCLOCK_HOME": str(settings.home),

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes requirements.txt anew from pyproject.toml, for each Python that is named there, and requirements-pycaret.txt from its own
-# page: every package with its hashes, for uv and for plain pip. No host is named: it installs from wherever packages come from.
+# Makes requirements.txt anew from pyproject.toml, for each Python that is named there: every package with its hashes, for uv and
+# for plain pip; and the locks of the two environments beside it, each from its own page. No host is named: they install from
+# wherever packages come from.
 # pip takes `celery` and `celery[redis]` for two packages and wants both in a lock with hashes; uv writes one of them.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -27,3 +28,6 @@ awk '
   END { printf "%s", bare }
 ' requirements.txt >requirements.txt.partial
 mv requirements.txt.partial requirements.txt
+
+# What sees the packages of the other environment holds those that both have at the same version.
+lock requirements-notebook.in --constraints requirements.txt --universal --output-file requirements-notebook.txt "$@"

@@ -57,6 +57,14 @@ def test_asking_for_help_loads_nothing_that_takes_its_time(arguments):
     assert len(arguments) == 2 or "pydantic" not in brought  # Typer asks it itself, for a command's options
 
 
+def test_the_package_itself_loads_nothing_until_a_project_is_opened():
+    code = (
+        "import sys, shotclock\nassert shotclock.open.__doc__\nprint(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & (HEAVY | {"pydantic", "typer"}) == set()
+
+
 @pytest.mark.parametrize("command", ["status", "history", "batches"])
 def test_looking_loads_no_model_and_nothing_that_trains_or_draws(at, command):
     at("trained")

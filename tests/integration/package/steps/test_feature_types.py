@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shotclock import flows
+from shotclock import flows, notebook
 from shotclock.files import storage
 from shotclock.reading import demonstration, distributions
 from shotclock.serving import service
@@ -111,6 +111,12 @@ def test_scoring_gives_the_probabilities_of_the_registered_model(shop):
     model = registry.version("shop", "1").load()
     expected = model.predict_proba(found[list(model.feature_names_in_)])[:, 1]
     np.testing.assert_allclose(found["probability"], expected, atol=1e-12)
+
+
+def test_a_notebook_scores_raw_rows_as_the_batch_was(monkeypatch, shop):
+    monkeypatch.setattr(registry, "champion", lambda name: registry.version(name, "1"))
+    given = notebook.open_project("shop").champion().score(rows(2, 1500, 9000, [*TOWNS[:3], "Lugano"]).drop(index=0))
+    np.testing.assert_array_equal(given, predictions()["probability"])
 
 
 def test_the_signature_asks_for_text_and_says_what_may_be_missing(shop):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from shotclock import config, flows
+from shotclock import config, flows, notebook
 from shotclock.errors import ContractError
 from shotclock.files import storage
 from shotclock.projects.validate import validate
@@ -110,6 +110,12 @@ def test_scoring_gives_the_probabilities_of_the_registered_model(calls):
     found, model = predictions(), registry.version("calls", "1").load()
     expected = model.predict_proba(found[list(model.feature_names_in_)])[:, 1]
     np.testing.assert_allclose(found["probability"], expected, atol=1e-12)
+
+
+def test_a_notebook_scores_raw_rows_as_the_batch_was(monkeypatch, calls):
+    monkeypatch.setattr(registry, "champion", lambda name: registry.version(name, "1"))
+    given = notebook.open_project("calls").champion().score(rows(2, 1500, 9000, "2025-01-01").drop(index=3))
+    np.testing.assert_array_equal(given, predictions()["probability"])
 
 
 def test_that_a_window_is_of_other_days_is_no_drift(calls):

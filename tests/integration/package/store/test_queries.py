@@ -149,3 +149,12 @@ def test_a_run_that_holds_a_word_which_its_kind_does_not_know_is_named_with_what
     store.set_tag(made, "shotclock.verdict", "fine")
     with pytest.raises(StoreError, match=rf"MLflow run {made} .*: verdict: found 'fine': Input should be 'ok', 'warn"):
         queries.newest("shots", records.Drift)
+
+
+def test_of_a_series_that_a_second_try_has_written_again_the_newer_values_are_told(store):
+    with tracking.tracked(Run("shots", "training", "t1"), "training", records.Training) as kept:
+        kept.series("loss", [3.0, 2.0])
+        time.sleep(0.002)  # MLflow knows milliseconds
+        kept.series("loss", [1.0, 4.0])
+    assert queries.series(kept.id, "loss") == [1.0, 4.0]
+    assert queries.series(kept.id, "gain") == []
