@@ -47,3 +47,11 @@ class Search:
     def settings(self) -> Settings:
         """The best one."""
         return self.tried[self.best].settings
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A candidate, and what the search of its settings found."""
+
+    algorithm: str
+    search: Search
