@@ -363,7 +363,7 @@ def policies(found: Comparison) -> go.Figure:
                 y=[one.regret, beside, beside],
                 mode="lines+markers",
                 line={"width": 1, "color": "rgba(140,145,154,0.45)"},
-                marker={**_marker(symbol, colour), "opacity": [1, 0, 1]},
+                marker={**_marker(symbol, colour), "size": 9, "opacity": [1, 0, 1]},
                 cliponaxis=False,
                 hovertext=f"<b>{words.harmless(one.name)}</b><br>regret {one.regret:.4f}, log loss {one.log_loss:.4f}"
                 f"<br>{one.trainings} trainings, in {one.promotions} another recipe took over",
@@ -371,10 +371,10 @@ def policies(found: Comparison) -> go.Figure:
             )
         )
         made.add_annotation(
-            x=most * 1.2, y=beside, text=words.harmless(one.name), xanchor="left", showarrow=False, font={"size": 12}
+            x=most * 1.3, y=beside, text=words.harmless(one.name), xanchor="left", showarrow=False, font={"size": 12}
         )
     made.update_xaxes(
-        title="trainings", range=[-0.03 * most, 2.1 * most], tickvals=_whole(most), showgrid=False, zeroline=False
+        title="trainings", range=[-0.05 * most, 2.6 * most], tickvals=_whole(most), showgrid=False, zeroline=False
     )
     made.update_yaxes(title=f"regret, {NATS}", tickformat=".3~f", range=[-0.05 * highest, 1.05 * highest])
     return made

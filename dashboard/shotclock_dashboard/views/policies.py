@@ -29,7 +29,8 @@ def show(name: str) -> None:
     _drawn(name, found)
     _figures(found)
     st.subheader("What chooses each, in the project file", anchor=False)
-    chosen = st.selectbox("Policy", found.replayed, format_func=lambda one: one.name)
+    choices = [one for one in found.replayed if one.can_be_chosen]
+    chosen = st.selectbox("Policy", choices, format_func=lambda one: one.name)
     st.code(chosen.yaml, language="yaml")
 
 

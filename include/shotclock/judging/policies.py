@@ -182,6 +182,11 @@ class Replayed:
     kind: Kind = "points"
     money: float | None = None
 
+    @property
+    def can_be_chosen(self) -> bool:
+        """Whether lines of the project file choose it; where none do, `yaml` says so in brackets."""
+        return not self.yaml.startswith("(")
+
 
 def policies(degradation: DegradationRules, rules: RetrainingRules) -> dict[str, Policy]:
     """The policies that are compared, by name."""

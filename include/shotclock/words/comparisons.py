@@ -92,7 +92,7 @@ def summary(found: Comparison) -> str:
         for one in found.replayed
     ]
     aged = [(one.blocks, f"{one.rows:,}", one.excess) for one in found.staleness]
-    chosen = "\n".join(f"# {one.name}\n{one.yaml}" for one in found.replayed if not one.yaml.startswith("("))
+    chosen = "\n".join(f"# {one.name}\n{one.yaml}" for one in found.replayed if one.can_be_chosen)
     return "\n\n".join(
         [
             f"{about(found)}.",
