@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
-FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
+FLOWS = ("training", "inference", "monitoring", "retraining", "rollback", "policies")
 PROJECTS = (1, 10, 100, 200)
 EMPTY = '"""An Airflow DAG file without a DAG."""\n\nfrom airflow.sdk import DAG\n\nwith DAG("empty"):\n    pass\n'
 TASK = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"  # what Airflow sets while a task reads its DAG's file

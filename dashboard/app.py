@@ -17,6 +17,7 @@ def main() -> None:
         st.Page("shotclock_dashboard/views/quality.py", title="Quality", icon=":material/monitoring:"),
         st.Page("shotclock_dashboard/views/data.py", title="Data", icon=":material/bar_chart:"),
         st.Page("shotclock_dashboard/views/retrainings.py", title="Retrainings", icon=":material/model_training:"),
+        st.Page("shotclock_dashboard/views/policies.py", title="When to retrain", icon=":material/event_repeat:"),
         st.Page("shotclock_dashboard/views/trial.py", title="Try it", icon=":material/touch_app:"),
     ]
     # Named before the login, too: an address that leads to one of them would be forgotten for one that is unknown.

@@ -30,7 +30,14 @@ FROM_THE_RUN = (
 START = datetime(2026, 1, 1)  # of every cron: fixed, so that nothing depends on when a file is parsed
 MOST_VERSION = 2**31 - 1  # what MLflow's column of version numbers holds
 LONGEST_REASON, LONGEST_PATH = 2000, 1000  # characters: a trigger is kept in the database, and shown
-PRIORITIES = {"rollback": 4, "inference": 3, "monitoring": 2, "retraining": 1, "training": 1}  # greater goes first
+PRIORITIES = {  # greater goes first
+    "rollback": 4,
+    "inference": 3,
+    "monitoring": 2,
+    "retraining": 1,
+    "training": 1,
+    "policies": 0,  # changes nothing, so it can wait for all that does
+}
 
 
 def my_projects() -> list[Project]:
@@ -89,7 +96,7 @@ def _from_the_run(function: Any, context: Any) -> dict[str, object]:
 
 def _name_mapped(context: Any, argument: str, value: Any) -> None:
     """What `map_index_template` shows of a mapped task."""
-    if argument in ("candidate", "batch"):
+    if argument in ("candidate", "batch", "moment"):
         context[argument] = value.shown
 
 

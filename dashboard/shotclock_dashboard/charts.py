@@ -12,8 +12,9 @@ from shotclock.judging.drift.distributions import Distribution
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import LEVELS, Level, WindowHealth
 from shotclock.judging.intervals import wilson
+from shotclock.judging.policies import Comparison
 from shotclock.reading.health import Candidate, Competition, Tenure
-from shotclock.words import signs
+from shotclock.words import comparisons, signs
 from shotclock.words.glossary import NATS
 from shotclock.words.moments import moment
 from shotclock.words.windows import about
@@ -340,6 +341,69 @@ def gates(competitions: Sequence[Competition]) -> go.Figure:
 
 def _opponent(champion: str | None) -> str:
     return f"champion v{champion}" if champion else "the base rate"
+
+
+_POLICIES = {"blue": BLUE, "green": GREEN, "orange": ORANGE, "red": RED, "gray": GREY}
+_LINE = 19  # pixels between the names of two policies
+
+
+def policies(found: Comparison) -> go.Figure:
+    """Regret against the number of trainings, a marker for each policy, led to its name at the right."""
+    told = comparisons.by_regret(found)
+    height = max(260, _LINE * (len(told) + 1))
+    made = _frame(height=height + 80)
+    highest, most = max(one.regret for one in told) or 1.0, max(1, *(one.trainings for one in told))
+    places = comparisons.spread([one.regret / highest for one in told], _LINE / height)
+    for one, place in zip(told, places, strict=True):
+        sign, beside = comparisons.SIGNS[one.kind], place * highest
+        colour, symbol = _POLICIES[sign.colour], "square" if sign.shape == "square" else SYMBOLS[sign.shape]
+        made.add_trace(
+            go.Scatter(
+                x=[one.trainings, most * 1.08, most * 1.16],
+                y=[one.regret, beside, beside],
+                mode="lines+markers",
+                line={"width": 1, "color": "rgba(140,145,154,0.45)"},
+                marker={**_marker(symbol, colour), "size": 9, "opacity": [1, 0, 1]},
+                cliponaxis=False,
+                hovertext=f"<b>{words.harmless(one.name)}</b><br>regret {one.regret:.4f}, log loss {one.log_loss:.4f}"
+                f"<br>{one.trainings} trainings, in {one.promotions} another recipe took over",
+                hoverinfo="text",
+            )
+        )
+        made.add_annotation(
+            x=most * 1.3, y=beside, text=words.harmless(one.name), xanchor="left", showarrow=False, font={"size": 12}
+        )
+    made.update_xaxes(
+        title="trainings", range=[-0.05 * most, 2.6 * most], tickvals=_whole(most), showgrid=False, zeroline=False
+    )
+    made.update_yaxes(title=f"regret, {NATS}", tickformat=".3~f", range=[-0.05 * highest, 1.05 * highest])
+    return made
+
+
+def _whole(most: int) -> list[int]:
+    """Up to five whole numbers from 0 to `most`."""
+    return list(range(0, most + 1, max(1, -(-most // 4))))
+
+
+def ages(found: Comparison) -> go.Figure:
+    """What models lost by their age, above a fresh one on the same rows."""
+    made = _frame(height=300)
+    made.add_trace(
+        go.Scatter(
+            x=[one.blocks for one in found.staleness],
+            y=[one.excess for one in found.staleness],
+            mode="lines+markers",
+            line={"width": 1, "color": GREY},
+            marker={"size": 7, "color": BLUE},
+            cliponaxis=False,
+            hovertext=[f"{one.blocks} blocks old: {one.excess:+.4f} on {one.rows:,} rows" for one in found.staleness],
+            hoverinfo="text",
+        )
+    )
+    made.add_hline(y=0, line={"width": 1.5, "color": GREY})
+    made.update_xaxes(title=f"age in blocks (each a {words.harmless(found.cut_by)})", showgrid=False)
+    made.update_yaxes(title=NATS, tickformat=".3~f")
+    return made
 
 
 def _frame(height: int, *, legend: bool = False) -> go.Figure:

@@ -10,7 +10,9 @@ from shotclock.handoff import (
     AnyData,
     Candidate,
     Checked,
+    ComparedPolicies,
     Done,
+    FittedBlock,
     Plan,
     Published,
     RecentData,
@@ -23,7 +25,7 @@ from shotclock.handoff import (
     ValidBatch,
 )
 from shotclock.judging.alerts import KINDS, Kind
-from shotclock.steps import inference, intake, monitoring, refitting, retraining, rollback, sensing, training
+from shotclock.steps import inference, intake, monitoring, policies, refitting, retraining, rollback, sensing, training
 from shotclock.store.run import Run
 
 R = TypeVar("R", bound=Result)
@@ -122,6 +124,22 @@ def demote(project: str, run_id: str, *, note: Note = _silent) -> Done:
     """Put the version before back into service, where an alert says that it is proven better."""
     run = Run(project, "rollback", run_id, asked=datetime.now(UTC))
     return _Told(note, _unseen).of("rollback", rollback.rollback(run, None, by="alert"))
+
+
+def compare_policies(
+    project: str, run_id: str, *, note: Note = _silent, progress: Progress = _unseen
+) -> ComparedPolicies:
+    """Cut the labelled past into blocks, tune once, fit each recipe before each block, replay the policies."""
+    run, told = Run(project, "policies", run_id), _Told(note, progress)
+    past = told.of("cut", policies.cut(run))
+    progress("tune", 0, 1)
+    moments, fitted = policies.tune(run, past), list[FittedBlock]()
+    note("tune", moments[0])
+    for number, moment in enumerate(moments):
+        progress(f"fit {moment.shown}", number, len(moments))
+        fitted.append(policies.fit(run, moment, past))
+    progress("fit", len(moments), len(moments))
+    return policies.replay(run, past, fitted)
 
 
 def _tell(batch: ValidBatch, progress: Progress) -> Callable[[int], None]:

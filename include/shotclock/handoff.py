@@ -8,6 +8,7 @@ Fields that hold their default are left out of the JSON. What a step does not kn
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -19,9 +20,10 @@ from shotclock.judging.alerts import Kind, Outcome
 from shotclock.judging.churn import Churn
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Performance
+from shotclock.judging.policies import Comparison
 from shotclock.judging.verdict import Status
 from shotclock.models.scoring import Partition, Scored
-from shotclock.models.searched import Search, Tuned
+from shotclock.models.searched import Search, Searched, Tuned
 from shotclock.rows.blocks import Blocks
 
 T = TypeVar("T")
@@ -533,6 +535,78 @@ class Sensed(Result):
     news: bool = False
     alert: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PastRows(Result):
+    """A project's labelled rows: those that its first version was made from, and those that came later, in blocks.
+
+    Attributes:
+        training, test: files of the rows that the first version was trained on, and judged on.
+        later: the file of those that came later, in the order of time.
+        cuts: where their blocks begin, and the end, shape (blocks + 1,).
+        begin, ends: when the first block begins, and when each ends.
+        cut_by: what a block is: a batch, a period, an equal part.
+    """
+
+    training: str
+    test: str
+    later: str
+    cuts: tuple[int, ...]
+    begin: datetime
+    ends: tuple[datetime, ...]
+    cut_by: str
+    synthetic: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment(Result):
+    """The moment before a block, at which every recipe is fitted. `tuned`: the candidates with their settings."""
+
+    block: int
+    begin: datetime
+    tuned: tuple[Searched, ...]
+
+    @property
+    def shown(self) -> str:
+        """How people see it."""
+        return f"block {self.block + 1}, from {self.begin:%Y-%m-%d}"
+
+
+@dataclass(frozen=True)
+class FirstModel:
+    """The model of the first training: the number of its recipe, and its figures on the training file's test rows."""
+
+    serves: int
+    reference: Performance
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedBlock(Result):
+    """What the models that were fitted before a block give to the rows from there on.
+
+    Attributes:
+        given: the file of the probabilities, a column for each recipe, in their order; before block 0 that of the first
+            training's model follows, `FIRST_MODEL`.
+        drifted: whether each block from this one on has drifted from the reference of a champion made before this one.
+        first: the first training's model, before block 0.
+    """
+
+    block: int
+    given: str
+    drifted: tuple[bool, ...]
+    first: FirstModel | None = None
+
+
+FIRST_MODEL = "first_training"
+"""The column of what the first training's model gives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedPolicies(Result):
+    """What each policy of retraining would have cost."""
+
+    comparison: Comparison
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Level, WindowHealth
+from shotclock.judging.policies import Comparison
 from shotclock.reading.health import Details, Gate
-from shotclock.words import signs
+from shotclock.words import comparisons, signs
 from shotclock.words.drawing import Drawing, Point, Scale
 from shotclock.words.glossary import spoken
 from shotclock.words.moments import moment
@@ -229,3 +230,58 @@ def progress(part: int, whole: int, width: float = 120.0) -> Markup:
 def newest_scores(windows: Sequence[WindowHealth]) -> Mapping[str, float]:
     """The drift scores of the newest window that has any."""
     return next((window.scores for window in reversed(windows) if window.scores), {})
+
+
+_PLOT, _NAMES = 176.0, 198.0  # where the points end, and where their names begin
+_LINE, _TOP = 17.0, 26.0  # between two names; room above the highest point for the axis's name
+
+
+def policies(found: Comparison) -> Markup:
+    """Regret against the number of trainings: a marker for each policy, led to its name at the right, lowest regret last."""
+    told = comparisons.by_regret(found)
+    height = max(200.0, _TOP + _LINE * len(told))
+    label = "regret by number of trainings, lowest first: " + ", ".join(
+        f"{one.name} {one.regret:.4f} after {one.trainings}" for one in told
+    )
+    drawing = Drawing(356.0, height + 40.0, label, "policies")
+    highest = max(one.regret for one in told) or 1.0
+    x = Scale((0.0, max(1, *(one.trainings for one in told))), (48.0, _PLOT))
+    y = Scale((0.0, highest), (height, _TOP))
+    _axes(drawing, x, y, ("trainings", "regret"))
+    places = comparisons.spread([one.regret / highest for one in told], _LINE / (height - _TOP))
+    for one, place in zip(told, places, strict=True):
+        sign, at, beside = comparisons.SIGNS[one.kind], (x(one.trainings), y(one.regret)), y(place * highest)
+        tip = f"{one.name}: regret {one.regret:.4f}, {one.trainings} trainings, log loss {one.log_loss:.4f}"
+        drawing.way([at, (_PLOT + 8.0, beside), (_NAMES - 8.0, beside)], "leader")
+        drawing.mark(at, sign.shape, sign.colour, tip)
+        drawing.mark((_NAMES, beside), sign.shape, sign.colour, tip)
+        drawing.text((_NAMES + 10.0, beside + 4.0), one.name, "name")
+    return drawing.svg()
+
+
+def ages(found: Comparison) -> Markup:
+    """What models lost by their age, above a fresh one on the same rows."""
+    aged = found.staleness
+    label = f"loss above a fresh model's by age in blocks, up to {aged[-1].blocks}: {aged[-1].excess:.4f}"
+    drawing = Drawing(356.0, 240.0, label, "policies")
+    excess = [one.excess for one in aged]
+    x = Scale((0.0, max(1, aged[-1].blocks)), (48.0, 348.0))
+    y = Scale((min(0.0, *excess), max(0.0, *excess) or 1.0), (200.0, _TOP))
+    _axes(drawing, x, y, (f"age in blocks (each a {found.cut_by})", "lost by age"))
+    points = [(x(one.blocks), y(one.excess)) for one in aged]
+    drawing.way(points, "course")
+    for one, at in zip(aged, points, strict=True):
+        drawing.dot(at, 3.0, "filled", f"{one.blocks} blocks old: {one.excess:+.4f} on {one.rows:,} rows")
+    return drawing.svg()
+
+
+def _axes(drawing: Drawing, x: Scale, y: Scale, names: tuple[str, str]) -> None:
+    bottom, end = y.pixels[0], x.pixels[1]
+    for value in y.ticks():
+        drawing.line((x.pixels[0] - 6.0, y(value)), (end, y(value)), "zero" if value == 0 else "rule")
+        drawing.text((x.pixels[0] - 10.0, y(value) + 4.0), f"{value:.4g}", "tick")
+    for value in x.ticks():
+        if value == int(value):
+            drawing.text((x(value), bottom + 20.0), f"{value:.0f}", "date")
+    drawing.text((x.pixels[0] - 6.0, bottom + 36.0), names[0])
+    drawing.text((0.0, 8.0), names[1])

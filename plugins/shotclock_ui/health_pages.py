@@ -14,7 +14,7 @@ from markupsafe import Markup
 from shotclock.judging.drift import MISSING_THRESHOLD
 from shotclock.reading.alert import AlertDetails
 from shotclock.reading.health import Details, Overview, Summary
-from shotclock.words import glossary, moments, signs
+from shotclock.words import comparisons, glossary, moments, signs
 from shotclock_ui import charts
 from shotclock_ui.activity import Live
 from shotclock_ui.links import (
@@ -117,6 +117,7 @@ _templates = Environment(
 )
 _templates.globals |= {
     "charts": charts,
+    "policies": comparisons,
     "signs": signs.SIGNS,
     "drift_words": signs.DRIFT,
     "figures": {name: glossary.capital(glossary.SHORT[name]) for name in FIGURES},

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DAGS = ROOT / "dags"
-FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
+FLOWS = ("training", "inference", "monitoring", "retraining", "rollback", "policies")
 HEAVY = ("pandas", "numpy", "pyarrow", "sklearn", "scipy", "pycaret", "mlflow", "evidently", "matplotlib")
 COMPETE = "compare -> train -> select -> gate"
 SHIP = "verify -> approve -> promote"
@@ -20,6 +20,7 @@ CHAINS = {
     "inference": "ingest -> validate -> score -> publish",
     "retraining": f"decide -> collect -> split -> {COMPETE} -> refit -> {SHIP}",
     "rollback": "rollback",
+    "policies": "cut -> tune -> fit -> replay",
 }
 
 
@@ -37,7 +38,7 @@ def longest(dag) -> str:
     return " -> ".join(max(ends.values(), key=len))
 
 
-def test_a_project_file_makes_five_dags_and_no_import_error(bag, projects):
+def test_a_project_file_makes_six_dags_and_no_import_error(bag, projects):
     found = bag()
     assert found.import_errors == {}
     assert sorted(found.dags) == sorted(f"kobe_shots.{flow}" for flow in FLOWS)

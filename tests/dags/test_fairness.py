@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
+FLOWS = ("training", "inference", "monitoring", "retraining", "rollback", "policies")
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -35,15 +35,16 @@ def test_candidates_share_a_pool_and_one_run_takes_a_few_of_its_slots(bag, proje
 
     dags = bag().dags
     pooled = {f"{dag.dag_id}.{task.task_id}" for dag in dags.values() for task in dag.tasks if task.pool == TRAINING}
-    assert pooled == {
-        f"kobe_shots.{flow}.{task}" for flow in ("training", "retraining") for task in ("compare", "train")
-    }
-    assert dags["kobe_shots.training"].get_task("train").max_active_tis_per_dagrun == CANDIDATES_AT_ONCE
+    shared = {f"kobe_shots.{flow}.{task}" for flow in ("training", "retraining") for task in ("compare", "train")}
+    assert pooled == shared | {"kobe_shots.policies.tune", "kobe_shots.policies.fit"}
+    for flow, task in (("training", "train"), ("policies", "fit")):
+        assert dags[f"kobe_shots.{flow}"].get_task(task).max_active_tis_per_dagrun == CANDIDATES_AT_ONCE
 
 
 def test_every_task_of_a_flow_has_its_priority_whatever_comes_after_it(bag, projects):
     priorities = {flow: {task.priority_weight for task in bag().dags[f"kobe_shots.{flow}"].tasks} for flow in FLOWS}
-    assert priorities == {"rollback": {4}, "inference": {3}, "monitoring": {2}, "retraining": {1}, "training": {1}}
+    trainings = {"retraining": {1}, "training": {1}, "policies": {0}}
+    assert priorities == {"rollback": {4}, "inference": {3}, "monitoring": {2}} | trainings
     rules = {str(task.weight_rule) for dag in bag().dags.values() for task in dag.tasks}
     assert len(rules) == 1 and "absolute" in rules.pop().lower()
 

@@ -13,7 +13,9 @@ from shotclock.judging.advice import advise
 from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Check, Fitness, WindowHealth
+from shotclock.judging.policies import Aged, Comparison, Replayed
 from shotclock.reading.alert import AlertDetails
+from shotclock.reading.comparisons import Compared
 from shotclock.reading.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
 
 EVIL = "<script>alert(1)</script>\"' onload=alert(2) {{ 7 * 7 }}"
@@ -74,6 +76,7 @@ def details(kobe, said=EVIL, **options):
         tenures=(tenure, replace(tenure, version="0", until=tenure.since)),
         competitions=(Competition(NOW, said, said, said, gate, None, (candidate,)),),
         versions=("1", "0"),
+        compared=compared(said),
     )
 
 
@@ -89,6 +92,18 @@ class _Tags(HTMLParser):
         self.names.append(tag)
         self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "style"]
         self.addresses += [value for name, value in attrs if name in ("href", "src", "action")]
+
+
+def compared(said=EVIL):
+    told = (
+        Replayed("best in hindsight", 0.62, 0.0, 1, 1, "(nobody can know it before)", "hindsight", 3.0),
+        Replayed(said, 0.63, 0.005, 9, 1, said, "points", 12.5),
+        Replayed("never", 0.65, 0.02, 0, 0, "gate: {mode: dry_run}", "never", 99.0),
+    )
+    found = Comparison(
+        "shots", 900, 10, said, "2026-01-01", "2026-03-31", told, (Aged(0, 900, 0.0), Aged(1, 800, 0.01))
+    )
+    return Compared(NOW, said, said, said, False, found, "")
 
 
 def live(**options):
@@ -304,3 +319,29 @@ def test_the_course_of_a_model_s_skill_stands_on_a_scale(pages, skill, ticks):
     figures = {"log_loss_skill": value, "log_loss_skill_low": low, "log_loss_skill_high": high}
     shown = replace(shown, performance=replace(shown.performance, metrics=shown.performance.metrics | figures))
     assert re.findall(r'<text class="tick"[^>]*>([^<]*)</text>', charts.spark([shown])) == ticks
+
+
+def test_a_models_page_draws_each_policy_with_its_name_and_gives_the_lines_that_choose_it(pages, kobe):
+    page = pages.project(details(kobe, "weekly"), live())
+    drawn = page.partition('aria-label="regret by number of trainings')[2].partition("</svg>")[0]
+    assert drawn.startswith(
+        ", lowest first: best in hindsight 0.0000 after 1, weekly 0.0050 after 9, never 0.0200 after 0"
+    )
+    assert [name for name in ("best in hindsight", "weekly", "never") if f">{name}</text>" not in drawn] == []
+    assert "<code>gate: {mode: dry_run}</code>" in page
+    assert "(nobody can know it before)</span>" in page
+    assert "99.00" in page
+    assert "+0.0100" in page
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "trigger the DAG shots.policies, or call: shotclock policies shots"),
+        (replace(compared("x"), comparison=None, fault="MLflow run x has no 'policies.json'"), "MLflow run x has no"),
+    ],
+)
+def test_where_there_is_no_comparison_one_sentence_says_how_to_get_it_or_what_is_gone(pages, kobe, found, said):
+    page = pages.project(replace(details(kobe, "x"), compared=found), live())
+    assert said in page
+    assert "regret by number of trainings" not in page

@@ -322,11 +322,11 @@ def python(projects):
 def test_callbacks_do_not_change_a_dag_from_parse_to_parse(python):
     """What has no stable text of its own would make a new version of the DAG each time that its file is read."""
     code = (
-        "import training as t, inference as i, monitoring as m, retraining as r, rollback as b;"
+        "import training as t, inference as i, monitoring as m, retraining as r, rollback as b, policies as p;"
         "from airflow.serialization.serialized_objects import DagSerialization as S;"
         "from airflow.models.serialized_dag import SerializedDagModel as M;"
         "dags = (t.kobe_shots_training, i.kobe_shots_inference, m.kobe_shots_monitoring, r.kobe_shots_retraining,"
-        " b.kobe_shots_rollback);"
+        " b.kobe_shots_rollback, p.kobe_shots_policies);"
         "print([M.hash(S.to_dict(dag)) for dag in dags])"
     )
     assert python(code) == python(code)
@@ -334,7 +334,7 @@ def test_callbacks_do_not_change_a_dag_from_parse_to_parse(python):
 
 def test_reading_a_dag_file_imports_no_channel(python):
     code = (
-        "import sys, training, inference, monitoring, retraining, rollback;"
+        "import sys, training, inference, monitoring, retraining, rollback, policies;"
         "print([m for m in ('slack_sdk', 'smtplib', 'aiosmtplib', 'airflow.providers.slack.hooks', 'mlflow', 'pandas')"
         " if m in sys.modules])"
     )

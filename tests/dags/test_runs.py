@@ -276,6 +276,23 @@ def test_a_retraining_runs_dry_with_the_candidates_asked_for_and_the_recalibrate
     assert published(folder) == before
 
 
+def test_policies_are_replayed_from_a_task_for_each_block_and_nothing_that_serves_changes(at, run, monkeypatch):
+    from shotclock.reading import comparisons
+    from shotclock.steps import policies
+
+    folder = at("alerted")
+    monkeypatch.setattr(policies, "MOST_ROWS", 1500)  # of 5,412: a few seasons
+    before = published(folder)
+    found = run("policies")
+    told = comparisons.newest("shots")
+    fits = [task for task in found.states if task.startswith("fit[block ")]
+    assert (found.state, set(found.states.values())) == ("success", {"success"})
+    assert len(fits) == told.comparison.blocks >= 4
+    assert (told.dag_id, told.run_id) == ("shots.policies", found.id)
+    assert found.xcom("replay", "summary").startswith("1,500 labelled rows from ")
+    assert (found.events(), published(folder)) == ({}, before)
+
+
 def test_a_rollback_needs_a_reason_and_moves_the_alias_back(at, run):
     folder = at("rested")
     assert run("rollback").states == {"rollback": "failed"}

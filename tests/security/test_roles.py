@@ -13,7 +13,7 @@ from doors import PROJECT, ROLES, Doors
 
 OPEN = {"/api/v2/monitor/health", "/api/v2/version"}  # no more than that it runs, and which release
 REDIRECTS = {"/api/v2/auth/login", "/api/v2/auth/logout"}
-FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
+FLOWS = ("training", "inference", "monitoring", "retraining", "rollback", "policies")
 PAGES = (
     "/shotclock/health",
     f"/shotclock/health/{PROJECT}",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -25,12 +26,17 @@ from shotclock.handoff import (
     Cause,
     Checked,
     Compared,
+    ComparedPolicies,
     Competitor,
     Cut,
     Done,
     FilteredRows,
+    FirstModel,
+    FittedBlock,
     Gated,
+    Moment,
     OpenAlert,
+    PastRows,
     Plan,
     Published,
     RawFile,
@@ -57,11 +63,13 @@ from shotclock.handoff import (
 )
 from shotclock.judging.gate import Ruling
 from shotclock.judging.performance import Figure, Performance
+from shotclock.judging.policies import Aged, Comparison, Replayed
 from shotclock.models.scoring import Partition, Scored
-from shotclock.models.searched import Search, Tried, Tuned
+from shotclock.models.searched import Search, Searched, Tried, Tuned
 from shotclock.rows.blocks import Blocks
 
 FIGURE = Figure(0.02, 0.01, 0.03)
+DAY = datetime(2026, 1, 1, tzinfo=UTC)
 CAUSE = Cause(
     by="alert", why="drift", alerts=(OpenAlert("a1", "drift", "5 of 6", "w1"), OpenAlert("a2", "drift", "", "w1"))
 )
@@ -153,6 +161,26 @@ RESULTS = [
         mlflow_run_id="r2",
     ),
     Verified(summary="nothing to verify"),
+    PastRows(training="/t", test="/h", later="/l", cuts=(0, 4, 9), begin=DAY, ends=(DAY, DAY), cut_by="season"),
+    Moment(block=1, begin=DAY, tuned=(Searched("tree", Search("scikit-learn", (Tried({"C": 1.0}, (0.7,)),), 0, [])),)),
+    FittedBlock(
+        block=0,
+        given="/fits/block_00.parquet",
+        drifted=(False, True),
+        first=FirstModel(2, Performance(rows=500, positives=240, confidence=0.95, log_loss=FIGURE)),
+    ),
+    ComparedPolicies(
+        comparison=Comparison(
+            "shots",
+            9,
+            2,
+            "season",
+            "2026-01-01",
+            "2026-01-02",
+            (Replayed("never", 0.6, 0.01, 0, 0, "x"),),
+            (Aged(0, 5, 0.0),),
+        )
+    ),
     Verified(model=StoredModel("models:/m-1", "m-1", "ee"), difference=1e-16),
     Done(decision="promote", reason="better", version="2"),
     Done(decision="keep", reason="not better", champion="1", skip="the champion stays"),

@@ -123,7 +123,11 @@ def test_no_call_is_passed_over():
         path.read_text("utf-8").count("step(name,") + path.read_text("utf-8").count("step(project,") for path in FILES
     )
     assert len(found) == written >= 16
-    assert {call.address for call in found if not call.arguments} == {"retraining.decide", "intake.ingest_batches"}
+    assert {call.address for call in found if not call.arguments} == {
+        "retraining.decide",
+        "intake.ingest_batches",
+        "policies.cut",
+    }
 
 
 @pytest.mark.parametrize(

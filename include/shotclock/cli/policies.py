@@ -2,25 +2,26 @@
 
 from typing import TYPE_CHECKING
 
-from shotclock.cli.common import AsJson, Project, at_work_on, tell
+from shotclock.cli.common import AsJson, Project, at_work_on, run_id, tell
+from shotclock.cli.progress import Watch
 
 if TYPE_CHECKING:
-    from shotclock.projects.policies import Compared
+    from shotclock.judging.policies import Comparison
 
 
 _AGED = f"{'age/blocks':>10}{'rows':>12}{'excess':>12}"
 
 
 def policies(project: Project = "", as_json: AsJson = False) -> None:
-    """Replay the labelled rows under each way to decide when to retrain: what each would have cost. Changes nothing."""
-    with at_work_on(project, as_json):
-        from shotclock.projects.policies import compare
+    """Replay the labelled rows under each way to decide when to retrain: what each would have cost. Nobody is retrained."""
+    with at_work_on(project, as_json), Watch(as_json) as watch:
+        from shotclock.flows import compare_policies
 
-        found = compare(project)
-    tell(found, _table(found), as_json)
+        found = compare_policies(project, run_id(), note=watch.note, progress=watch.progress).comparison
+    tell(found, f"\n{_table(found)}", as_json)
 
 
-def _table(found: "Compared") -> str:
+def _table(found: "Comparison") -> str:
     priced = any(one.money is not None for one in found.replayed)
     header = f"{'policy':<26}{'log loss':>10}{'regret':>10}{'trainings':>11}{'promotions':>12}" + (
         "money".rjust(14) if priced else ""

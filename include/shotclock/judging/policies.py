@@ -6,15 +6,16 @@ service pays its log loss on the next block. Everything that a policy looks at w
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from croniter import croniter
 from numpy.typing import NDArray
 
-from shotclock.config import DegradationRules, GateRules, RetrainingRules
+from shotclock.config import DegradationRules, GateRules, Project, RetrainingRules
 from shotclock.judging.gate import WORST, Gains
 from shotclock.judging.performance import Performance, judge_performance, losses, measure
 from shotclock.rows.blocks import judging_from
@@ -148,12 +149,17 @@ def _measured(past: Past, model: Made, rows: slice) -> Performance:
     return measure(past.labels[rows], past.gives(model)[rows], resamples=_RESAMPLES)
 
 
+Kind = Literal["hindsight", "own", "never", "points", "signs"]
+"""What a policy goes by: what nobody can know before, the project file, nothing, points of time or rows, signs of decay."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """When to ask for a retraining, and the lines of the project file that choose it."""
 
     asks: Callable[[Standing], bool]
     yaml: str
+    kind: Kind = "points"
 
 
 @dataclass(frozen=True)
@@ -162,7 +168,7 @@ class Replayed:
 
     Attributes:
         log_loss: mean over all rows of all blocks, each scored before its label was known, in nats.
-        regret: nats per row above the best in hindsight.
+        regret: nats per row above the best in hindsight, with each training counted as the nats that it costs; never below 0.
         trainings: how many retrainings it asked for; `promotions`: in how many of them another recipe took over.
         money: what rows and trainings cost, where the project file says what a nat and a training do.
     """
@@ -173,7 +179,13 @@ class Replayed:
     trainings: int
     promotions: int
     yaml: str
+    kind: Kind = "points"
     money: float | None = None
+
+    @property
+    def can_be_chosen(self) -> bool:
+        """Whether lines of the project file choose it; where none do, `yaml` says so in brackets."""
+        return not self.yaml.startswith("(")
 
 
 def policies(degradation: DegradationRules, rules: RetrainingRules) -> dict[str, Policy]:
@@ -188,15 +200,15 @@ def policies(degradation: DegradationRules, rules: RetrainingRules) -> dict[str,
         return at.passed(rules.schedule) or (alerts and not silent)
 
     return {
-        "never": Policy(lambda _: False, "gate: {mode: dry_run}"),
+        "never": Policy(lambda _: False, "gate: {mode: dry_run}", "never"),
         "each block": Policy(
             lambda _: True, "retraining: {every_new_records: 1, min_new_labels: 1, cool_down_days: 0}"
         ),
         **{name: _scheduled(cron) for name, cron in _CRONS.items()},
         f"every {every:,} rows": Policy(lambda at: at.new_rows >= every, "\n".join(quiet)),
-        "drift only": Policy(lambda at: at.drifted(), f"{quiet[0]}\n{few}"),
-        "degradation only": Policy(lambda at: at.degraded(degradation), f"{quiet[1]}\n{few}"),
-        "the project's own rules": Policy(own, "(as the project file stands)"),
+        "drift only": Policy(lambda at: at.drifted(), f"{quiet[0]}\n{few}", "signs"),
+        "degradation only": Policy(lambda at: at.degraded(degradation), f"{quiet[1]}\n{few}", "signs"),
+        "the project's own rules": Policy(own, "(as the project file stands)", "own"),
     }
 
 
@@ -213,7 +225,7 @@ def cost_aware(training: float) -> Policy:
     Args:
         training: what one costs, in nats.
     """
-    return Policy(lambda at: at.stale() >= training, "(no setting of the project file does this)")
+    return Policy(lambda at: at.stale() >= training, "(no setting of the project file does this)", "signs")
 
 
 def compare(past: Past, chosen: Mapping[str, Policy], gate: GateRules, training: float = 0.0) -> list[Replayed]:
@@ -224,13 +236,19 @@ def compare(past: Past, chosen: Mapping[str, Policy], gate: GateRules, training:
     """
     best, moments = in_hindsight(past, training)
     total = len(past.labels)
-    found = [
-        Replayed("best in hindsight", best / total, 0.0, len(moments), len(moments), "(nobody can know it before)")
-    ]
+    known = "(nobody can know it before)"
+    found = [Replayed("best in hindsight", best / total, 0.0, len(moments), len(moments), known, "hindsight")]
     walks = []
     for name, policy in chosen.items():
         lost, trainings, promotions = walk(past, policy, gate)
-        walks.append(Replayed(name, lost / total, (lost - best) / total, trainings, promotions, policy.yaml))
+        above = lost - best + training * (trainings - len(moments))
+        figures = (
+            lost / total,
+            max(0.0, above / total),
+            trainings,
+            promotions,
+        )  # a sum in another order may be a hair lower
+        walks.append(Replayed(name, *figures, policy.yaml, policy.kind))
     return found + sorted(walks, key=lambda one: one.log_loss * total + one.trainings * training)
 
 
@@ -323,3 +341,50 @@ def staleness(past: Past) -> list[Aged]:
             excess.setdefault(block - model, []).append((older - fresh).mean(axis=0))
     joined = {age: np.concatenate(parts) for age, parts in sorted(excess.items())}
     return [Aged(age, len(nats), float(nats.mean())) for age, nats in joined.items()]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The policies, the best in hindsight first, and what they were replayed on.
+
+    Attributes:
+        rows: labelled ones that were replayed; `blocks`: how many they were cut into.
+        cut_by: what a block is: a batch, a period, an equal part.
+        begin, end: the days of the first and the last row.
+    """
+
+    project: str
+    rows: int
+    blocks: int
+    cut_by: str
+    begin: str
+    end: str
+    replayed: tuple[Replayed, ...]
+    staleness: tuple[Aged, ...]
+
+
+def compared(past: Past, rules: Project, cut_by: str) -> Comparison:
+    """All policies on the project's past, with money where the project file says what a training and a nat cost."""
+    return Comparison(
+        project=rules.name,
+        rows=len(past.labels),
+        blocks=past.blocks,
+        cut_by=cut_by,
+        begin=f"{past.begin:%Y-%m-%d}",
+        end=f"{past.ends[-1]:%Y-%m-%d}",
+        replayed=tuple(_priced(past, rules)),
+        staleness=tuple(staleness(past)),
+    )
+
+
+def _priced(past: Past, rules: Project) -> list[Replayed]:
+    chosen, cost = policies(rules.degradation, rules.retraining), rules.cost
+    if cost is None:
+        return compare(past, chosen, rules.gate)
+    training = cost.training / cost.per_nat
+    chosen |= {"cost-aware": cost_aware(training)}
+    rows = len(past.labels)
+    return [
+        replace(one, money=one.log_loss * rows * cost.per_nat + one.trainings * cost.training)
+        for one in compare(past, chosen, rules.gate, training)
+    ]

@@ -1,5 +1,6 @@
 """The models that retrainings in the past would have brought: the input of `shotclock.judging.policies`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,20 +16,21 @@ from sklearn.pipeline import Pipeline
 
 from shotclock.config import Feature, Project
 from shotclock.judging.drift import MISSING_THRESHOLD, frequent_levels, missing_distance
-from shotclock.judging.performance import losses, measure
+from shotclock.judging.performance import Performance, losses, measure
 from shotclock.judging.policies import Past
 from shotclock.judging.shares import mixed
-from shotclock.models.candidates import Entry, Plan, Rows, Search, compare, fit, rows_of, widened
+from shotclock.models.candidates import Entry, Plan, Rows, compare, fit, rows_of, widened
 from shotclock.models.candidates.algorithms import Inputs
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
+from shotclock.models.searched import Searched
 from shotclock.rows.blocks import Blocks, Learning
 
 Floats = NDArray[np.float64]
-Recipe = tuple[Plan, Search]
 
 _COMPARED = 2000  # rows on each side of a drift comparison, spread evenly
 _RESAMPLES = 200
 _NOTHING = 1e-12  # of a scale
+_BASES = 2  # recipes of a candidate: on all rows, and on the recent ones
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,70 @@ class History:
         return len(self.training) + len(self.test)
 
 
-def past(history: History, project: Project) -> Past:
-    """Fit the first model, and each recipe before each block; let all of them score what came later.
+def tune(rows: pd.DataFrame, project: Project) -> tuple[Searched, ...]:
+    """The candidates, with the settings that these rows are best served by: older ones than any that a model is judged on."""
+    plans, known = [_plan(name, project) for name in project.training.candidates], _learnt_from(rows, project)
+    entries = [Entry(plan.algorithm, plan, known) for plan in plans]
+    found = map(widened, entries, compare(entries, ScikitLearn()))
+    return tuple(Searched(plan.algorithm, search) for plan, search in zip(plans, found, strict=True))
 
-    Settings are tuned once, on the training file's rows, which are older than any that a model is judged on. The recalibrated
-    champion, which hangs on the policy, does not compete.
+
+@dataclass(frozen=True)
+class First:
+    """The model of the first training.
+
+    Attributes:
+        given: what it gives to all later rows, shape (rows,).
+        serves: the number of its recipe.
+        reference: its figures on the training file's test rows.
     """
-    tuned = _tuned(history.training, project)
-    models = [_fitted(recipe, history.training, project) for recipe in tuned]
+
+    given: Floats
+    serves: int
+    reference: Performance
+
+
+def first(history: History, tuned: Sequence[Searched], project: Project) -> First:
+    """The candidate that does best on the training file's test rows, fitted on its training rows."""
+    models = [_fitted(one, history.training, project) for one in tuned]
     shown = history.test[project.columns.target].to_numpy(dtype=float)
     scores = [float(losses(shown, _probability(model, history.test, project)).mean()) for model in models]
     best = int(np.argmin(scores))
-    recipes = [(recipe, only_recent) for recipe in tuned for only_recent in (False, True)]
+    reference = measure(shown, _probability(models[best], history.test, project), resamples=_RESAMPLES)
+    return First(_probability(models[best], history.later, project), _BASES * best, reference)
+
+
+def before(history: History, block: int, tuned: Sequence[Searched], project: Project) -> Floats:
+    """What each recipe's model of all rows before a block gives to the rows from there on, shape (recipes, these rows).
+
+    Of each candidate the recipe that learns from all rows comes first, then the one that learns from the recent ones. The
+    recalibrated champion, which hangs on the policy, does not compete.
+    """
+    everything, older, cut = history.everything, history.older, history.cuts[block]
+    labels = everything[project.columns.target].to_numpy(dtype=np.int64)
+    blocks = Blocks(older, tuple(older + each for each in history.cuts), older)
+    given = []
+    for one in tuned:
+        for only_recent in (False, True):
+            known = everything.iloc[blocks.known(labels, older + cut, Learning.of(project), recent=only_recent)]
+            given.append(_probability(_fitted(one, known, project), history.later.iloc[cut:], project))
+    return np.array(given)
+
+
+def past(
+    history: History, model: First, given: Sequence[Floats], drifts: Sequence[Sequence[bool]], project: Project
+) -> Past:
+    """What policies are replayed on, from what was made of each block.
+
+    Args:
+        given, drifts: of each block in their order: see `before` and `drifted`.
+    """
     labels = history.later[project.columns.target].to_numpy(dtype=float)
-    courses = np.array([_course(history, recipe, recent, project) for recipe, recent in recipes])
+    courses = np.full((len(given[0]), len(given), len(labels)), np.nan)
+    drifted = np.zeros((len(given), len(given)), dtype=np.bool_)
+    for block, (cut, probability, over) in enumerate(zip(history.cuts[:-1], given, drifts, strict=True)):
+        courses[:, block, cut:] = probability
+        drifted[block, block:] = over
     if project.training.blend and len(courses) > 1:
         courses = np.concatenate([courses, _blended(courses, labels, history.cuts)[None]])
     return Past(
@@ -79,47 +131,35 @@ def past(history: History, project: Project) -> Past:
         ends=history.ends,
         cuts=history.cuts,
         labels=labels,
-        first=_probability(models[best], history.later, project),
+        first=model.given,
         probability=courses,
-        serves=2 * best,
-        drifted=_drifted(history, project),
-        reference=measure(shown, _probability(models[best], history.test, project), resamples=_RESAMPLES),
+        serves=model.serves,
+        drifted=drifted,
+        reference=model.reference,
         recent_rows=project.retraining.recent_rows,
     )
 
 
-def _course(history: History, recipe: Recipe, only_recent: bool, project: Project) -> Floats:
-    """What the recipe's model of the rows before each block gives to the rows from there on, shape (blocks, rows)."""
-    everything, older = history.everything, history.older
-    labels = everything[project.columns.target].to_numpy(dtype=np.int64)
-    given = np.full((len(history.ends), len(history.later)), np.nan)
-    blocks = Blocks(older, tuple(older + cut for cut in history.cuts), older)
-    for block, cut in enumerate(history.cuts[:-1]):
-        known = everything.iloc[blocks.known(labels, older + cut, Learning.of(project), recent=only_recent)]
-        given[block, cut:] = _probability(_fitted(recipe, known, project), history.later.iloc[cut:], project)
-    return given
-
-
 def _blended(courses: Floats, labels: Floats, cuts: tuple[int, ...]) -> Floats:
-    """What the blend of the recipes gives, fitted before each block and weighed by the blocks before it: as `_course`."""
+    """What the blend of the recipes gives, fitted before each block and weighed by the blocks before it: as the recipes'.
+
+    Args:
+        courses: shape (recipes, blocks, rows); of the result: (blocks, rows).
+    """
     block = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
     record = courses[:, block, np.arange(len(labels))]
     found: Floats = np.einsum("br,rbn->bn", mixed(record, labels, block)[:-1], courses)
     return found
 
 
-def _tuned(rows: pd.DataFrame, project: Project) -> list[Recipe]:
-    """The candidates, with the settings that these rows are best served by."""
-    rules, inputs, known = project.training, Inputs.of(project.columns.features), _learnt_from(rows, project)
-    plans = [Plan(name, rules.folds, rules.iterations, rules.seed, inputs) for name in rules.candidates]
-    entries = [Entry(plan.algorithm, plan, known) for plan in plans]
-    found = map(widened, entries, compare(entries, ScikitLearn()))
-    return list(zip(plans, found, strict=True))
+def _plan(algorithm: str, project: Project) -> Plan:
+    rules = project.training
+    return Plan(algorithm, rules.folds, rules.iterations, rules.seed, Inputs.of(project.columns.features))
 
 
-def _fitted(recipe: Recipe, rows: pd.DataFrame, project: Project) -> Pipeline:
-    plan, search = recipe
-    return fit(Entry(plan.algorithm, plan, _learnt_from(rows, project)), search).model
+def _fitted(one: Searched, rows: pd.DataFrame, project: Project) -> Pipeline:
+    entry = Entry(one.algorithm, _plan(one.algorithm, project), _learnt_from(rows, project))
+    return fit(entry, one.search).model
 
 
 def _learnt_from(rows: pd.DataFrame, project: Project) -> Rows:
@@ -133,20 +173,19 @@ def _probability(model: Pipeline, rows: pd.DataFrame, project: Project) -> Float
     return given
 
 
-def _drifted(history: History, project: Project) -> NDArray[np.bool_]:
-    """Whether each block has drifted from the reference of a champion made before a block, by the share of the features.
+def drifted(history: History, made: int, project: Project) -> list[bool]:
+    """Whether each block has drifted from the reference of a champion made before block `made`: from that block on.
 
-    The first champion's reference is its test rows, a later one's the recent rows. Shape (blocks, blocks).
+    By the share of the features. The first champion's reference is its test rows, a later one's the recent rows.
     """
-    cuts, features = history.cuts, project.columns.features
-    blocks = [history.later.iloc[slice(*ends)] for ends in pairwise(cuts)]
-    found = np.zeros((len(blocks), len(blocks)), dtype=np.bool_)
-    for made, cut in enumerate(cuts[:-1]):
-        recent = history.later.iloc[max(0, cut - project.retraining.recent_rows) : cut]
-        reference = recent if made else history.test
-        for block in range(made, len(blocks)):
-            over = [_far(blocks[block][name], reference[name], feature) for name, feature in features.items()]
-            found[made, block] = np.mean(over) >= project.drift.share
+    cut, features = history.cuts[made], project.columns.features
+    recent = history.later.iloc[max(0, cut - project.retraining.recent_rows) : cut]
+    reference = recent if made else history.test
+    found = []
+    for ends in pairwise(history.cuts[made:]):
+        block = history.later.iloc[slice(*ends)]
+        over = [_far(block[name], reference[name], feature) for name, feature in features.items()]
+        found.append(bool(np.mean(over) >= project.drift.share))
     return found
 
 

@@ -63,3 +63,11 @@ class Tuned:
     rows: int
     newest: str
     by: str
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A candidate, and what the search of its settings found."""
+
+    algorithm: str
+    search: Search

@@ -17,6 +17,8 @@ from shotclock.judging.alerts import Alert, Decision, Outcome, unanswered
 from shotclock.judging.churn import Churn
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, Check, Fitness, WindowHealth
+from shotclock.reading import comparisons
+from shotclock.reading.comparisons import Compared
 from shotclock.store import history, queries, records
 from shotclock.store.intake import passed_over
 from shotclock.store.recent import Recent
@@ -163,6 +165,8 @@ class Details:
     competitions: tuple[Competition, ...]
     versions: tuple[str, ...]
     """Every registered version, newest first."""
+    compared: Compared | None = None
+    """The newest comparison of policies of retraining."""
 
 
 def is_there() -> bool:
@@ -242,6 +246,7 @@ def details(name: str, activity: Activity | None = None) -> Details:
         tenures=_tenures(decisions, versions),
         competitions=_competitions(name, decisions),
         versions=tuple(version.number for version in versions),
+        compared=comparisons.newest(name),
     )
 
 

@@ -385,6 +385,30 @@ class Stopped(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Policies(Record):
+    """What each policy of retraining would have cost on the labelled past; nothing was changed by it.
+
+    Attributes:
+        cut_by: what a block is; `begin`, `end`: the days of the first and the last row.
+        log_loss, regret: of each policy by its name, in nats per row; `trainings`: how many it asked for; `money`: what rows
+            and trainings cost, where the project file says it.
+    """
+
+    kind = "policies"
+    run_name = "Policies"
+    cut_by: Annotated[str, Param()]
+    begin: Annotated[str, Param()]
+    end: Annotated[str, Param()]
+    rows: Annotated[int, Metric("replayed_rows")]
+    blocks: Annotated[int, Metric("replayed_blocks")]
+    log_loss: Annotated[dict[str, float], Metrics("log_loss_")]
+    regret: Annotated[dict[str, float], Metrics("regret_")]
+    trainings: Annotated[dict[str, int], Metrics("trainings_")]
+    money: Annotated[dict[str, float], Metrics("money_")] = field(default_factory=dict)
+    synthetic: Annotated[bool, Tag()] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Origin(Record):
     """What a registered model version says of itself, in its tags. A version that was registered by others says nothing.
 
@@ -418,6 +442,9 @@ class Origin(Record):
         return self.algorithm.partition(".")[0] == BASE_RATE
 
 
+COMPARISON = "policies.json"
+"""The file of a run `Policies` that holds the whole table."""
+
 KINDS: tuple[type[Record], ...] = (
     Preparation,
     Training,
@@ -434,5 +461,6 @@ KINDS: tuple[type[Record], ...] = (
     Shadow,
     Alert,
     Stopped,
+    Policies,
 )
 """Every kind of run, in the order of the flow."""

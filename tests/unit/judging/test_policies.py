@@ -124,11 +124,14 @@ def test_a_training_that_costs_more_than_staleness_does_is_not_asked_for():
     assert asked[0] >= asked[1] > asked[2] == 0
 
 
-def test_a_table_begins_with_the_best_in_hindsight_and_goes_on_from_cheap_to_dear():
-    found = compare(PAST, ALL, GATE)
+@pytest.mark.parametrize("training", [0.0, 200.0])
+def test_a_table_begins_with_the_best_in_hindsight_and_goes_on_from_cheap_to_dear(training):
+    found, rows = compare(PAST, ALL, GATE, training), len(PAST.labels)
     assert found[0].name == "best in hindsight"
-    assert [one.log_loss for one in found[1:]] == sorted(one.log_loss for one in found[1:])
-    assert all(one.regret >= -1e-9 for one in found)
+    costs = [one.log_loss + training * one.trainings / rows for one in found]
+    assert costs[1:] == sorted(costs[1:])
+    assert [one.regret for one in found] == pytest.approx([cost - costs[0] for cost in costs], abs=1e-9)
+    assert all(one.regret >= 0 for one in found)
     assert {one.name for one in found[1:]} == ALL.keys()
 
 

@@ -1,6 +1,7 @@
 """Every page in Streamlit's own test frame: nothing raises, and what is shown is what the store says."""
 
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,14 @@ from yaml import safe_dump, safe_load
 
 from shotclock import config
 from shotclock.config import settings
+from shotclock.judging.policies import Aged, Comparison, Replayed
 from shotclock.reading import demonstration
 from shotclock.store import queries, records
+from shotclock.store.run import Run
+from shotclock.store.tracking import tracked
 
 APP = Path(__file__).parents[4] / "dashboard" / "app.py"
-PAGES = ("quality", "data", "retrainings", "trial")
+PAGES = ("quality", "data", "retrainings", "policies", "trial")
 
 
 @pytest.fixture
@@ -170,6 +174,29 @@ def test_the_candidates_of_an_earlier_training_can_be_chosen(open_page):
 
 def shown(app: AppTest) -> dict[str, str]:
     return {metric.label.rpartition(": ")[2]: metric.value for metric in app.metric}
+
+
+def test_when_to_retrain_says_how_to_compare_and_then_shows_the_newest_comparison(open_page):
+    app = open_page("alerted", "policies")
+    assert "trigger the DAG shots.policies, or call: shotclock policies shots" in said(app)
+    never = Replayed("never", 0.65, 0.02, 0, 0, "gate: {mode: dry_run}", "never", 99.0)
+    found = Comparison("shots", 900, 3, "season", "2026-01-01", "2026-03-31", (never,), (Aged(0, 900, 0.0),))
+    with tracked(Run("shots", "policies", "p1"), "replay", records.Policies) as record:
+        rows = {"cut_by": "season", "begin": found.begin, "end": found.end, "rows": 900, "blocks": 3}
+        record.write(records.Policies(**rows, log_loss={"never": 0.65}, regret={"never": 0.02}, trainings={"never": 0}))
+        record.json(asdict(found), records.COMPARISON)
+    told = ran(app.run())
+    assert "900 labelled rows from 2026-01-01 to 2026-03-31 in 3 blocks (each a season)" in said(told)
+    assert told.code[0].value == never.yaml
+    (row,) = told.dataframe[0].value.to_dict("records")
+    assert row == {
+        "policy": "✖ never",
+        "log loss": "0.6500",
+        "regret": "0.0200",
+        "trainings": 0,
+        "another recipe took over": 0,
+        "money": "99.00",
+    }
 
 
 def test_a_spot_shows_both_versions_probabilities_to_six_decimals(open_page):

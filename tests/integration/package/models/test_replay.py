@@ -9,7 +9,7 @@ import pytest
 from shotclock.config import Project
 from shotclock.judging.performance import losses
 from shotclock.judging.policies import Made
-from shotclock.models.replay import History, past
+from shotclock.models.replay import History, before, drifted, first, past, tune
 
 ROWS, BLOCKS, TURN = 500, 6, 2
 RULES = {
@@ -50,7 +50,11 @@ def found():
     ends = tuple(begin + timedelta(days=31 * (block + 1)) for block in range(BLOCKS))
     later = pd.concat(blocks, ignore_index=True)
     history = History(rows(1500, 1), rows(400, 2), later, tuple(range(0, ROWS * BLOCKS + 1, ROWS)), begin, ends)
-    return past(history, Project.model_validate(RULES))
+    rules = Project.model_validate(RULES)
+    tuned = tune(history.training, rules)
+    given = [before(history, block, tuned, rules) for block in range(BLOCKS)]
+    drifts = [drifted(history, block, rules) for block in range(BLOCKS)]
+    return past(history, first(history, tuned, rules), given, drifts, rules)
 
 
 def test_text_and_gaps_are_learnt_from_as_the_project_declares_them(found):

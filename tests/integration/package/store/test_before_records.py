@@ -59,9 +59,9 @@ def _written(client, run):
 def test_every_run_of_every_kind_is_read(store):
     kinds = {kind.kind: kind for kind in records.KINDS}
     written = Counter(run["tags"]["shotclock.kind"] for run in BEFORE["runs"] if run["status"] == "FINISHED")
-    assert set(kinds) - set(written) == {"passed_over", "refit", "shadow"}  # which nobody wrote then
+    assert set(kinds) - set(written) == {"passed_over", "refit", "shadow", "policies"}  # which nobody wrote then
     found = {name: len(queries.newest(NAME, kind, most=100)) for name, kind in kinds.items()}
-    assert found == {**written, "passed_over": 0, "refit": 0, "shadow": 0}
+    assert found == {**written, "passed_over": 0, "refit": 0, "shadow": 0, "policies": 0}
 
 
 def test_the_decisions_are_what_they_were(store):

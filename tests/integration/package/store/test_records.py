@@ -204,6 +204,22 @@ ON_DISK = {
             "champion": "1",
         },
     ),
+    "policies": Values(
+        params={"cut_by": "season", "begin": "1996-11-06", "end": "2016-04-13"},
+        metrics={
+            "replayed_rows": 5412.0,
+            "replayed_blocks": 20.0,
+            "log_loss_never": 0.6503,
+            "log_loss_the project:u27:s own rules": 0.6292,
+            "regret_never": 0.0261,
+            "regret_the project:u27:s own rules": 0.005,
+            "trainings_never": 0.0,
+            "trainings_the project:u27:s own rules": 19.0,
+            "money_never": 7038.8,
+            "money_the project:u27:s own rules": 7190.6,
+        },
+        tags={"synthetic": "False"},
+    ),
 }
 """Every name that each kind of run bears, with values as earlier versions wrote them; tags without `shotclock.`."""
 
@@ -216,6 +232,7 @@ RUN_NAMES = {
     "drift": "Drift",
     "performance": "Performance",
     "shadow": "Shadow",
+    "policies": "Policies",
 }
 """Those of the others hold what the run is about: `train` names a candidate, a decision its outcome."""
 
@@ -362,6 +379,17 @@ EXAMPLES = {
         reason="STOPPED: the last 3 retrainings changed nothing",
         window="2cf869a2d02b9ba5",
         champion="1",
+    ),
+    records.Policies: records.Policies(
+        cut_by="season",
+        begin="1996-11-06",
+        end="2016-04-13",
+        rows=5412,
+        blocks=20,
+        log_loss={"never": 0.6503, "the project's own rules": 0.6292},
+        regret={"never": 0.0261, "the project's own rules": 0.005},
+        trainings={"never": 0, "the project's own rules": 19},
+        money={"never": 7038.8, "the project's own rules": 7190.6},
     ),
 }
 ORIGIN = records.Origin(
