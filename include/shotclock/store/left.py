@@ -2,13 +2,12 @@
 
 import logging
 
-from mlflow.entities import Run as MlflowRun
-
 from shotclock.errors import StoreError
 from shotclock.store import opener
 from shotclock.store.queries import stored, unfinished
 from shotclock.store.records import Decision
 from shotclock.store.run import Run
+from shotclock.store.server import tables
 from shotclock.store.server.client import TAG, connect
 from shotclock.store.tracking import close_run
 from shotclock.store.versions import registry
@@ -34,7 +33,7 @@ def take_up(run: Run) -> None:
             _close(run, found)
 
 
-def _close(run: Run, left: MlflowRun) -> None:
+def _close(run: Run, left: tables.Run) -> None:
     kept = _is_in_service(run.project, left)
     if kept:
         registry.show_champion(run.project)
@@ -49,7 +48,7 @@ def _close(run: Run, left: MlflowRun) -> None:
     )
 
 
-def _is_in_service(project: str, left: MlflowRun) -> bool:
+def _is_in_service(project: str, left: tables.Run) -> bool:
     """Whether it is a decision that has moved the alias."""
     if left.data.tags.get(f"{TAG}kind") != Decision.kind:
         return False

@@ -4,13 +4,12 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
-from mlflow.entities import Run as MlflowRun
-from mlflow.exceptions import MlflowException
-
 from shotclock.errors import StoreError
 from shotclock.store.fields import Values, read, tag_name
 from shotclock.store.records import KINDS, R, Record, Stored, Trace
+from shotclock.store.server import tables
 from shotclock.store.server.client import NOT_THERE, PARENT, TAG, connect, experiments, find_experiment
+from shotclock.store.server.tables import Run, Wanted
 
 _PAGE = 1000
 _MOST_CHANGES = 10_000
@@ -40,9 +39,9 @@ def newest(
         StoreError: a run lacks what its kind must have.
         KeyError: a field that the kind has not, or does not keep as a tag.
     """
-    condition = _finished(kind, where or {}, unless or {}, parent)
+    wanted = _finished(kind, where or {}, unless or {}, parent)
     experiment = find_experiment(project)
-    return [stored(run, kind) for run in _pages([experiment], condition, most=most)] if experiment else []
+    return [stored(run, kind) for run in _found([experiment], wanted, most)] if experiment else []
 
 
 def newest_of(
@@ -54,14 +53,14 @@ def newest_of(
     """
     names = list(projects)
     ids = experiments(names)
-    condition = _finished(kind, {}, unless or {})
-    answer = _pages(list(ids.values()), condition, most=each * len(ids)) if ids else []
-    found: dict[str, list[MlflowRun]] = {experiment: [] for experiment in ids.values()}
+    wanted = _finished(kind, {}, unless or {})
+    answer = _found(ids.values(), wanted, each * len(ids)) if ids else []
+    found: dict[str, list[Run]] = {experiment: [] for experiment in ids.values()}
     for run in answer:
         found[run.info.experiment_id].append(run)
     if len(ids) > 1 and len(answer) == each * len(ids):
         short = [experiment for experiment, runs in found.items() if len(runs) < each]
-        found |= {experiment: _pages([experiment], condition, most=each) for experiment in short}
+        found |= {experiment: _found([experiment], wanted, each) for experiment in short}
     kept = {name: found[ids[name]][:each] if name in ids else [] for name in names}
     return {name: [stored(run, kind) for run in runs] for name, runs in kept.items()}
 
@@ -69,9 +68,9 @@ def newest_of(
 def ended_since(projects: Iterable[str], moment: datetime) -> dict[str, list[Stored[Record]]]:
     """Every record of these projects whose run has finished since `moment`, newest first; whoever has none is left out."""
     names = {experiment: name for name, experiment in experiments(projects).items()}
-    where = f"attributes.end_time >= {int(moment.timestamp() * 1000)} and attributes.status = 'FINISHED'"
+    wanted = Wanted(unfinished=False, ended_since=int(moment.timestamp() * 1000))
     found: dict[str, list[Stored[Record]]] = {}
-    for run in _pages(list(names), where, most=_MOST_CHANGES) if names else []:
+    for run in _found(names, wanted, _MOST_CHANGES) if names else []:
         kind = _BY_NAME.get(run.data.tags.get(f"{TAG}kind", ""))
         if kind is not None:
             found.setdefault(names[run.info.experiment_id], []).append(stored(run, kind))
@@ -80,8 +79,8 @@ def ended_since(projects: Iterable[str], moment: datetime) -> dict[str, list[Sto
 
 def traces(project: str) -> Iterator[tuple[Trace, Record | None]]:
     """Every run of the project that is not deleted, newest first; with its record, where it has finished with a whole one."""
-    ids = list(experiments([project]).values())
-    for run in _pages(ids, "", most=sys.maxsize) if ids else []:
+    ids = experiments([project]).values()
+    for run in _found(ids, Wanted(), sys.maxsize) if ids else []:
         kind = _BY_NAME.get(run.data.tags.get(f"{TAG}kind", ""))
         whole = kind is not None and run.info.status == "FINISHED"
         yield trace(run), stored(run, kind).record if kind is not None and whole else None
@@ -93,32 +92,40 @@ def series(run_id: str, name: str) -> list[float]:
     return list({metric.step: float(metric.value) for metric in written}.values())
 
 
-def unfinished(project: str, flow: str) -> list[MlflowRun]:
+def unfinished(project: str, flow: str) -> list[Run]:
     """Every run of a flow that is at work, has failed or was killed, newest first."""
-    where = f"attributes.status != 'FINISHED' and tags.`airflow.dag_id` = '{project}.{flow}'"
+    wanted = Wanted({"airflow.dag_id": f"{project}.{flow}"}, unfinished=True)
     experiment = find_experiment(project)
-    return _pages([experiment], where, most=_MOST_CHANGES) if experiment else []
+    return _found([experiment], wanted, _MOST_CHANGES) if experiment else []
 
 
 def pulse(project: str) -> str:
     """What changes whenever a run of the project ends, so that readers know when to look again. Asks for one row."""
-    known, order = list(experiments([project]).values()), ["attributes.end_time DESC"]
-    found = connect().search_runs(known, order_by=order, max_results=1) if known else []
+    known = experiments([project]).values()
+    found = _found(known, Wanted(by="end_time"), 1) if known else []
     return f"{found[0].info.run_id}/{found[0].info.end_time}" if found else ""
 
 
 def look_up(project: str, run_id: str) -> Trace | None:
     """The run of that id, or None where the project has none."""
+    with tables.opened() as direct:
+        found = direct.run(run_id) if direct else _ask_for(run_id)
+    return trace(found) if found and found.data.tags.get(f"{TAG}project") == project else None
+
+
+def _ask_for(run_id: str) -> Run | None:
+    from mlflow.exceptions import MlflowException
+
     try:
-        found = connect().get_run(run_id)
+        found: Run = connect().get_run(run_id)
     except MlflowException as error:
         if error.error_code in NOT_THERE:
             return None
         raise
-    return trace(found) if found.data.tags.get(f"{TAG}project") == project else None
+    return found
 
 
-def trace(run: MlflowRun) -> Trace:
+def trace(run: Run) -> Trace:
     tags, ended = run.data.tags, run.info.end_time
     return Trace(
         id=run.info.run_id,
@@ -133,7 +140,7 @@ def trace(run: MlflowRun) -> Trace:
     )
 
 
-def stored(run: MlflowRun, kind: type[R]) -> Stored[R]:
+def stored(run: Run, kind: type[R]) -> Stored[R]:
     """The record that a run of this kind holds.
 
     Raises:
@@ -149,28 +156,43 @@ def stored(run: MlflowRun, kind: type[R]) -> Stored[R]:
     return Stored(**vars(trace(run)), record=record)
 
 
-def _own(run: MlflowRun) -> dict[str, str]:
+def _own(run: Run) -> dict[str, str]:
     return {name.removeprefix(TAG): value for name, value in run.data.tags.items() if name.startswith(TAG)}
 
 
-def _finished(kind: type[Record], where: Where, unless: Where, parent: str = "") -> str:
-    wanted = [f"tags.`{tag_name(kind, name)}` = '{value}'" for name, value in where.items()]
-    others = [f"tags.`{tag_name(kind, name)}` != '{value}'" for name, value in unless.items()]
-    below = [f"tags.`{PARENT}` = '{parent}'"] if parent else []
-    return " and ".join(
-        [f"tags.`{TAG}kind` = '{kind.kind}'", *wanted, *others, *below, "attributes.status = 'FINISHED'"]
-    )
+def _finished(kind: type[Record], where: Where, unless: Where, parent: str = "") -> Wanted:
+    tags = {tag_name(kind, name): str(value) for name, value in where.items()}
+    others = {tag_name(kind, name): str(value) for name, value in unless.items()}
+    below = {PARENT: parent} if parent else {}
+    return Wanted({f"{TAG}kind": kind.kind, **tags, **below}, others, unfinished=False)
 
 
-def _pages(experiments: list[str], where: str, *, most: int) -> list[MlflowRun]:
-    """The newest runs, page by page, up to `most`."""
-    token, found = None, list[MlflowRun]()
+def _found(experiments: Iterable[str], wanted: Wanted, most: int) -> list[Run]:
+    """The newest of these runs, up to `most`."""
+    with tables.opened() as direct:
+        return direct.runs(experiments, wanted, most) if direct else _pages(experiments, wanted, most)
+
+
+def _pages(experiments: Iterable[str], wanted: Wanted, most: int) -> list[Run]:
+    """The same from MLflow's client, page by page."""
+    token, found = None, list[Run]()
+    ids, where, order = [*experiments], _filter(wanted), [f"attributes.{wanted.by} DESC"]
     while len(found) < most:
         size = min(_PAGE, most - len(found))
-        order = ["attributes.start_time DESC"]
-        page = connect().search_runs(experiments, where, order_by=order, max_results=size, page_token=token)
+        page = connect().search_runs(ids, where, order_by=order, max_results=size, page_token=token)
         found += page
         token = page.token
         if not token:
             break
     return found
+
+
+def _filter(wanted: Wanted) -> str:
+    """The condition in MLflow's words."""
+    parts = [f"tags.`{name}` = '{value}'" for name, value in wanted.tags.items()]
+    parts += [f"tags.`{name}` != '{value}'" for name, value in wanted.others.items()]
+    if wanted.unfinished is not None:
+        parts.append(f"attributes.status {'!=' if wanted.unfinished else '='} 'FINISHED'")
+    if wanted.ended_since is not None:
+        parts.append(f"attributes.end_time >= {wanted.ended_since}")
+    return " and ".join(parts)

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
@@ -51,6 +49,8 @@ class Tracked:
         now, values = int(time.time() * 1000), written(record)
         if values.params:
             self._give_way(values.params)
+        from mlflow.entities import Metric, Param, RunTag
+
         connect().log_batch(
             self.id,
             metrics=[Metric(name, value, now, 0) for name, value in values.metrics.items()],
@@ -82,6 +82,8 @@ class Tracked:
 
     def series(self, name: str, values: Iterable[float]) -> None:
         """Write one metric's values as steps 0, 1, 2, …"""
+        from mlflow.entities import Metric
+
         now = int(time.time() * 1000)
         connect().log_batch(self.id, metrics=[Metric(name, float(v), now, step) for step, v in enumerate(values)])
 
@@ -101,6 +103,8 @@ class Tracked:
 
     def dataset(self, name: str, path: str | Address, digest: str, context: str) -> None:
         """Say which data went in: name, address and sha256."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
         data = Dataset(name=name, digest=digest[:_DIGEST_LENGTH], source_type="local", source=str(path))
         inputs = DatasetInput(dataset=data, tags=[InputTag("mlflow.data.context", context)])
         connect().log_inputs(self.id, [inputs])

@@ -2,14 +2,11 @@
 
 from pathlib import Path
 
-import mlflow
-from mlflow.exceptions import MlflowException
-
 from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.store.server import internals
+from shotclock.store.server import internals, tables
 from shotclock.store.server.client import connect
 
 
@@ -20,16 +17,35 @@ def artifact(run_id: str, name: str) -> Address:
         StoreError: the run has no such file.
     """
     missing = f"MLflow run {run_id} has no '{name}'; train and promote again"
-    try:
-        folder = connect().get_run(run_id).info.artifact_uri
-        if folder.startswith("mlflow-artifacts:"):
-            return Path(connect().download_artifacts(run_id, name))
-    except (MlflowException, OSError) as error:
-        raise StoreError(missing) from error
+    folder = _folder(run_id, missing)
+    if folder.startswith("mlflow-artifacts:"):
+        return _downloaded(run_id, name, missing)
     found = storage.at(folder) / name
     if not storage.is_file(found):
         raise StoreError(missing)
     return found
+
+
+def _folder(run_id: str, missing: str) -> str:
+    """Where a run's files lie."""
+    with tables.opened() as direct:
+        if direct and (known := direct.run(run_id)):
+            return known.info.artifact_uri
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(connect().get_run(run_id).info.artifact_uri)
+    except MlflowException as error:
+        raise StoreError(missing) from error
+
+
+def _downloaded(run_id: str, name: str, missing: str) -> Path:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(connect().download_artifacts(run_id, name))
+    except (MlflowException, OSError) as error:
+        raise StoreError(missing) from error
 
 
 def text(run_id: str, name: str) -> str:
@@ -38,6 +54,9 @@ def text(run_id: str, name: str) -> str:
     Raises:
         StoreError: the run has no such file.
     """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
     mlflow.set_tracking_uri(settings().tracking_uri)
     try:
         content: str = mlflow.artifacts.load_text(f"runs:/{run_id}/{name}")

@@ -4,15 +4,16 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-import mlflow
-from mlflow import MlflowClient
-from mlflow.exceptions import MlflowException
-
 from shotclock.config import settings
+from shotclock.store.server import tables
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 TAG = "shotclock."
 PARENT = "mlflow.parentRunId"
@@ -20,7 +21,11 @@ NOT_THERE = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST")
 MOST_EXPERIMENTS = 1000
 
 
-def connect() -> MlflowClient:
+def connect() -> "MlflowClient":
+    """MLflow's client, which takes a second to be imported: whoever only reads asks the tables first, where they are here."""
+    import mlflow
+    from mlflow import MlflowClient
+
     mlflow.set_tracking_uri(settings().tracking_uri)
     return MlflowClient(settings().tracking_uri)
 
@@ -29,10 +34,10 @@ def experiment_id(project: str) -> str:
     """The project's experiment, made if it is not there, also when two processes ask at once."""
     found = find_experiment(project)
     if found is None:
+        from mlflow.exceptions import MlflowException
+
         try:
-            MlflowClient(settings().tracking_uri).create_experiment(
-                project, artifact_location=_artifacts(project), tags=_described(project)
-            )
+            connect().create_experiment(project, artifact_location=_artifacts(project), tags=_described(project))
         except MlflowException:  # somebody else has just made it
             if find_experiment(project) is None:
                 raise
@@ -50,10 +55,15 @@ def find_experiment(project: str) -> str | None:
 
 @cache  # it never changes, and every question to the store needs it; one that is not there is no answer, and is not kept
 def _experiment_id(store: str, project: str) -> str:
-    found = MlflowClient(store).get_experiment_by_name(project)
-    if found is None:
+    with tables.opened() as direct:
+        if direct:
+            known = direct.experiment(project)
+        else:
+            found = connect().get_experiment_by_name(project)
+            known = found and str(found.experiment_id)
+    if known is None:
         raise LookupError(project)
-    return str(found.experiment_id)
+    return known
 
 
 def _described(project: str) -> dict[str, str]:
@@ -74,5 +84,8 @@ def _artifacts(project: str) -> str:
 def experiments(projects: Iterable[str]) -> dict[str, str]:
     """The ids of the projects' experiments, by name; a project that has none yet is left out."""
     wanted = set(projects)
+    with tables.opened() as direct:
+        if direct:
+            return {name: number for name, number in direct.experiments().items() if name in wanted}
     found = connect().search_experiments(max_results=MOST_EXPERIMENTS)
     return {experiment.name: str(experiment.experiment_id) for experiment in found if experiment.name in wanted}

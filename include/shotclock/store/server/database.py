@@ -2,17 +2,13 @@
 
 import sqlite3
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
-
-import mlflow
-from mlflow.exceptions import MlflowException
-from sqlalchemy import create_engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.files import storage
-from shotclock.store.server import internals
+from shotclock.store.server import internals, tables
 from shotclock.store.server.client import connect
 
 _ANSWER_SECONDS = 5.0  # of a server that is only asked whether it is there
@@ -32,7 +28,8 @@ def prepare_store() -> None:
         path = Path(uri.removeprefix("sqlite:///"))
         with storage.locked(path.with_suffix(".lock")):
             _prepare_sqlite(path)
-            connect().search_experiments(max_results=1)
+            if not tables.are_known():
+                connect().search_experiments(max_results=1)
         return
     if uri.startswith("http"):
         found, fault = _look_at_server(uri)
@@ -69,7 +66,13 @@ def _prepare_sqlite(path: Path) -> None:
 def is_a_file() -> bool:
     """Whether the store is a file of this machine, and there."""
     uri = settings().tracking_uri
-    return uri.startswith("sqlite:") and Path(make_url(uri).database or "").is_file()
+    return uri.startswith("sqlite:") and _path(uri).is_file()
+
+
+def _path(uri: str) -> Path:
+    from sqlalchemy import make_url
+
+    return Path(make_url(uri).database or "")
 
 
 def is_there() -> bool:
@@ -82,8 +85,14 @@ def look_at_store() -> tuple[str, str]:
     uri = settings().tracking_uri
     if uri.startswith("http"):
         return _look_at_server(uri)
-    if uri.startswith("sqlite:") and not Path(make_url(uri).database or "").is_file():
+    as_wanted = f"tables as MLflow {version('mlflow')} wants them", ""
+    if tables.are_known():
+        return as_wanted
+    if uri.startswith("sqlite:") and not _path(uri).is_file():
         return "not made yet", "missing"
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import SQLAlchemyError
+
     engine = create_engine(uri)
     try:
         outdated = internals.what_is_outdated(engine)
@@ -91,10 +100,12 @@ def look_at_store() -> tuple[str, str]:
         return str(error).splitlines()[0], "unreachable"
     finally:
         engine.dispose()
-    return (outdated, "outdated") if outdated else (f"tables as MLflow {mlflow.__version__} wants them", "")
+    return (outdated, "outdated") if outdated else as_wanted
 
 
 def _look_at_server(uri: str) -> tuple[str, str]:
+    from mlflow.exceptions import MlflowException
+
     try:
         return f"a server, MLflow {internals.server_version(uri.rstrip('/'), _ANSWER_SECONDS)}", ""
     except MlflowException as error:

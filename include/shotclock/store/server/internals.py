@@ -1,16 +1,14 @@
-"""Whatever of MLflow is used here that it does not document stands in this file.
+"""Whatever of MLflow is used here that it does not document stands in this file; how its tables are read, in `tables.py`.
 
 Read in MLflow 3.17.2. Each entry says what it does, where MLflow's people talk of it, what breaks without it, and when it can
 go; `tests/integration/package/store/server/test_internals.py` fails then.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mlflow.entities import LoggedModelStatus
-from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from sqlalchemy import Engine
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 ADDED_LATER = frozenset({"registered_model_meta"})
 """Files that MLflow writes beside a stored model whenever somebody downloads that, so no digest may count them.
@@ -32,7 +30,7 @@ def migrate(uri: str) -> None:
     upgrade.callback(uri)
 
 
-def what_is_outdated(engine: Engine) -> str:
+def what_is_outdated(engine: "Engine") -> str:
     """What MLflow says of tables that are not those of its version, or nothing.
 
     Raises:
@@ -41,6 +39,7 @@ def what_is_outdated(engine: Engine) -> str:
     Upstream: mlflow/mlflow#21053, which asks for a less strict check. Without it: nobody is told, and the first to use the
     store fails. Goes: when there is a public function, or a command that only looks.
     """
+    from mlflow.exceptions import MlflowException
     from mlflow.store.db.utils import _verify_schema
 
     try:
@@ -56,6 +55,8 @@ def delete_files(artifact_uri: str) -> None:
     Upstream: mlflow/mlflow#1555, open, and #4185: a client's method for it. Without it: pruning frees no space. Goes: with that
     method.
     """
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
     get_artifact_repository(artifact_uri).delete_artifacts()
 
 
@@ -75,6 +76,8 @@ def is_whole(model: Any) -> bool:
     Upstream: nothing found. Without it: a model that a killed try has left half is registered. Goes: when `status = 'READY'`
     finds it.
     """
+    from mlflow.entities import LoggedModelStatus
+
     return bool(model.status == LoggedModelStatus.READY)
 
 
@@ -87,6 +90,7 @@ def server_version(uri: str, seconds: float) -> str:
     Upstream: nothing found; what is public tries for minutes before it says that nobody answers. Without it: a server that is
     away holds up each command, or one behind a login is taken to be away. Goes: when the client has such a question.
     """
+    from mlflow.exceptions import MlflowException
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 

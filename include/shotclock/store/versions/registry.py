@@ -9,14 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import mlflow
-import mlflow.artifacts
-from mlflow.entities import LoggedModel
-from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.store.entities.paged_list import PagedList
-from mlflow.types import ColSpec, DataType, Schema
-
 from shotclock.config import settings
 from shotclock.errors import ConflictError, StoreError
 from shotclock.files import storage
@@ -25,14 +17,17 @@ from shotclock.rows.values import Input
 from shotclock.store.fields import Values, read, written
 from shotclock.store.records import Origin
 from shotclock.store.run import Run
-from shotclock.store.server import internals
+from shotclock.store.server import internals, tables
 from shotclock.store.server.artifacts import artifact
 from shotclock.store.server.client import MOST_EXPERIMENTS, NOT_THERE, TAG, connect, experiment_id
 from shotclock.store.tracking import close_run
 
 if TYPE_CHECKING:  # what takes seconds to import is imported where a model is read or stored
     import pandas as pd
+    from mlflow.entities import LoggedModel
+    from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
+    from mlflow.store.entities.paged_list import PagedList
     from sklearn.pipeline import Pipeline
 
     from shotclock.handoff import StoredModel
@@ -99,6 +94,9 @@ class Version:
         Raises:
             StoreError: see `load`.
         """
+        import mlflow
+        from mlflow.types import DataType
+
         with _files(self.uri, self.digest) as folder:
             asked = mlflow.models.get_model_info(str(folder)).signature.inputs
         return tuple(
@@ -172,6 +170,9 @@ def _files(uri: str, digest: str | None) -> Iterator[Path]:
 
 @contextmanager
 def _copy(uri: str) -> Iterator[Path]:
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
     mlflow.set_tracking_uri(settings().tracking_uri)
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -190,7 +191,7 @@ def _digest(folder: Path) -> str:
     return hashlib.sha256(listed.encode()).hexdigest()
 
 
-def _version(found: ModelVersion) -> Version:
+def _version(found: tables.ModelVersion) -> Version:
     tags = {name.removeprefix(TAG): value for name, value in found.tags.items() if name.startswith(TAG)}
     return Version(found.name, str(found.version), str(found.run_id), read(Origin, Values({}, {}, tags)))
 
@@ -201,6 +202,11 @@ def version(project: str, number: str) -> Version:
     Raises:
         StoreError: there is no such version.
     """
+    with tables.opened() as direct:
+        if direct and (known := direct.version(project, number)):
+            return _version(known)
+    from mlflow.exceptions import MlflowException
+
     try:
         return _version(connect().get_model_version(project, number))
     except MlflowException as error:
@@ -212,6 +218,12 @@ def version(project: str, number: str) -> Version:
 
 def by_alias(project: str, alias: str) -> Version | None:
     """The version that carries `alias`, or None."""
+    with tables.opened() as direct:
+        if direct:
+            known = direct.by_alias(project, alias)
+            return _version(known) if known else None
+    from mlflow.exceptions import MlflowException
+
     try:
         return _version(connect().get_model_version_by_alias(project, alias))
     except MlflowException as error:
@@ -228,6 +240,9 @@ def champion(project: str) -> Version | None:
 def champions(projects: Iterable[str]) -> dict[str, str]:
     """The number of each project's version in service; a project without one is left out."""
     wanted = set(projects)
+    with tables.opened() as direct:
+        if direct:
+            return direct.aliases(CHAMPION, wanted)
     found = connect().search_registered_models(max_results=MOST_EXPERIMENTS)
     return {
         model.name: str(model.aliases[CHAMPION])
@@ -267,8 +282,16 @@ def nobody(project: str) -> str:
 
 def versions(project: str) -> list[Version]:
     """Every registered version of the project's model that is not deleted, newest first."""
-    found = connect().search_model_versions(f"name = '{project}'", max_results=MOST_EXPERIMENTS)
+    with tables.opened() as direct:
+        found: Iterable[ModelVersion] = direct.versions(project) if direct else _ask_for_versions(project)
     return sorted(map(_version, found), key=lambda version: int(version.number), reverse=True)
+
+
+def _ask_for_versions(project: str) -> "PagedList[ModelVersion]":
+    found: PagedList[ModelVersion] = connect().search_model_versions(
+        f"name = '{project}'", max_results=MOST_EXPERIMENTS
+    )
+    return found
 
 
 def store(run: Run, run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequence[Input]) -> "StoredModel":
@@ -317,6 +340,8 @@ def register(run: Run, run_id: str, model: "StoredModel", origin: Origin) -> Ver
 
 
 def _create(run: Run, run_id: str, model: "StoredModel", origin: Origin) -> Version:
+    from mlflow.exceptions import MlflowException
+
     client = connect()
     try:
         about = (
@@ -336,7 +361,7 @@ def _create(run: Run, run_id: str, model: "StoredModel", origin: Origin) -> Vers
     return _version(made)
 
 
-def _stored(run: Run, run_id: str) -> LoggedModel | None:
+def _stored(run: Run, run_id: str) -> "LoggedModel | None":
     """The model that an earlier try stored; what it left half is deleted."""
     client, whole = connect(), None
     for found in client.search_logged_models([experiment_id(run.project)], f"source_run_id = '{run_id}'"):
@@ -349,7 +374,8 @@ def _stored(run: Run, run_id: str) -> LoggedModel | None:
     return whole
 
 
-def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequence[Input]) -> LoggedModel:
+def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequence[Input]) -> "LoggedModel":
+    import mlflow
     import mlflow.sklearn
 
     from shotclock.store.versions import portable
@@ -369,6 +395,7 @@ def _store(run_id: str, model: "Pipeline", example: "pd.DataFrame", inputs: Sequ
 
 def _signature(inputs: Sequence[Input], probabilities: object) -> "ModelSignature":
     from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types import ColSpec, DataType, Schema
 
     asked = [
         ColSpec(DataType.string if column.is_text else DataType.double, column.name, required=not column.may_be_missing)
