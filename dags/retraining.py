@@ -1,14 +1,14 @@
 """`<project>.retraining`: on schedule, on an alert or by hand. One DAG for each file in include/projects."""
 
-from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable, Param
+from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
 from shotclock_dags.assets import degradation_alert, drift_alert, new_records_alert
 from shotclock_dags.competition import compete
-from shotclock_dags.tasks import DOCS, LONGEST_REASON, START, candidates_param, mode_param, my_projects, ranked, step
+from shotclock_dags.tasks import DOCS, START, candidates_param, mode_param, my_projects, ranked, reason_param, step
 
-WHY = "why, when triggered by hand"
+WHY = "why now, and not by schedule or alert"
 
 
 def retraining(project: Project) -> DAG:
@@ -30,7 +30,7 @@ def retraining(project: Project) -> DAG:
         tags=[name],
         **ranked("retraining", tell_failures(name)),
         params={
-            "reason": Param(None, type=["null", "string"], maxLength=LONGEST_REASON, title="Reason", description=WHY),
+            "reason": reason_param(WHY),
             "candidates": candidates_param(project),
             "mode": mode_param(project),
         },

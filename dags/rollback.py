@@ -1,13 +1,14 @@
 """`<project>.rollback`: put an earlier version back into service: by hand, or by a demotion. One DAG for each project file."""
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG
 
 from shotclock.config import Project
 from shotclock_airflow.notifiers import tell_decisions, tell_failures
 from shotclock_dags.assets import champion, demotion_alert
-from shotclock_dags.tasks import DOCS, LONGEST_REASON, my_projects, ranked, step, version_param
+from shotclock_dags.tasks import DOCS, my_projects, ranked, reason_param, step, version_param
 
-WHY = "why, when triggered by hand: it is needed then"
+WHY = "why the version in service is taken out of it"
+WHICH = "empty: the version before; Model health offers all that have served, with their figures"
 
 
 def rollback(project: Project) -> DAG:
@@ -23,12 +24,7 @@ def rollback(project: Project) -> DAG:
         render_template_as_native_obj=True,
         tags=[name],
         **ranked("rollback", tell_failures(name)),
-        params={
-            "reason": Param(
-                None, type=["null", "string"], minLength=3, maxLength=LONGEST_REASON, title="Reason", description=WHY
-            ),
-            "version": version_param("empty: previous"),
-        },
+        params={"reason": reason_param(WHY), "version": version_param(WHICH)},
     ) as dag:
         undo = step(name, "rollback.rollback", outlets=[champion(name)], **tell_decisions(name))
         undo(version="{{ params.version }}")

@@ -152,6 +152,15 @@ def path_param(file: str) -> Param:
     return Param(None, type=["null", "string"], maxLength=LONGEST_PATH, title="Data file", description=text)
 
 
+def reason_param(text: str) -> Param:
+    """A typed form field for a reason, which Airflow's form insists on: it takes no empty text for what may not be null.
+
+    Empty all the same where nobody was asked: Airflow starts a scheduled run, or one by an alert, with what stands here.
+    """
+    few = {"pattern": r"^$|^[\s\S]{3}", "maxLength": LONGEST_REASON}
+    return Param("", type="string", **few, title="Reason", description=text)
+
+
 def version_param(text: str) -> Param:
     """A typed form field for a model version, which may stay empty."""
     return Param(None, type=["null", "integer"], minimum=1, maximum=MOST_VERSION, title="Version", description=text)

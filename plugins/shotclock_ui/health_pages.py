@@ -102,10 +102,18 @@ def _column_name(row: Summary, name: str) -> str:
     return {row.rules.columns.probability: "predictions", row.rules.columns.target: "labels"}.get(name, name)
 
 
-def _earlier(details: Details) -> list[str]:
-    """The versions that were in service before, newest first: what a rollback can go back to."""
-    served = dict.fromkeys(tenure.version for tenure in details.tenures)
-    return [version for version in served if version != details.summary.champion]
+def _earlier(details: Details) -> dict[str, str]:
+    """The versions that were in service before, newest first: what a rollback can go back to, and what tells them apart."""
+    newest = {window.champion: window for window in details.windows}
+    served: dict[str, str] = {}
+    for tenure in details.tenures:
+        if tenure.version != details.summary.champion and tenure.version not in served:
+            window = newest.get(tenure.version)
+            skill = window.figure("log_loss_skill") if window else None
+            figure = [f"{glossary.SHORT['log_loss_skill']} {skill.value:.4f}"] if skill else []
+            until = [f"until {moments.moment(tenure.until)}"] if tenure.until else []
+            served[tenure.version] = ", ".join([f"v{tenure.version}", *figure, *until, tenure.algorithm])
+    return served
 
 
 _templates = Environment(

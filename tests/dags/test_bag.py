@@ -113,7 +113,8 @@ def test_every_parameter_has_a_type_and_a_title(kobe_dags):
         ("inference", {"data_path": 3}),
         ("monitoring", {"version": 0}),
         ("retraining", {"reason": 5}),
-        ("rollback", {"reason": ""}),
+        ("retraining", {"reason": None}),
+        ("rollback", {"reason": "so"}),
     ],
 )
 def test_a_parameter_of_the_wrong_type_or_out_of_bounds_is_refused(kobe_dags, flow, wrong):
