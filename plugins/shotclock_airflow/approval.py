@@ -14,7 +14,7 @@ _REASON = "why"  # not `reason`: a field would take the value of the run's param
 def form() -> dict[str, Param]:
     """What the person who answers is asked besides: the operator's `params`, which must hold before anybody has answered.
 
-    Airflow's page marks the reason as needed, since it may not be null, and takes an empty one all the same, as its API does.
+    Airflow's page insists on the reason: it takes no empty text for what may not be null. Its API does.
     """
     return {_REASON: Param("", type="string", maxLength=500, title="Reason")}
 

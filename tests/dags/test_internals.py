@@ -191,7 +191,7 @@ def test_an_answer_without_a_reason_is_none_and_the_question_is_asked_again(appr
     assert found == "asked"
 
 
-def test_airflows_page_marks_the_reason_as_needed(approval):
+def test_airflows_page_insists_on_a_reason(approval):
     """It does so for what may not be null; and the task must be able to begin without one."""
     assert approval.serialized_params["why"]["schema"]["type"] == "string"
     assert approval.params.validate() == {"why": ""}

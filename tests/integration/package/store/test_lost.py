@@ -23,7 +23,8 @@ FRESH = "project 'shots' has no champion yet; trigger shots.training first"
 @pytest.fixture(params=["an empty database", "no database"])
 def lost(at, request, monkeypatch) -> Path:
     folder = at("rested")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/another.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/{request.param.replace(' ', '_')}.db")
+    # each of another name: MLflow's client keeps a file open that was removed, and goes on with it
     if request.param == "an empty database":
         database.prepare_store()
     return folder
