@@ -4,6 +4,7 @@ import itertools
 import shutil
 import sqlite3
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def retyped(table, **types):
     return table
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shop_rules():
     """What the project file of the shop says."""
     return RULES
@@ -65,8 +66,8 @@ class Shop:
 
     orders, retyped = staticmethod(orders), staticmethod(retyped)
 
-    def __init__(self, home: Path) -> None:
-        self.home, self.raw, self._runs = home, home / "data" / "raw", itertools.count(1)
+    def __init__(self, home: Path, runs: int = 0) -> None:
+        self.home, self.raw, self.runs = home, home / "data" / "raw", runs
 
     def use(self, **sections):
         from shotclock import config
@@ -90,17 +91,21 @@ class Shop:
     def score(self, path=None):
         from shotclock import flows
 
-        return flows.score("shop", f"s{next(self._runs)}", path=path)
+        return flows.score("shop", self._run("s"), path=path)
 
     def check(self):
         from shotclock import flows
 
-        return flows.check("shop", f"m{next(self._runs)}")
+        return flows.check("shop", self._run("m"))
 
     def retrain(self):
         from shotclock import flows
 
-        return flows.retrain("shop", f"r{next(self._runs)}", reason="x")
+        return flows.retrain("shop", self._run("r"), reason="x")
+
+    def _run(self, flow):
+        self.runs += 1
+        return f"{flow}{self.runs}"
 
     def second_version(self):
         """Put the champion's model into service as a version of its own."""
@@ -133,12 +138,17 @@ def _point(monkeypatch, home):
 
 
 @contextmanager
-def _settled(home):
+def _settled(stages, home):
+    """As with `at`, versions are verified in this process, and Evidently is asked once about the same two windows."""
     from shotclock import config
+    from shotclock.judging import drift
     from shotclock.store.server import client
+    from shotclock.store.versions import verify
 
     with pytest.MonkeyPatch.context() as patch:
         _point(patch, home)
+        patch.setattr(verify, "verify_apart", verify.verify)
+        patch.setattr(drift, "_measured", partial(stages.compare, drift._measured))
         config.project.cache_clear()
         client._experiment_id.cache_clear()
         yield
@@ -147,48 +157,52 @@ def _settled(home):
 
 
 @pytest.fixture(scope="session")
-def settled():
+def settled(_stages):
     """`with settled(home)`: a home of its own for the projects of one file of tests."""
-    return _settled
+    return partial(_settled, _stages)
 
 
 @pytest.fixture(scope="session")
-def _trained_shop(tmp_path_factory):
+def copied(tmp_path_factory, settled):
+    """`with copied(shop) as own`: the shop as it stands, at an address of its own that is as long. Of None: an empty one."""
+    folder, numbers = tmp_path_factory.mktemp("shops"), itertools.count(1)
+
+    @contextmanager
+    def moved_in(kept):
+        home = folder / f"shop_{next(numbers):04}"
+        if kept is None:
+            (home / "projects").mkdir(parents=True)
+        else:
+            _copy(kept.home, home)
+        with settled(home):
+            yield Shop(home, kept.runs if kept else 0)
+
+    return moved_in
+
+
+def _copy(kept, home):
+    shutil.copytree(kept, home, symlinks=True, ignore=shutil.ignore_patterns("mlflow.db*"))
+    database = home / "mlflow.db"
+    with closing(sqlite3.connect(kept / "mlflow.db")) as here, closing(sqlite3.connect(database)) as there:
+        here.backup(there)  # with what its write-ahead log still holds
+    database.write_bytes(database.read_bytes().replace(str(kept).encode(), str(home).encode()))
+
+
+@pytest.fixture(scope="session")
+def _trained_shop(copied):
     from shotclock import flows
     from shotclock.store.server import database
-    from shotclock.store.versions import verify
 
-    home = tmp_path_factory.mktemp("shops") / "shop_0000"
-    (home / "projects").mkdir(parents=True)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        _point(monkeypatch, home)
-        monkeypatch.setattr(verify, "verify_apart", verify.verify)  # a process of its own takes seconds
-        shop = Shop(home)
+    with copied(None) as shop:
         shop.use()
         shop.put("training.parquet", orders(3000))
         database.prepare_store()
         flows.train("shop", "t1")
-    return home, itertools.count(1)
+    return shop
 
 
 @pytest.fixture
-def shop(_trained_shop, monkeypatch):
-    """The shop with a champion, and nothing scored yet; in a folder of its own, whose address is as long as the first one's."""
-    from shotclock import config
-    from shotclock.store.server import client
-    from shotclock.store.versions import verify
-
-    trained, number = _trained_shop
-    home = trained.with_name(f"shop_{next(number):04}")
-    shutil.copytree(trained, home, symlinks=True, ignore=shutil.ignore_patterns("mlflow.db*"))
-    with closing(sqlite3.connect(trained / "mlflow.db")) as kept, closing(sqlite3.connect(home / "mlflow.db")) as own:
-        kept.backup(own)  # with what its write-ahead log still holds
-    database = home / "mlflow.db"
-    database.write_bytes(database.read_bytes().replace(str(trained).encode(), str(home).encode()))
-    _point(monkeypatch, home)
-    monkeypatch.setattr(verify, "verify_apart", verify.verify)
-    config.project.cache_clear()
-    client._experiment_id.cache_clear()
-    yield Shop(home)
-    config.project.cache_clear()
-    client._experiment_id.cache_clear()
+def shop(_trained_shop, copied):
+    """The shop with a champion, and nothing scored yet."""
+    with copied(_trained_shop) as shop:
+        yield shop

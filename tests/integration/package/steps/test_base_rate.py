@@ -32,25 +32,40 @@ def drawn(table, seed):
     return table.set_column(table.column_names.index("bought"), "bought", labels)
 
 
-@pytest.fixture
-def lottery(shop, shop_rules):
+@pytest.fixture(scope="module")
+def _lottery(_trained_shop, copied, shop_rules):
     """A project whose labels are drawn by lot, not trained yet."""
     rules = deepcopy(shop_rules) | {"name": NAME, "title": "Lottery"}
     rules["data"] = {"training": "lots.parquet", "production": "none.parquet", "batches": "lots"}
     rules["columns"]["features"]["region"] = {"type": "category"}
-    (shop.home / "projects" / f"{NAME}.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
-    shop.put("lots.parquet", placed(drawn(shop.orders(3000), 1)))
+    with copied(_trained_shop) as shop:
+        (shop.home / "projects" / f"{NAME}.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
+        shop.put("lots.parquet", placed(drawn(shop.orders(3000), 1)))
     return shop
+
+
+@pytest.fixture
+def lottery(_lottery, copied):
+    with copied(_lottery) as shop:
+        yield shop
 
 
 def placed(table):
     return table.append_column("region", pa.array(np.resize(["north", "south"], table.num_rows)))
 
 
+@pytest.fixture(scope="module")
+def _served(_lottery, copied):
+    with copied(_lottery) as shop:
+        flows.train(NAME, "t1")
+    return shop
+
+
 @pytest.fixture
-def served(lottery):
-    flows.train(NAME, "t1")
-    return lottery
+def served(_served, copied):
+    """The same with the base rate in service."""
+    with copied(_served) as shop:
+        yield shop
 
 
 def arrive(shop, number, rows):

@@ -21,19 +21,27 @@ def flipped(table):
     return table.set_column(table.column_names.index("bought"), "bought", wrong)
 
 
-@pytest.fixture
-def misled(shop):
-    """The shop in which a retraining on flipped labels has put a version 2 into service. Gives the shop."""
-
-    def misled(**retraining):
-        shop.use(retraining={"recent_rows": 6000, **retraining})
+@pytest.fixture(scope="module")
+def _misled(_trained_shop, copied):
+    with copied(_trained_shop) as shop:
+        shop.use(retraining={"recent_rows": 6000})
         shop.put("in/a.parquet", flipped(shop.orders(4000, first=10_001, day="2025-07-01")))
         shop.score()
         shop.retrain()
         assert serving() == ["2", "1"]
-        return shop
+    return shop
 
-    return misled
+
+@pytest.fixture
+def misled(_misled, copied):
+    """The shop in which a retraining on flipped labels has put a version 2 into service. Gives the shop, by these rules."""
+    with copied(_misled) as shop:
+
+        def ruled(**retraining):
+            shop.use(retraining={"recent_rows": 6000, **retraining})
+            return shop
+
+        yield ruled
 
 
 def serving():
