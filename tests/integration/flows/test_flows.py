@@ -83,8 +83,8 @@ def twice(monkeypatch):
     return differed
 
 
-def test_each_step_run_twice_leaves_the_same_files_one_run_and_one_version(at, twice):
-    folder = at("empty")
+def test_each_step_run_twice_leaves_the_same_files_one_run_and_one_version(small, twice):
+    folder = small()
     flows.train("shots", "t1")
     flows.score("shots", "s1")
     flows.check("shots", "m1")
