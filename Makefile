@@ -6,7 +6,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 run := .venv/bin/python -m
 # Plain calls and single servers, of which two at once disturb nobody.
-plain := tests/integration/package tests/integration/flows tests/security/test_mlflow_roles.py \
+# Flows first: their files take longest, and the last ones to be taken up should be short.
+plain := tests/integration/flows tests/integration/package tests/security/test_mlflow_roles.py \
   $(patsubst %,tests/integration/test_%.py,mlflow_login ui_plugin worker_health object_storage demo_history serving notifications)
 WITH ?= 3.13
 spread := -n auto --dist loadfile --no-loadscope-reorder # tests that need no quiet, a file at a time to each worker
@@ -58,13 +59,14 @@ test: data lint ## lint, types, and all tests
 
 test-python: env ## the unit tests on another Python, in an environment of its own from the same lock: WITH=3.12
 	@.venv/bin/uv venv --quiet --allow-existing --python $(WITH) .venv-$(WITH)
-	@.venv/bin/uv pip sync --quiet --python .venv-$(WITH) --require-hashes --compile-bytecode requirements.txt
+	@.venv/bin/uv pip sync --quiet --python .venv-$(WITH) --require-hashes requirements.txt
 	@.venv/bin/uv pip install --quiet --python .venv-$(WITH) --no-deps --no-build-isolation --editable .
 	@.venv-$(WITH)/bin/python -m pytest -q $(spread) tests/unit
 
-test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage (22 minutes); 200 kills of flows; 1,000 triggers
+test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage (22 minutes); 200 kills of flows; all flights; 1,000 triggers
 	@$(run) pytest -q -s tests/production/chaos.py
 	@KILLS=200 $(run) pytest -q tests/integration/flows/test_kills.py tests/integration/package/test_changed_versions.py
+	@EVERY=1 $(run) pytest -q tests/integration/flows/test_late_flights.py
 	@TRIGGERS=1000 $(run) pytest -q tests/security/test_many_triggers.py
 
 coverage: data ## how much of the package its own tests run through, by lines and branches
