@@ -20,7 +20,7 @@ from shotclock_launcher.following.readiness import (
     wait_for_mlflow,
 )
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.running.environment import airflow_environment
+from shotclock_launcher.running.environment import RESTING_PAUSE, airflow_environment
 from shotclock_launcher.running.stack import Stack, running
 
 sys.path.append(str(Path(__file__).parent))  # for doors beside this file
@@ -55,7 +55,8 @@ def _opened_in(home: Path, free_tcp_port_factory: Callable[[], int]) -> Iterator
         for name in [name for name in os.environ if name.startswith(DROPPED)]:
             patch.delenv(name)
         patch.setattr("shotclock_launcher.running.stack.airflow_environment", _with_every_role)
-        with running(Layout.of(environment), mlflow=True, serving=True, dashboard=True) as stack:
+        whole = {"mlflow": True, "serving": True, "dashboard": True, "pause": RESTING_PAUSE}  # as `make up`
+        with running(Layout.of(environment), **whole) as stack:
             yield _opened(stack)
 
 

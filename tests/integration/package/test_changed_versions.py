@@ -19,8 +19,8 @@ from shotclock.store.run import Run
 from shotclock.store.server import artifacts, internals
 from shotclock.store.versions import registry, verify
 
-PLACES = 200
 ALL_DOORS = "KILLS" in os.environ  # `make test-chaos`; else the first byte of each file at all, and the others in turn
+PLACES = 200 if ALL_DOORS else 60  # of which each file has as many as the others
 RUN = Run("shots", "inference", "changed")
 
 
