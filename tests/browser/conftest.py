@@ -24,14 +24,14 @@ from shotclock_launcher.commands.browser import chromium as chromium_path
 from shotclock_launcher.following.api import Api
 from shotclock_launcher.following.readiness import wait_for_airflow, wait_for_dags
 from shotclock_launcher.layout import Layout
-from shotclock_launcher.running.environment import airflow_environment
+from shotclock_launcher.running.environment import RESTING_PAUSE, airflow_environment
 from shotclock_launcher.running.stack import running
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "approving"
 EVIL = "<script>document.title = 'run'</script>"
 CHROMIUM = chromium_path()
-PATIENCE = 90_000  # milliseconds for one thing to come about: test machines are slow
+PATIENCE = 300_000  # milliseconds for one thing to come about: test machines are slow
 USERS = "admin:admin,viewer:viewer"
 
 
@@ -77,7 +77,11 @@ def airflow(home: Path, free_tcp_port_factory) -> Iterator[SimpleNamespace]:
         "SHOTCLOCK_MLFLOW_PORT": str(free_tcp_port_factory()),
     }
     environment.pop("AIRFLOW_HOME", None)
-    with pytest.MonkeyPatch.context() as patch, _with_a_viewer(patch), running(Layout.of(environment)) as stack:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        _with_a_viewer(patch),
+        running(Layout.of(environment), pause=RESTING_PAUSE) as stack,
+    ):
         api = Api(stack.layout.address, stack.login)
         wait_for_airflow(stack, api)
         wait_for_dags(stack, api, PROJECT)

@@ -24,7 +24,7 @@ from shotclock_launcher.running.services import dashboard_service
 
 ROOT = Path(__file__).parents[2]
 PROJECT = "shooting"
-_PATIENCE = 60_000  # milliseconds: the first page brings five megabytes of charts along
+_PATIENCE = 300_000  # milliseconds: the first page brings five megabytes of charts along
 FAINT = """() => {  // texts whose contrast with what lies behind them is below 4.5, or 3 where they are large (WCAG 2.2, AA)
   const parsed = colour => {
     const context = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
@@ -120,7 +120,7 @@ def dashboard(store: Layout) -> Iterator[Layout]:
 
 
 def _wait_for(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    for _ in range(600):
+    for _ in range(3000):
         assert server.poll() is None, log.read_text("utf-8")
         try:
             with urllib.request.urlopen(address, timeout=5):

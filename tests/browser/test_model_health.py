@@ -18,7 +18,7 @@ Browse = Callable[..., Page]
 
 PROJECT = "approving"
 MARKED = "Shots <script>"
-PATIENCE = 90_000  # milliseconds
+PATIENCE = 300_000  # milliseconds
 
 
 @pytest.fixture(autouse=True)
