@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -33,7 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The first file that asks for a stage of the loop has them made; the others that do come last, and need not wait.
     """
     if WORKER:
-        asking = dict.fromkeys(item.path for item in items if "at" in getattr(item, "fixturenames", ()))
+        ask = {"at", "at_once"}
+        asking = dict.fromkeys(item.path for item in items if ask & {*getattr(item, "fixturenames", ())})
         first = next(iter(asking), None)
         items.sort(key=lambda item: (item.path != first, item.path in asking))
 
@@ -369,20 +371,47 @@ def at(_stages, monkeypatch):
     Challengers are verified in this process, for another takes seconds: what tests that says so. Evidently is asked once about
     the same two windows.
     """
+    yield from _shown(_stages, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def at_once(_stages):
+    """`at` for a file whose tests share what they find; none of them asks for a stage of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from _shown(_stages, patch)
+
+
+def _shown(stages: Stages, patch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Path]]:
     from shotclock import config
     from shotclock.judging import drift
     from shotclock.store.versions import verify
 
     for name in ("SHOTCLOCK_HOME", "SHOTCLOCK_PROJECTS", "MLFLOW_TRACKING_URI", "SHOTCLOCK_ARTIFACTS"):
-        monkeypatch.setenv(name, "")
-    monkeypatch.delenv("SHOTCLOCK_DATA", raising=False)
-    monkeypatch.delenv("SHOTCLOCK_DATA_DIR", raising=False)
-    monkeypatch.setattr(verify, "verify_apart", verify.verify)
-    monkeypatch.setattr(drift, "_measured", partial(_stages.compare, drift._measured))
+        patch.setenv(name, "")
+    patch.delenv("SHOTCLOCK_DATA", raising=False)
+    patch.delenv("SHOTCLOCK_DATA_DIR", raising=False)
+    patch.setattr(verify, "verify_apart", verify.verify)
+    patch.setattr(drift, "_measured", partial(stages.compare, drift._measured))
     if WORKER:
-        _stages.fetch(STAGES[-1])
-    yield _stages.restore
+        stages.fetch(STAGES[-1])
+    yield stages.restore
     config.project.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def airflow_tables():
+    """`airflow_tables(database)`: puts Airflow's empty tables there, where an earlier start has kept them; whether it has.
+
+    The launcher keeps those of a user's first folder for all others. To make them takes eleven seconds of a core.
+    """
+    from shotclock_launcher.layout import Layout
+    from shotclock_launcher.running.preparation import preparations
+
+    def put(database: Path) -> bool:
+        made, *_ = preparations(Layout.of())
+        return replace(made, database=database).copy_template()
+
+    return put
 
 
 class Mailbox(socketserver.ThreadingTCPServer):
