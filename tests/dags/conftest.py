@@ -35,11 +35,12 @@ os.environ |= {
 
 
 @pytest.fixture(scope="session")
-def _airflow() -> None:
+def _airflow(airflow_tables) -> None:
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.utils.db import initdb
 
-    initdb()
+    if not airflow_tables(Path(_HOME) / "airflow.db"):
+        initdb()
     DagBundlesManager().sync_bundles_to_db()
     sys.path.append(str(ROOT / "plugins"))  # as Airflow does it in each of its processes
 

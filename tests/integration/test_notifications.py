@@ -48,7 +48,7 @@ DAGS = """
 """
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 60) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 300) -> bool:
     until = time.monotonic() + seconds
     while not holds() and time.monotonic() < until:
         time.sleep(0.2)
@@ -67,7 +67,7 @@ def layout(tmp_path: Path, mailbox, webhook, monkeypatch, free_tcp_port_factory)
     (tmp_path / "dags" / "toys.py").write_text(textwrap.dedent(DAGS))
     monkeypatch.setenv("AIRFLOW_CONN_TEAM", webhook.connection)
     monkeypatch.setenv("AIRFLOW_CONN_POST", mailbox.connection)
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LC_ALL") if name in os.environ}
     ports = {"SHOTCLOCK_PORT": str(free_tcp_port_factory()), "SHOTCLOCK_MLFLOW_PORT": str(free_tcp_port_factory())}
     home = {"SHOTCLOCK_HOME": str(tmp_path), "SHOTCLOCK_PROJECTS": "projects"}
     return Layout.of({**kept, **ports, **home}, tmp_path / "dags")

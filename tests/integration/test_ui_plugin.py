@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -93,8 +93,10 @@ TRICKS = [
 
 RUN_THE_DAG = """
 import sys
-from airflow.utils.db import initdb
-initdb()
+from pathlib import Path
+if not Path("airflow.ready").exists():
+    from airflow.utils.db import initdb
+    initdb()
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
 assert not bag.import_errors, bag.import_errors
@@ -139,18 +141,21 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory) -> Iterator[Server]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory, airflow_tables: Callable[[Path], bool]
+) -> Iterator[Server]:
     """An API server of its own on a database of its own, with one finished run."""
     home = tmp_path_factory.mktemp("airflow")
     port = free_tcp_port_factory()
     environment = _environment(home, port)
     _lay_out(home)
+    airflow_tables(home / "airflow.db")
     checks = _check(home)
     subprocess.run(
         [sys.executable, "-c", RUN_THE_DAG, str(home / "dags"), DAG_ID],
         **_quietly(home, environment),
         check=True,
-        timeout=120,
+        timeout=900,
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "airflow", "api-server", "--port", str(port), "--host", "127.0.0.1", "--workers", "1"],
@@ -239,7 +244,7 @@ def _quietly(home: Path, environment: dict[str, str]) -> dict:
 
 
 def _wait_until_up(process: subprocess.Popen, address: str, log: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline and process.poll() is None:
         try:
             if httpx.get(f"{address}/api/v2/monitor/health").is_success:
