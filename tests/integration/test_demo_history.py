@@ -37,6 +37,7 @@ def environment(tmp_path: Path, prod_path: Path, free_tcp_port: int) -> dict[str
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL") if name in os.environ}
     return kept | {
         "HOME": str(tmp_path),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),  # Airflow's empty tables
         "SHOTCLOCK_HOME": str(tmp_path),
         "SHOTCLOCK_PROJECTS": "projects",
         "SHOTCLOCK_DATA_DIR": str(prod_path.parent),

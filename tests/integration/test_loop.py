@@ -38,7 +38,8 @@ ROOT = Path(__file__).parents[2]
 FLOWS = ("training", "inference", "monitoring", "retraining", "rollback")
 KINDS = ("drift", "degradation", "new_records")
 ACTIVE = ("queued", "running")
-PATIENCE = 300.0  # seconds for one thing to come about: test machines are slow
+PATIENCE = 900.0  # seconds for one thing to come about: test machines are slow
+BETWEEN = 0.6  # seconds between two looks: who answers is the API server that the tasks need too, on the same cores
 NEVER = 1_000_000  # rows
 
 NO_DRIFT = {"drift": {"share": 1.0}}
@@ -82,13 +83,13 @@ class Airflow(Api):
         super().__init__(stack.layout.address, stack.login)
         self._stack = stack
 
-    def wait(self, what: str, look: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    def wait(self, what: str, look: Callable[[], Any], seconds: float = PATIENCE, between: float = BETWEEN) -> Any:
         """Look until there is something to see, and give it."""
         until = time.monotonic() + seconds
         while not (found := look()):
             self._stack.check()
             assert time.monotonic() < until, f"{what}: not after {seconds:.0f} s; {self.story()}"
-            time.sleep(0.2)
+            time.sleep(between)
         return found
 
     def pause(self, dag: str, paused: bool) -> None:
@@ -132,8 +133,10 @@ class Airflow(Api):
         return self._all(project) == first
 
     def _all(self, project: str) -> dict[tuple[str, str], str]:
-        found = {flow: self.runs(f"{project}.{flow}") for flow in FLOWS}
-        return {(flow, run): str(data["state"]) for flow, runs in found.items() for run, data in runs.items()}
+        """In one request, since it is asked for often. Airflow leaves the dot at the end of a prefix out."""
+        found = self.listed("/dags/~/dagRuns", "dag_runs", dag_id_prefix_pattern=f"{project}.")
+        found = (run for run in found if run["dag_id"].startswith(f"{project}."))
+        return {(run["dag_id"], run["dag_run_id"]): str(run["state"]) for run in found}
 
     def _events_wait(self, project: str) -> bool:
         hears = ("inference", "monitoring", "retraining")
@@ -532,7 +535,7 @@ def _kill(airflow: Airflow, dag: str, run: str, name: str) -> None:
         running = [task for task in airflow.tasks(dag, run) if task["task_id"] == name and task["state"] == "running"]
         return next((psutil.Process(task["pid"]) for task in running if task["pid"]), None)
 
-    found = airflow.wait(f"{name} at work", process)
+    found = airflow.wait(f"{name} at work", process, between=0.1)
     found.send_signal(signal.SIGKILL)
     over = lambda: any(  # noqa: E731
         task["task_id"] == name and task["state"] == "up_for_retry" for task in airflow.tasks(dag, run)

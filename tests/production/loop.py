@@ -93,17 +93,19 @@ class Loop:
     def follower(self, project: str) -> Follower:
         return Follower(self.api, [f"{project}.{flow}" for flow in FLOWS])
 
-    def rest(self, follower: Follower, watch: Callable[[], None] = lambda: None) -> dict[tuple[str, str], str]:
+    def rest(self, follower: Follower, watch: Callable[[], None] | None = None) -> dict[tuple[str, str], str]:
         """Wait, and `watch` meanwhile, until no run is active and none can come; gives the state of each that was followed."""
 
         def resting() -> Any:
-            watch()
+            if watch:
+                watch()
             runs = {key: run.state for key, run in follower.news()[0].items()}
             assert "failed" not in runs.values(), f"{runs}\n{self.failures()}"
             idle = runs and not any(state in ACTIVE for state in runs.values())
             return runs if idle and follower.at_rest() else None
 
-        return self.wait("the loop to come to rest", resting)
+        # who answers is the API server that the tasks need too, on the same cores: often only for who watches
+        return self.wait("the loop to come to rest", resting, between=0.3 if watch else 1.0)
 
     def failures(self) -> str:
         """The log's end of every task that has failed."""
