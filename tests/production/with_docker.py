@@ -169,7 +169,7 @@ def test_a_worker_and_the_scheduler_crash_and_it_ends_as_when_left_in_peace(stac
     crash(flows.caught("shaken.training", "train")["hostname"])
     flows.caught("shaken.retraining", "train")
     crash(stack.place.containers("scheduler")[0]["Name"])
-    stack.rest("shaken, a worker and the scheduler killed", follower)
+    stack.rest("shaken, after its worker and the scheduler crashed", follower)
     stack.place.healthy()
     assert (stack.champion("shaken"), stack.digest("shaken")) == ("2", undisturbed)
 
