@@ -10,8 +10,9 @@ COPY pyproject.toml requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv .venv && uv pip install --python .venv --constraints requirements.txt --requirements pyproject.toml \
         --extra production --extra slack --extra mail --extra examples && \
-    for package in pandas pyarrow scipy sklearn statsmodels; do \
-    find .venv/lib/*/site-packages/$package -type d -name tests -prune -exec rm -r {} +; done
+    for package in matplotlib numpy pandas pyarrow scipy sklearn statsmodels; do \
+    find .venv/lib/*/site-packages/$package -type d -name tests -prune -exec rm -r {} +; done && \
+    find .venv -type f \( -name '*.map' -o -name '*.ipynb' \) -delete
 # PyCaret's own environment, for projects with `backend: pycaret`: docker build --build-arg PYCARET=no leaves it out
 ARG PYCARET=yes
 COPY requirements-pycaret.txt ./
@@ -39,8 +40,8 @@ ENV PATH=/opt/shotclock/.venv/bin:$PATH \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/shotclock/dags \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/shotclock/plugins \
     AIRFLOW__LOGGING__BASE_LOG_FOLDER=/opt/shotclock/var/log/tasks
-COPY --from=build /opt/shotclock/.venv-pycaret .venv-pycaret
 COPY --from=build /opt/shotclock/.venv .venv
+COPY --from=build /opt/shotclock/.venv-pycaret .venv-pycaret
 COPY --from=build /opt/shotclock/include include
 COPY config config
 COPY dags dags

@@ -1,6 +1,6 @@
 # What a user calls. Each target is a line or two; what they do is written in include/shotclock_launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up serve notebook secrets test test-python test-chaos coverage lint audit sbom clean lock bench bench-scale screenshots
+.PHONY: help env data demo demo-history up serve notebook secrets test test-python test-chaos test-compose coverage lint audit sbom clean lock bench bench-scale screenshots
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -68,6 +68,9 @@ test-chaos: data ## every service of docker-compose.yaml killed in the midst of 
 	@KILLS=200 $(run) pytest -q tests/integration/flows/test_kills.py tests/integration/package/test_changed_versions.py
 	@EVERY=1 $(run) pytest -q tests/integration/flows/test_late_flights.py
 	@TRIGGERS=1000 $(run) pytest -q tests/security/test_many_triggers.py
+
+test-compose: data ## docker-compose.yaml under Docker: built, up, the loop, crashes, stops, backup, restore (minutes)
+	@$(run) pytest -q -s tests/production/with_docker.py
 
 coverage: data ## how much of the package its own tests run through, by lines and branches
 	@$(run) pytest -q $(spread) tests/unit tests/integration/package --cov

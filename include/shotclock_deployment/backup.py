@@ -80,7 +80,9 @@ def restore(folder: Path) -> None:
             _store().upload_file(str(file), _bucket(), file.relative_to(folder / _OBJECTS).as_posix())
     if (data := _data()) and (folder / _DATA).exists():
         with tarfile.open(folder / _DATA) as archive:
-            archive.extractall(data, filter="tar")  # relative links within it, which publish results
+            # relative links within it publish results; Python before 3.11.4 has no filter, and looks at none
+            archive.extraction_filter = getattr(tarfile, "tar_filter", None)
+            archive.extractall(data)
     log.info("restored %s", folder)
 
 

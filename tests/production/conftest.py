@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from dotenv import dotenv_values
 
 from shotclock_deployment.keys import complete
@@ -14,9 +13,7 @@ sys.path.append(str(Path(__file__).parent))  # for compose, engine and loop besi
 
 import compose
 import engine
-from loop import Loop, Outcome
-
-ROOT = compose.ROOT
+from loop import Loop, Outcome, copies
 
 
 @pytest.fixture(scope="session")
@@ -55,17 +52,3 @@ def undisturbed(stack: Loop) -> Outcome:
     stack.trigger("kobe_shots.training")
     stack.rest(follower)
     return stack.outcome("kobe_shots")
-
-
-def copies(folder: Path, names: tuple[str, ...]) -> Path:
-    """A folder of project files: the one that ships, and the same under other names."""
-    projects = folder / "projects"
-    projects.mkdir()
-    shutil.copytree(ROOT / "include" / "projects" / "court", projects / "court")  # links lead nowhere in a container
-    text = (ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8")
-    for name in ("kobe_shots", *names):
-        (projects / f"{name}.yaml").write_text(text.replace("name: kobe_shots\n", f"name: {name}\n"), "utf-8")
-    rules = yaml.safe_load((projects / "raced.yaml").read_text("utf-8"))
-    rules["training"] |= {"backend": "scikit-learn", "candidates": ["decision_tree"], "iterations": 2, "folds": 2}
-    (projects / "raced.yaml").write_text(yaml.safe_dump(rules, sort_keys=False), "utf-8")
-    return projects

@@ -29,6 +29,9 @@ from compose import ROOT, Image, Service
 HERE = Path(__file__).parent
 PASSED_ON = {"postgres": [str(HERE / "images" / "postgres.sh")], "redis": [str(HERE / "images" / "redis.sh")]}
 PASSED_ON["chrislusf/seaweedfs"] = [sys.executable, str(HERE / "images" / "object_store.py")]
+OF_AN_IMAGE = {
+    "postgres": ["/var/run/postgresql"]
+}  # folders that a container has for itself, whatever this machine has there
 NEW_NETWORK, NEW_MOUNTS, OWN_FOLDER = 0x40000000, 0x00020000, 0x00000200
 NETWORK = "10.88.0"
 ALONE = Path(tempfile.gettempdir()) / "shotclock-containers.lock"
@@ -203,6 +206,9 @@ class Engine:
 
     def _mounts(self, service: Service) -> Iterator[str]:
         yield f"mount --bind {self.folder}/passwd /etc/passwd"
+        for folder in OF_AN_IMAGE.get(service.name, []):
+            self._make(Path(folder))
+            yield f"mount -t tmpfs tmpfs {folder}"
         if service.ours:
             yield from self._laid_out()
         for source, target, read_only in service.volumes:
@@ -312,7 +318,7 @@ def running(folder: Path, services: dict[str, Service], scale: dict[str, int] | 
     engine = Engine(folder, services, image, scale or {})
     users = Path("/etc/passwd").read_text("utf-8")
     (folder / "passwd").write_text(f"{users}shotclock:x:{image.user}:0::{image.folder}/var:/bin/sh\n", "utf-8")
-    with _ended_in_order(), _own_network(folder, engine):
+    with ended_in_order(), _own_network(folder, engine):
         over = threading.Event()
         tending = threading.Thread(target=engine.tend, args=[over])
         tending.start()
@@ -330,7 +336,7 @@ def _alone() -> IO[bytes]:
 
 
 @contextmanager
-def _ended_in_order() -> Iterator[None]:
+def ended_in_order() -> Iterator[None]:
     """SIGTERM, of `timeout` or of a CI, ends the tests as Ctrl-C does: what runs here is taken down."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -1,6 +1,7 @@
 """What the tests ask of the running services: start a flow, wait until all is at rest, and say what has come of it."""
 
 import hashlib
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
+from compose import ROOT
 from engine import PATIENCE, Engine, eventually
 from mlflow import MlflowClient
 
@@ -42,26 +45,15 @@ class Outcome:
     keys: list[str]  # steps that stand in MLflow more than once
 
 
-class Loop:
-    """The services, as one who is logged in as the first user sees them."""
+class Flows:
+    """The flows as one who is logged in as the first user sees them, wherever they run."""
 
-    def __init__(self, engine: Engine, settings: dict[str, str], patch: Any) -> None:
-        self.engine, self.settings = engine, settings
+    def __init__(self, address: str, settings: dict[str, str]) -> None:
+        self.address, self.settings = address, settings
         self.api = self.login("admin", settings["AIRFLOW_ADMIN_PASSWORD"])
-        inside = engine.services["worker"].environment
-        for name in (
-            "SHOTCLOCK_ARTIFACTS",
-            *(name for name in inside if name.startswith(("AWS_", "MLFLOW_TRACKING_"))),
-        ):
-            patch.setenv(name, inside[name])
-        projects = next(
-            source for source, target, _ in engine.services["worker"].volumes if target.endswith("projects")
-        )
-        patch.setenv("SHOTCLOCK_PROJECTS", projects)
-        config.project.cache_clear()
 
     def login(self, user: str, password: str) -> Api:
-        return Api("http://api-server:8080/airflow", Login(user, password))
+        return Api(self.address, Login(user, password))
 
     def wait(self, what: str, holds: Callable[[], Any], seconds: float = PATIENCE, between: float = 0.3) -> Any:
         """Until `holds` gives something true; an API server that does not answer has not given anything."""
@@ -120,8 +112,36 @@ class Loop:
     def tasks(self, dag: str) -> list[dict[str, Any]]:
         return list(self.api.listed(f"/dags/{dag}/dagRuns/~/taskInstances", "task_instances"))
 
+    def caught(self, dag: str, task: str, when: str = "running") -> dict[str, Any]:
+        """The task in the state `when`, or as soon after that as it can be caught."""
+        states = COURSE[COURSE.index(when) :]
+
+        def seen() -> dict[str, Any] | None:
+            return next((ti for ti in self.tasks(dag) if ti["task_id"] == task and ti["state"] in states), None)
+
+        return self.wait(f"{dag} {task}", seen, between=0.02)  # a task is queued for some hundredths of a second
+
     def _states(self, dag: str) -> list[str]:
         return [run["state"] for run in self.api.listed(f"/dags/{dag}/dagRuns", "dag_runs")]
+
+
+class Loop(Flows):
+    """The services that the tests run without a container engine, and what stands in their store."""
+
+    def __init__(self, engine: Engine, settings: dict[str, str], patch: Any) -> None:
+        super().__init__("http://api-server:8080/airflow", settings)
+        self.engine = engine
+        inside = engine.services["worker"].environment
+        for name in (
+            "SHOTCLOCK_ARTIFACTS",
+            *(name for name in inside if name.startswith(("AWS_", "MLFLOW_TRACKING_"))),
+        ):
+            patch.setenv(name, inside[name])
+        projects = next(
+            source for source, target, _ in engine.services["worker"].volumes if target.endswith("projects")
+        )
+        patch.setenv("SHOTCLOCK_PROJECTS", projects)
+        config.project.cache_clear()
 
     def redis(self, *command: str) -> int:
         """What Redis answers. Messages are in the list `default`; those that workers have taken, in the hash `unacked`."""
@@ -187,18 +207,27 @@ TABLES = {
 }
 
 
+def copies(folder: Path, names: tuple[str, ...]) -> Path:
+    """A folder of project files: the one that ships, and the same under other names."""
+    projects = folder / "projects"
+    projects.mkdir()
+    shutil.copytree(ROOT / "include" / "projects" / "court", projects / "court")  # links lead nowhere in a container
+    text = (ROOT / "include" / "projects" / "kobe_shots.yaml").read_text("utf-8")
+    for name in ("kobe_shots", *names):
+        (projects / f"{name}.yaml").write_text(text.replace("name: kobe_shots\n", f"name: {name}\n"), "utf-8")
+    rules = yaml.safe_load((projects / "raced.yaml").read_text("utf-8"))
+    rules["training"] |= {"backend": "scikit-learn", "candidates": ["decision_tree"], "iterations": 2, "folds": 2}
+    (projects / "raced.yaml").write_text(yaml.safe_dump(rules, sort_keys=False), "utf-8")
+    return projects
+
+
 def kill(loop: Loop, dag: str, task: str, service: str, when: str = "running") -> str:
     """Kill a service while the task is in the state `when`, or as soon after that as it can be caught; gives its state then.
 
     A worker is the one that the task runs on, or the first, since of a task that is still queued nobody knows who takes it.
     PostgreSQL and Redis come back ten seconds later, others at once.
     """
-    states = COURSE[COURSE.index(when) :]
-
-    def caught() -> dict[str, Any] | None:
-        return next((ti for ti in loop.tasks(dag) if ti["task_id"] == task and ti["state"] in states), None)
-
-    at = loop.wait(f"{dag} {task}", caught, between=0.02)  # a task is queued for some hundredths of a second
+    at = loop.caught(dag, task, when)
     name = f"{service}-1"
     if service == "worker" and at["state"] != "queued":
         name = at["hostname"]

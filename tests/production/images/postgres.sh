@@ -7,13 +7,13 @@ PATH=/usr/lib/postgresql/15/bin:$PATH
 as_postgres=(setpriv --pdeathsig KILL --reuid=postgres --regid=postgres --init-groups)
 
 : "${POSTGRES_PASSWORD:?the database is not initialised, and there is no password for its superuser}"
-mount -t tmpfs -o mode=0777 tmpfs /var/run/postgresql
+install --directory --mode=0777 /var/run/postgresql
 chown postgres:postgres "$PGDATA"
 chmod 0700 "$PGDATA"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   (umask 077 && printf '%s' "$POSTGRES_PASSWORD" >/var/run/postgresql/password)
   chown postgres:postgres /var/run/postgresql/password
-  "${as_postgres[@]}" initdb --pgdata="$PGDATA" --username=postgres --auth-local=trust --auth-host=scram-sha-256 \
+  "${as_postgres[@]}" initdb --pgdata="$PGDATA" --encoding=UTF8 --username=postgres --auth-local=trust --auth-host=scram-sha-256 \
     --pwfile=/var/run/postgresql/password >/dev/null
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
   echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
