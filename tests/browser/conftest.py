@@ -75,12 +75,11 @@ def airflow(home: Path, inbox, free_tcp_port_factory) -> Iterator[SimpleNamespac
     """The running stack: its address, the users' passwords, its API; and what it tells people, in `inbox`."""
     environment = {
         **os.environ,
-        "AIRFLOW_CONN_ON_CALL": inbox.address,
         "SHOTCLOCK_PORT": str(free_tcp_port_factory()),
         "SHOTCLOCK_MLFLOW_PORT": str(free_tcp_port_factory()),
     }
     environment.pop("AIRFLOW_HOME", None)
-    with pytest.MonkeyPatch.context() as patch, _with_a_viewer(patch), running(Layout.of(environment)) as stack:
+    with pytest.MonkeyPatch.context() as patch, _with_a_viewer(patch, inbox), running(Layout.of(environment)) as stack:
         api = Api(stack.layout.address, stack.login)
         wait_for_airflow(stack, api)
         wait_for_dags(stack, api, PROJECT)
@@ -89,8 +88,9 @@ def airflow(home: Path, inbox, free_tcp_port_factory) -> Iterator[SimpleNamespac
 
 
 @contextmanager
-def _with_a_viewer(patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Beside the one who may do everything, one who may only look."""
+def _with_a_viewer(patch: pytest.MonkeyPatch, inbox) -> Iterator[None]:
+    """Beside the one who may do everything, one who may only look; and somebody who is told."""
+    patch.setenv("AIRFLOW_CONN_ON_CALL", inbox.address)
 
     def both(*arguments: object, **options: object) -> dict[str, str]:
         return airflow_environment(*arguments, **options) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}

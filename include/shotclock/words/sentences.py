@@ -38,13 +38,13 @@ def _from(champion: str | None) -> str:
 
 def retrained(trainings: int, promotions: int, gained: Gained | None, never: str) -> str:
     """What a stretch of time has brought."""
-    number = "1 retraining" if trainings == 1 else f"{trainings or 'No'} retrainings"
-    counted = f"{number}, of which {promotions or 'none'} brought a new version"
+    number = "1 retraining" if trainings == 1 else f"{trainings} retrainings"
+    counted = f"{number}, of which {promotions or 'none'} brought a new version" if trainings else "No retraining"
     if gained is None:
         return f"{counted}. No labelled row tells what that was worth."
     told = f"{counted}. {_against(gained, never)}"
     paid = gained.money
-    if paid is None:
+    if paid is None or paid.low == paid.high == 0:
         return f"{told}."
     return f"{told}. In money, less what retraining cost: {paid.value:+,.0f}, between {paid.low:,.0f} and {paid.high:,.0f}."
 
