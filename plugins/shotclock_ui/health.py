@@ -128,24 +128,24 @@ def window(project: Readable, champion: str, window: str, session: Asked) -> HTM
 @router.get("/{project}/gates/{run_id}")
 def gate(project: Readable, run_id: str, session: Asked) -> HTMLResponse:
     """Champion and challenger side by side, and, while a person is asked, the answer."""
-    from shotclock.reading import comparison
+    from shotclock.reading import side_by_side
     from shotclock_ui import health_pages
 
     live = activity.of(session, [project])[project]
     with _found():
-        told = comparison.gate(project, run_id, live.activity)
+        told = side_by_side.gate(project, run_id, live.activity)
     return _page(health_pages.comparison(told, live))
 
 
 @router.get("/{project}/versions/{number}")
 def version(project: Readable, number: str, session: Asked) -> HTMLResponse:
     """An earlier version beside the champion, before a rollback."""
-    from shotclock.reading import comparison
+    from shotclock.reading import side_by_side
     from shotclock_ui import health_pages
 
     live = activity.of(session, [project])[project]
     with _found():
-        told = comparison.rollback(project, number, live.activity)
+        told = side_by_side.rollback(project, number, live.activity)
     return _page(health_pages.comparison(told, live))
 
 

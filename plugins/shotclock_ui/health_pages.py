@@ -14,8 +14,8 @@ from markupsafe import Markup, escape
 
 from shotclock.judging.drift import MISSING_THRESHOLD
 from shotclock.reading.alert import AlertDetails
-from shotclock.reading.comparison import Comparison
 from shotclock.reading.health import Competition, Details, Overview, Summary
+from shotclock.reading.side_by_side import SideBySide
 from shotclock.reading.worsening import WindowDetails
 from shotclock.reading.year import Year
 from shotclock.words import comparisons, glossary, moments, sentences, signs
@@ -104,7 +104,7 @@ def window(told: WindowDetails, live: Live) -> str:
     )
 
 
-def comparison(told: Comparison, live: Live) -> str:
+def comparison(told: SideBySide, live: Live) -> str:
     """The page on which two models stand side by side, and where it is decided between them."""
     competition = told.competition
     asked = competition is not None and competition.decision is None and live.activity == "approval"

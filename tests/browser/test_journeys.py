@@ -211,7 +211,7 @@ def test_an_approver_compares_both_and_answers_there_with_a_reason(browse: Brows
         f"gain over the champion {gain} nats per row on {met.record.rows} rows"
     )
     expect(page.locator(".advice")).to_contain_text("are predicted otherwise than by v1, at a probability of 0.5")
-    losses = page.locator(".sides tr").filter(has_text="Log loss").locator("td")
+    losses = page.locator(".sides tr").filter(has_text=re.compile(r"^\s*Log loss")).locator("td")
     expect(losses.nth(0)).to_contain_text(f"{met.record.champion_log_loss:.4f} [")
     expect(losses.nth(1)).to_contain_text(f"{met.record.challenger_log_loss:.4f} [")
     saved = [float(text.split()[0]) for text in page.locator(".pairs td:nth-child(6)").all_inner_texts()]

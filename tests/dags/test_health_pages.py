@@ -20,10 +20,9 @@ from shotclock.judging.slices import SliceFigures
 from shotclock.judging.worsening import Fall
 from shotclock.judging.year import Gained, Part, Stretch
 from shotclock.reading.alert import AlertDetails
-from shotclock.reading.comparison import Block, Side
-from shotclock.reading.comparison import Comparison as SideBySide
 from shotclock.reading.comparisons import Compared
 from shotclock.reading.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
+from shotclock.reading.side_by_side import Block, Side, SideBySide
 from shotclock.reading.worsening import Costly, Found, WindowDetails
 from shotclock.reading.year import Placed, Year
 
@@ -129,7 +128,7 @@ def both(pages, kobe):
     yield pages.project(details(kobe), asked)
     yield pages.alert(alerted(kobe), asked)
     yield pages.window(explained(kobe), asked)
-    yield pages.comparison(compared(kobe), asked)
+    yield pages.comparison(beside(kobe), asked)
     yield pages.year(a_year(), details(kobe), asked)
 
 
@@ -142,7 +141,7 @@ def explained(kobe, said=EVIL, gap=""):
     return WindowDetails(shown, shown.windows[0], None if gap else found, gap)
 
 
-def compared(kobe, said=EVIL, **changes):
+def beside(kobe, said=EVIL, **changes):
     shown = details(kobe, said)
     old, new = (Side(said, number, {"made by": said}, {"log_loss": FIGURE}) for number in ("1", ""))
     pair, block = Pair(said, said, 300, FIGURE, FIGURE, FIGURE), Block(1, 500, 0.6, 0.61)
@@ -277,11 +276,11 @@ def test_who_is_asked_is_led_to_both_side_by_side_and_answers_there_alone(pages,
     led = pages.project(details(kobe, "plain"), asked)
     assert 'href="/shotclock/health/shots/gates/plain">Compare and decide' in led
     answers = [f'data-action="{answer}"' for answer in ("approve", "reject")]
-    assert all(answer in pages.comparison(compared(kobe, "plain"), asked) for answer in answers)
+    assert all(answer in pages.comparison(beside(kobe, "plain"), asked) for answer in answers)
     for activity, run in (("approval", "another"), ("retraining", "plain")):
         other = live(activity=activity, dag_id="d", run_id=run)
-        assert not any(answer in pages.comparison(compared(kobe, "plain"), other) for answer in answers)
-    done = pages.comparison(compared(kobe, "plain", decision=decided("plain")), asked)
+        assert not any(answer in pages.comparison(beside(kobe, "plain"), other) for answer in answers)
+    done = pages.comparison(beside(kobe, "plain", decision=decided("plain")), asked)
     assert not any(answer in done for answer in answers)
     assert 'href="/shotclock/health/shots/decisions/d1"' in done
 
@@ -297,14 +296,14 @@ def test_who_is_asked_is_led_to_both_side_by_side_and_answers_there_alone(pages,
 )
 def test_who_is_asked_is_told_what_would_take_over_and_how_much_changes(pages, kobe, outcome, champion, told):
     gate = replace(details(kobe, "plain").competitions[0].gate, outcome=outcome, champion=champion)
-    shown = replace(compared(kobe, "plain", gate=gate), changes="3 of 10 flip")
+    shown = replace(beside(kobe, "plain", gate=gate), changes="3 of 10 flip")
     asked = pages.comparison(shown, live(activity="approval", dag_id="d", run_id="plain"))
     assert told in asked
     assert "3 of 10 flip" in asked
 
 
 def test_a_rollback_is_asked_for_beside_what_it_would_put_back(pages, kobe):
-    shown = replace(compared(kobe, "plain"), competition=None)
+    shown = replace(beside(kobe, "plain"), competition=None)
     shown = replace(shown, new=replace(shown.new, name="v0", version="0"))
     text = pages.comparison(shown, live())
     assert '<input type="hidden" name="version" value="0">' in text
@@ -315,7 +314,7 @@ def test_nats_explain_themselves_wherever_a_page_says_the_word(pages, kobe):
     said = "gain 0.03 nats per row on 5 rows"
     for text in (
         pages.project(details(kobe, said), live()),
-        pages.comparison(compared(kobe, said), live()),
+        pages.comparison(beside(kobe, said), live()),
         pages.year(a_year(said), details(kobe, said), live()),
     ):
         assert 'nats per row<span class="tip" role="tooltip">The unit of log loss' in text

@@ -68,8 +68,6 @@ def summary(run: Run, record: pd.DataFrame) -> str:
     return summaries.kept_blocks(int((told_by != run.id).sum()), len(told_by))
 
 
-
-
 def blocks_of(record: pd.DataFrame) -> NDArray[np.int64]:
     """The number of each row's block, from 0, shape (rows,)."""
     return record[BLOCK].to_numpy()

@@ -51,7 +51,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SideBySide:
     """`new` against `old`.
 
     Attributes:
@@ -76,7 +76,7 @@ class Comparison:
     gap: str = ""
 
 
-def gate(name: str, gate_run: str, activity: Activity | None = None) -> Comparison:
+def gate(name: str, gate_run: str, activity: Activity | None = None) -> SideBySide:
     """Champion and challenger as they met at a gate, on its rows.
 
     Raises:
@@ -88,10 +88,10 @@ def gate(name: str, gate_run: str, activity: Activity | None = None) -> Comparis
     if met is None or met.gate is None:
         raise StoreError(f"project '{name}' has no gate {gate_run} among its newest")
     old, new, measured, record = _at_gate(name, gate_run)
-    return Comparison(about, old, new, *measured, changes=met.gate.churn, record=record, competition=met)
+    return SideBySide(about, old, new, *measured, changes=met.gate.churn, record=record, competition=met)
 
 
-def rollback(name: str, number: str, activity: Activity | None = None) -> Comparison:
+def rollback(name: str, number: str, activity: Activity | None = None) -> SideBySide:
     """The version in service, and an earlier one that may take its place, on labelled rows that neither had learnt from.
 
     Raises:
@@ -100,7 +100,7 @@ def rollback(name: str, number: str, activity: Activity | None = None) -> Compar
     """
     about, champion = details(name, activity), registry.require_champion(name)
     old, new, measured, changes = _before_rollback(name, champion.number, number, queries.pulse(name))
-    return Comparison(about, old, new, *measured, changes=changes, record=(), competition=None)
+    return SideBySide(about, old, new, *measured, changes=changes, record=(), competition=None)
 
 
 _Measured = tuple[str, int, Figure | None, tuple[Pair, ...]]
