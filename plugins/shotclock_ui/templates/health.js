@@ -67,8 +67,11 @@ addEventListener("submit", (event) => {
   event.preventDefault();
   act(event.target, action);
 });
+let leaving = false;
 addEventListener("change", (event) => {
-  if (event.target.matches("[data-goes]")) location.assign(event.target.value);
+  if (!event.target.matches("[data-goes]")) return;
+  leaving = true;  // a reload would call the way back
+  location.assign(event.target.value);
 });
 
 // An explanation stays inside the page, and Escape shuts it.
@@ -91,7 +94,7 @@ addEventListener("DOMContentLoaded", () => {
   const seconds = Number(document.body.dataset.refresh);
   if (!seconds) return;
   setInterval(() => {
-    const busy = document.hidden || document.querySelector("dialog[open], details[open]") || document.activeElement !== document.body;
+    const busy = leaving || document.hidden || document.querySelector("dialog[open], details[open]") || document.activeElement !== document.body;
     if (!busy) location.reload();
   }, seconds * 1000);
 });
