@@ -253,10 +253,11 @@ def test_a_rollback_offers_the_versions_that_have_served_with_what_tells_them_ap
     known = details(kobe)
     before = replace(known.tenures[1], algorithm="decision_tree")
     older = replace(known.windows[0], champion="0")
-    text = pages.project(replace(known, tenures=(known.tenures[0], before), windows=(older, *known.windows)), live())
-    (offered,) = re.findall(r'<option value="0">(.*?)</option>', text)
+    known = replace(known, tenures=(known.tenures[0], before), windows=(older, *known.windows))
+    text = pages.comparison(replace(beside(kobe), competition=None, details=known), live())
+    (offered,) = re.findall(r'<option value="/shotclock/health/shots/versions/0"[^>]*>(.*?)</option>', text)
     assert offered == f"v0, skill 0.0100, until {before.until:%Y-%m-%d %H:%M}, decision_tree"
-    assert '<option value="1">' not in text
+    assert 'versions/1">' not in text
 
 
 def test_a_project_without_a_past_says_so_everywhere(pages, kobe):
