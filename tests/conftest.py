@@ -491,6 +491,12 @@ def webhook():
     yield from _serving(Webhook())
 
 
+@pytest.fixture(scope="module")
+def inbox():
+    """A webhook that a whole module's messages come to."""
+    yield from _serving(Webhook())
+
+
 def _serving(server):
     with server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

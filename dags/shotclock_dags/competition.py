@@ -4,16 +4,21 @@ from typing import Any
 
 from shotclock_airflow.approval import PromotionApproval, form
 from shotclock_airflow.notifiers import Approval, tell_decisions
+from shotclock_airflow.paths import address, gate_path
 from shotclock_airflow.pools import CANDIDATES_AT_ONCE, TRAINING
 from shotclock_dags.assets import champion
 from shotclock_dags.tasks import DOCS, step
 
 SHARED = {"pool": TRAINING, "max_active_tis_per_dagrun": CANDIDATES_AT_ONCE}  # with the other projects
 MODE = "{{ params.mode }}"
-ASKED = (
-    "{{ ti.xcom_pull(task_ids='gate', key='summary') }}\n\n{{ ti.xcom_pull(task_ids='refit', key='summary') or '' }}"
-    "\n\n{{ ti.xcom_pull(task_ids='verify', key='summary') }}"
-)
+
+
+def _asked(project: str) -> str:
+    """What the person who approves reads: where both stand side by side; then what gate, refit and verify say."""
+    page = address(gate_path(project, "")) + "{{ ti.xcom_pull(task_ids='gate')['mlflow_run_id'] }}"
+    said = "{{ ti.xcom_pull(task_ids='gate', key='summary') }}\n\n{{ ti.xcom_pull(task_ids='refit', key='summary') or '' }}"
+    verified = "{{ ti.xcom_pull(task_ids='verify', key='summary') }}"
+    return f"[Both side by side, and your answer]({page})\n\n{said}\n\n{verified}"
 
 
 def compete(project: str, candidates: Any, data: Any, *, seed: Any = None, refits: bool = False) -> Any:
@@ -39,7 +44,7 @@ def compete(project: str, candidates: Any, data: Any, *, seed: Any = None, refit
         decision=decision,
         verified=verified,
         subject=f"{project}: may the new version take over?",
-        body=ASKED,
+        body=_asked(project),
         params=form(),
         notifiers=Approval(project),
     )

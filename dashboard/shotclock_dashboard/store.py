@@ -33,14 +33,14 @@ def _details(name: str, pulse: str) -> health.Details:
     return health.details(name)
 
 
-def compared(name: str, number: str) -> Compared:
-    """The newest window of a version against its reference; see `distributions.compare`."""
-    return _compared(name, number, history.pulse(name))
+def compared(name: str, number: str, window: str) -> Compared:
+    """A window of a version against its reference; see `distributions.compare`."""
+    return _compared(name, number, window, history.pulse(name))
 
 
 @_kept
-def _compared(name: str, number: str, pulse: str) -> Compared:
-    return distributions.compare(name, number)
+def _compared(name: str, number: str, window: str, pulse: str) -> Compared:
+    return distributions.compare(name, number, window)
 
 
 def roles(name: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from shotclock.words import messages
 from shotclock_airflow import channels, internals
-from shotclock_airflow.paths import alert_path
+from shotclock_airflow.paths import address, alert_path, gate_path
 
 T = TypeVar("T")
 ERROR = "error"
@@ -74,7 +74,7 @@ class Alert(_Notifier):
 
         told = internals.told(context)
         if isinstance(told, Sensed) and told.fires:
-            page = f"{_base()}{alert_path(self.project, told.alert)}"
+            page = address(alert_path(self.project, told.alert))
             return messages.alert(self.project, told, _where(context), page)
         if isinstance(told, Sensed) and told.news:
             return messages.stopped(self.project, told, _where(context))
@@ -105,7 +105,8 @@ class Approval(_Notifier):
 
         asking = context["task"]
         gated, verified = from_wire(Gated, asking.decision), from_wire(Verified, asking.verified)
-        return messages.approval(self.project, gated, verified, _where(context))
+        page = address(gate_path(self.project, gated.mlflow_run_id))
+        return messages.approval(self.project, gated, verified, _where(context), page)
 
 
 class Failure(_Notifier):
@@ -119,13 +120,7 @@ class Failure(_Notifier):
 
 def _where(context: Any) -> messages.Where:
     dag, run = context["dag"].dag_id, context["run_id"]
-    return messages.Where(dag, run, f"{_base()}/dags/{dag}/runs/{quote(run, safe='')}")
-
-
-def _base() -> str:
-    from airflow.sdk.configuration import conf
-
-    return str(conf.get("api", "base_url", fallback="")).rstrip("/")
+    return messages.Where(dag, run, address(f"/dags/{dag}/runs/{quote(run, safe='')}"))
 
 
 def _left_by(context: Any, task: str, kind: type[T]) -> T | None:

@@ -7,6 +7,8 @@ user's cookie is `SameSite=Lax`, so no page of another site can press them.
 import logging
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,11 +108,88 @@ def alert(project: Readable, run_id: str, session: Asked) -> HTMLResponse:
     from shotclock_ui import health_pages
 
     live = activity.of(session, [project])[project]
-    try:
+    with _found():
         told = reading.alert(project, run_id, live.activity)
+    return _page(health_pages.alert(told, live))
+
+
+@router.get("/{project}/windows/{champion}/{window}")
+def window(project: Readable, champion: str, window: str, session: Asked) -> HTMLResponse:
+    """One window: why its quality is what it is, by slice, by feature, row by row."""
+    from shotclock.reading import worsening
+    from shotclock_ui import health_pages
+
+    live = activity.of(session, [project])[project]
+    with _found():
+        told = worsening.window(project, champion, window, live.activity)
+    return _page(health_pages.window(told, live))
+
+
+@router.get("/{project}/gates/{run_id}")
+def gate(project: Readable, run_id: str, session: Asked) -> HTMLResponse:
+    """Champion and challenger side by side, and, while a person is asked, the answer."""
+    from shotclock.reading import side_by_side
+    from shotclock_ui import health_pages
+
+    live = activity.of(session, [project])[project]
+    with _found():
+        told = side_by_side.gate(project, run_id, live.activity)
+    return _page(health_pages.comparison(told, live))
+
+
+@router.get("/{project}/versions/{number}")
+def version(project: Readable, number: str, session: Asked) -> HTMLResponse:
+    """An earlier version beside the champion, before a rollback."""
+    from shotclock.reading import side_by_side
+    from shotclock_ui import health_pages
+
+    live = activity.of(session, [project])[project]
+    with _found():
+        told = side_by_side.rollback(project, number, live.activity)
+    return _page(health_pages.comparison(told, live))
+
+
+@router.get("/{project}/years/{chosen}")
+def year(project: Readable, chosen: str, session: Asked) -> HTMLResponse:
+    """A year at a glance, on the data's own time."""
+    from shotclock.reading import health, year
+    from shotclock_ui import health_pages
+
+    live = activity.of(session, [project])[project]
+    with _found():
+        shown = year.year(project, chosen)
+    return _page(health_pages.year(shown, health.details(project, live.activity), live))
+
+
+@contextmanager
+def _found() -> Iterator[None]:
+    """What the store does not have is not found."""
+    try:
+        yield
     except StoreError as error:
         raise HTTPException(404, str(error)) from error
-    return _page(health_pages.alert(told, live))
+
+
+@router.get("/{project}/cards/{number}")
+def card(project: Readable, number: str) -> HTMLResponse:
+    """The card of a version, as MLflow holds it."""
+    from shotclock.reading import reports
+
+    with _found():
+        page = reports.card(project, number)
+    return HTMLResponse(page, headers=headers(REPORT_POLICY))
+
+
+@router.get("/{project}/decisions/{run_id}")
+def decision(project: Readable, run_id: str) -> HTMLResponse:
+    """The page of a decision, as MLflow holds it."""
+    from shotclock.reading import reports
+
+    with _found():
+        page = reports.of_decision(project, run_id) if _RUN.fullmatch(run_id) else None
+    if page is None:
+        raise HTTPException(404, "This project has no such decision.")
+    return HTMLResponse(page, headers=headers(REPORT_POLICY))
 
 
 @router.get("/{project}/report/{run_id}")

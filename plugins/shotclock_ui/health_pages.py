@@ -6,24 +6,34 @@ named by their digests, and no request but to this host.
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from shotclock.judging.drift import MISSING_THRESHOLD
 from shotclock.reading.alert import AlertDetails
-from shotclock.reading.health import Details, Overview, Summary
-from shotclock.words import comparisons, glossary, moments, signs
-from shotclock_ui import charts
+from shotclock.reading.health import Competition, Details, Overview, Summary
+from shotclock.reading.side_by_side import SideBySide
+from shotclock.reading.worsening import WindowDetails
+from shotclock.reading.year import Year
+from shotclock.words import comparisons, glossary, moments, sentences, signs
+from shotclock_ui import charts, year_chart
 from shotclock_ui.activity import Live
 from shotclock_ui.links import (
     alert_address,
     api_address,
+    card_address,
     dag_run_address,
+    decision_address,
+    gate_address,
     health_address,
     mlflow_address,
+    version_address,
+    window_address,
     window_report_address,
+    year_address,
 )
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -71,7 +81,58 @@ def alert(told: AlertDetails, live: Live) -> str:
         alert=told.alert,
         advice=told.advice,
         acts=glossary.ACTS,
+        met=_met(details, told.answer.id) if told.answer else None,
         **_about(details, live),
+    )
+
+
+def window(told: WindowDetails, live: Live) -> str:
+    """The page of one window: why its quality is what it is."""
+    details, shown = told.details, told.window
+    before = next(
+        (one for one in reversed(details.windows) if one.id == shown.id and one.champion != shown.champion), None
+    )
+    return _render(
+        "window.html",
+        title=f"{shown.name}, v{shown.champion}, {details.summary.title}",
+        window=shown,
+        found=told.found,
+        gap=told.gap,
+        before=before,
+        told=[one for one in details.alerts if (one.champion, one.window) == (shown.champion, shown.id)],
+        **_about(details, live),
+    )
+
+
+def comparison(told: SideBySide, live: Live) -> str:
+    """The page on which two models stand side by side, and where it is decided between them."""
+    competition = told.competition
+    asked = competition is not None and competition.decision is None and live.activity == "approval"
+    asked = asked and competition is not None and competition.run_id == live.run_id
+    gate = competition.gate if competition else None
+    return _render(
+        "comparison.html",
+        title=f"{told.new.name} and {told.old.name}, {told.details.summary.title}",
+        told=told,
+        gate=gate,
+        asked=asked,
+        question=sentences.asked(gate) if gate else "",
+        facts=list(dict.fromkeys([*told.new.facts, *told.old.facts])),
+        **_about(told.details, live),
+    )
+
+
+def year(shown: Year | None, details: Details, live: Live) -> str:
+    """The page of a year."""
+    title = f"A year of {details.summary.title}"
+    brought = sentences.retrained(shown.trainings, shown.promotions, shown.gained, shown.first) if shown else ""
+    return _render("year.html", title=title, year=shown, brought=brought, **_about(details, live))
+
+
+def _met(details: Details, decision: str) -> Competition | None:
+    """The gate that a decision came out of."""
+    return next(
+        (one for one in details.competitions if one.gate and one.decision and one.decision.id == decision), None
     )
 
 
@@ -116,6 +177,18 @@ def _earlier(details: Details) -> dict[str, str]:
     return served
 
 
+_NATS = re.compile(r"\bnats( per row)?\b")
+
+
+def _glossed(text: str) -> Markup:
+    """A text in which the unit of losses explains itself, where it stands first."""
+    tip = Markup('<span class="term" tabindex="0">{}<span class="tip" role="tooltip">{}</span></span>')
+    found = _NATS.search(text)
+    if found is None:
+        return escape(text)
+    return escape(text[: found.start()]) + tip.format(found[0], glossary.HELP["nats"]) + escape(text[found.end() :])
+
+
 _templates = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -139,5 +212,17 @@ _templates.globals |= {
     "dag_run_address": dag_run_address,
     "mlflow_address": mlflow_address,
     "report_address": window_report_address,
+    "window_address": window_address,
+    "gate_address": gate_address,
+    "version_address": version_address,
+    "card_address": card_address,
+    "decision_address": decision_address,
+    "year_address": year_address,
+    "year_chart": year_chart.year,
 }
-_templates.filters |= {"moment": moments.moment, "spoken": glossary.spoken}
+_templates.filters |= {
+    "moment": moments.moment,
+    "spoken": glossary.spoken,
+    "glossed": _glossed,
+    "first_sentence": sentences.first,
+}

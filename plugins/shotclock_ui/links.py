@@ -9,7 +9,7 @@ from airflow.sdk import BaseOperatorLink
 
 from shotclock.config import settings
 from shotclock_airflow import internals
-from shotclock_airflow.paths import PREFIX, alert_path
+from shotclock_airflow.paths import PREFIX, alert_path, gate_path
 
 if TYPE_CHECKING:
     from airflow.models.taskinstancekey import TaskInstanceKey
@@ -28,6 +28,36 @@ def health_address(*place: str) -> str:
 def alert_address(project: str, mlflow_run_id: str) -> str:
     """The path of an alert's own page."""
     return f"{_address()}{alert_path(project, mlflow_run_id)}"
+
+
+def gate_address(project: str, mlflow_run_id: str) -> str:
+    """The path of the page on which champion and challenger stand side by side."""
+    return f"{_address()}{gate_path(project, mlflow_run_id)}"
+
+
+def version_address(project: str, number: str) -> str:
+    """The path of the page on which an earlier version stands beside the champion."""
+    return health_address(project, "versions", number)
+
+
+def window_address(project: str, champion: str, window: str) -> str:
+    """The path of the page about one window, as this version's checks left it."""
+    return health_address(project, "windows", champion, window)
+
+
+def year_address(project: str, chosen: str) -> str:
+    """The path of the page about a year."""
+    return health_address(project, "years", chosen)
+
+
+def card_address(project: str, number: str) -> str:
+    """The path of a version's card, as MLflow holds it."""
+    return health_address(project, "cards", number)
+
+
+def decision_address(project: str, mlflow_run_id: str) -> str:
+    """The path of a decision's own page, as MLflow holds it."""
+    return health_address(project, "decisions", mlflow_run_id)
 
 
 def window_report_address(project: str, mlflow_run_id: str) -> str:

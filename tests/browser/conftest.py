@@ -1,7 +1,7 @@
 """One running Airflow, and a real browser that is logged in to it.
 
-The project `approving` asks a person before a promotion. Its first champion has scored the production rows, and they have
-been checked: so it begins where a reader's question begins, with an alert that nobody has answered.
+The project `approving` asks a person before a promotion, and tells people by a webhook. Its first champion has scored the
+production rows; nobody has checked them yet.
 """
 
 import json
@@ -32,6 +32,7 @@ PROJECT = "approving"
 EVIL = "<script>document.title = 'run'</script>"
 CHROMIUM = chromium_path()
 PATIENCE = 300_000  # milliseconds for one thing to come about: test machines are slow
+COST = {"training": 100.0, "per_nat": 10.0}
 USERS = "admin:admin,viewer:viewer"
 
 
@@ -52,6 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Pa
     rules |= {"name": PROJECT, "title": f"Shots {EVIL}"}
     rules["training"] |= {"backend": "scikit-learn", "candidates": ["decision_tree"], "iterations": 2, "folds": 2}
     rules["gate"] |= {"mode": "approval"}
+    rules |= {"notify": {"webhook": "on_call"}, "cost": COST}
     (folder / "projects" / "court").symlink_to(ROOT / "include" / "projects" / "court")
     (folder / "projects" / f"{PROJECT}.yaml").write_text(safe_dump(rules, sort_keys=False), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
@@ -69,8 +71,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Pa
 
 
 @pytest.fixture(scope="module")
-def airflow(home: Path, free_tcp_port_factory) -> Iterator[SimpleNamespace]:
-    """The running stack: its address, the users' passwords, its API."""
+def airflow(home: Path, inbox, free_tcp_port_factory) -> Iterator[SimpleNamespace]:
+    """The running stack: its address, the users' passwords, its API; and what it tells people, in `inbox`."""
     environment = {
         **os.environ,
         "SHOTCLOCK_PORT": str(free_tcp_port_factory()),
@@ -79,19 +81,20 @@ def airflow(home: Path, free_tcp_port_factory) -> Iterator[SimpleNamespace]:
     environment.pop("AIRFLOW_HOME", None)
     with (
         pytest.MonkeyPatch.context() as patch,
-        _with_a_viewer(patch),
+        _with_a_viewer(patch, inbox),
         running(Layout.of(environment), pause=RESTING_PAUSE) as stack,
     ):
         api = Api(stack.layout.address, stack.login)
         wait_for_airflow(stack, api)
         wait_for_dags(stack, api, PROJECT)
         passwords = json.loads((stack.layout.airflow / "passwords.json").read_text("utf-8"))
-        yield SimpleNamespace(stack=stack, api=api, address=stack.layout.address, passwords=passwords)
+        yield SimpleNamespace(stack=stack, api=api, address=stack.layout.address, passwords=passwords, inbox=inbox)
 
 
 @contextmanager
-def _with_a_viewer(patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Beside the one who may do everything, one who may only look."""
+def _with_a_viewer(patch: pytest.MonkeyPatch, inbox) -> Iterator[None]:
+    """Beside the one who may do everything, one who may only look; and somebody who is told."""
+    patch.setenv("AIRFLOW_CONN_ON_CALL", inbox.address)
 
     def both(*arguments: object, **options: object) -> dict[str, str]:
         return airflow_environment(*arguments, **options) | {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": USERS}
@@ -127,6 +130,13 @@ def log_in(chromium: Browser, airflow: SimpleNamespace) -> Callable[[str], objec
         return state
 
     return kept
+
+
+@pytest.fixture(scope="session")
+def faint() -> Callable[..., list[str]]:
+    """`faint(page)`: the texts of a page that stand out too little from what lies behind them (WCAG 2.2, AA)."""
+    script = (Path(__file__).parent / "faint.js").read_text("utf-8")
+    return lambda page, within="[data-testid=stMain]": page.evaluate(script, within)
 
 
 @pytest.fixture

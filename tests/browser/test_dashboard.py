@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,42 +25,6 @@ from shotclock_launcher.running.services import dashboard_service
 ROOT = Path(__file__).parents[2]
 PROJECT = "shooting"
 _PATIENCE = 300_000  # milliseconds: the first page brings five megabytes of charts along
-FAINT = """() => {  // texts whose contrast with what lies behind them is below 4.5, or 3 where they are large (WCAG 2.2, AA)
-  const parsed = colour => {
-    const context = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
-    context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
-    const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
-    return {rgb: [r, g, b], a: a / 255};
-  };
-  const over = (top, share, below) => top.map((value, i) => value * share + below[i] * (1 - share));
-  const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const above = element => { const found = []; for (let e = element; e; e = e.parentElement) found.push(e); return found; };
-  const faint = new Set();
-  const walker = document.createTreeWalker(document.querySelector("[data-testid=stMain]"), NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
-    const drawn = "svg, style, [data-testid=stIconMaterial], [role=slider], input, output";
-    if (!text || element.closest(drawn) || !element.checkVisibility()) continue;
-    const range = document.createRange();
-    range.selectNodeContents(walker.currentNode);
-    const place = range.getBoundingClientRect(), x = place.x + place.width / 2, y = place.y + place.height / 2;
-    let behind = [255, 255, 255], opacity = 1;
-    for (const e of above(element).reverse()) {
-      const style = getComputedStyle(e), colour = parsed(style.backgroundColor), box = e.getBoundingClientRect();
-      const there = x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;  // a slider's value stands above it
-      if (there) behind = over(colour.rgb, colour.a, behind);
-      opacity *= +style.opacity;
-    }
-    const style = getComputedStyle(element), ink = parsed(style.color), size = parseFloat(style.fontSize);
-    const lights = [light(over(ink.rgb, ink.a * opacity, behind)), light(behind)].sort((a, b) => b - a);
-    if (opacity * ink.a === 0) continue;  // shown under the mouse only
-    const contrast = (lights[0] + 0.05) / (lights[1] + 0.05);
-    const large = size >= 24 || (size >= 18.66 && +style.fontWeight >= 700);
-    if (contrast < (large ? 3 : 4.5)) faint.add(`${text.slice(0, 40)}: ${contrast.toFixed(2)}`);
-  }
-  return [...faint];
-}"""
 SIDE, BASELINE, HEIGHT = 25.5, -5.75, 48.0  # of the court as it is drawn, in feet
 
 
@@ -201,7 +165,9 @@ def _metric(page: Page, version: str):
     return page.locator("[data-testid=stMetric]").filter(has_text=re.compile(rf"probability: \w+, {version}"))
 
 
-def test_every_page_begins_with_the_three_answers_and_fits_a_telephone(opened: Page) -> None:
+def test_every_page_begins_with_the_three_answers_and_fits_a_telephone(
+    opened: Page, faint: Callable[..., list[str]]
+) -> None:
     opened.set_viewport_size({"width": 390, "height": 844})
     for path in ("/", "/quality", "/data", "/retrainings", "/trial"):
         opened.goto(path)
@@ -211,7 +177,7 @@ def test_every_page_begins_with_the_three_answers_and_fits_a_telephone(opened: P
         assert opened.url.endswith("/quality" if path == "/" else path)
         expect(opened.get_by_text("Page not found")).to_have_count(0)
         expect(opened.locator("[data-stale=true]")).to_have_count(0)  # drawn anew: faint on purpose, for a moment
-        assert opened.evaluate(FAINT) == []
+        assert faint(opened) == []
         main = opened.locator("[data-testid=stMain]")
         assert main.evaluate("box => box.scrollWidth <= box.clientWidth"), f"{path} is wider than the screen"
         expect(opened.locator("[data-testid=stException]")).to_have_count(0)

@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from shotclock.config import Feature
@@ -14,11 +15,19 @@ from shotclock.judging.alerts import Alert, Decision
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Check, Fitness, WindowHealth
 from shotclock.judging.policies import Aged, Comparison, Replayed
+from shotclock.judging.side_by_side import Pair
+from shotclock.judging.slices import SliceFigures
+from shotclock.judging.worsening import Fall
+from shotclock.judging.year import Gained, Part, Stretch
 from shotclock.reading.alert import AlertDetails
 from shotclock.reading.comparisons import Compared
 from shotclock.reading.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
+from shotclock.reading.side_by_side import Block, Side, SideBySide
+from shotclock.reading.worsening import Costly, Found, WindowDetails
+from shotclock.reading.year import Placed, Year
 
 EVIL = "<script>alert(1)</script>\"' onload=alert(2) {{ 7 * 7 }}"
+FIGURE = Figure(0.02, 0.01, 0.03)
 NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
 
 
@@ -118,6 +127,43 @@ def both(pages, kobe):
     yield pages.overview(Overview((row,), (EVIL,), NOW), {"shots": live()})
     yield pages.project(details(kobe), asked)
     yield pages.alert(alerted(kobe), asked)
+    yield pages.window(explained(kobe), asked)
+    yield pages.comparison(beside(kobe), asked)
+    yield pages.year(a_year(), details(kobe), asked)
+
+
+def explained(kobe, said=EVIL, gap=""):
+    part = SliceFigures(said, 300, 0.3, 0.4, FIGURE, FIGURE)
+    fall = Fall(said, part, None, Figure(-0.03, -0.04, -0.02), True)
+    row = Costly(said, said, 0.9, 0, 2.3026, {"lat": said})
+    found = Found((fall,), {said: FIGURE}, {said: FIGURE}, (row,), 1000, 2000)
+    shown = details(kobe, said)
+    return WindowDetails(shown, shown.windows[0], None if gap else found, gap)
+
+
+def beside(kobe, said=EVIL, **changes):
+    shown = details(kobe, said)
+    old, new = (Side(said, number, {"made by": said}, {"log_loss": FIGURE}) for number in ("1", ""))
+    pair, block = Pair(said, said, 300, FIGURE, FIGURE, FIGURE), Block(1, 500, 0.6, 0.61)
+    one = replace(shown.competitions[0], **changes)
+    return SideBySide(shown, old, new, said, 300, FIGURE, (pair,), said, (block,), one)
+
+
+def a_year(said=EVIL):
+    stretch = Stretch(date(2026, 1, 1), date(2026, 3, 1), "unfit", said, said)
+    return Year(
+        choices=("newest", "2026"),
+        chosen="newest",
+        begin=date(2025, 3, 2),
+        end=date(2026, 3, 1),
+        stretches=(stretch,),
+        days={"unfit": 60},
+        decisions=(Placed(decided(said), date(2026, 2, 1), said),),
+        parts=(Part(np.datetime64("2026-01-01"), np.datetime64("2026-02-01"), 300, FIGURE, FIGURE),),
+        gained=Gained(300, FIGURE, FIGURE),
+        first="1",
+        served=("1",),
+    )
 
 
 def alerted(kobe, said=EVIL, **options):
@@ -207,10 +253,11 @@ def test_a_rollback_offers_the_versions_that_have_served_with_what_tells_them_ap
     known = details(kobe)
     before = replace(known.tenures[1], algorithm="decision_tree")
     older = replace(known.windows[0], champion="0")
-    text = pages.project(replace(known, tenures=(known.tenures[0], before), windows=(older, *known.windows)), live())
-    (offered,) = re.findall(r'<option value="0">(.*?)</option>', text)
+    known = replace(known, tenures=(known.tenures[0], before), windows=(older, *known.windows))
+    text = pages.comparison(replace(beside(kobe), competition=None, details=known), live())
+    (offered,) = re.findall(r'<option value="/shotclock/health/shots/versions/0"[^>]*>(.*?)</option>', text)
     assert offered == f"v0, skill 0.0100, until {before.until:%Y-%m-%d %H:%M}, decision_tree"
-    assert '<option value="1">' not in text
+    assert 'versions/1">' not in text
 
 
 def test_a_project_without_a_past_says_so_everywhere(pages, kobe):
@@ -225,31 +272,59 @@ def test_a_project_without_a_past_says_so_everywhere(pages, kobe):
     assert "There is no project that you may see" in pages.overview(Overview((), (), NOW), {})
 
 
-def test_approve_and_reject_stand_there_only_while_a_person_is_asked(pages, kobe):
-    asked = pages.project(details(kobe, "plain"), live(activity="approval", dag_id="d", run_id="plain"))
-    assert all(f'data-opens="{name}"' in asked for name in ("approve", "reject", "retrain", "rollback"))
-    busy = pages.project(details(kobe, "plain"), live(activity="retraining", dag_id="d", run_id="r"))
-    assert 'data-opens="approve"' not in busy
-    assert 'data-opens="retrain"' in busy
+def test_who_is_asked_is_led_to_both_side_by_side_and_answers_there_alone(pages, kobe):
+    asked = live(activity="approval", dag_id="d", run_id="plain")
+    led = pages.project(details(kobe, "plain"), asked)
+    assert 'href="/shotclock/health/shots/gates/plain">Compare and decide' in led
+    answers = [f'data-action="{answer}"' for answer in ("approve", "reject")]
+    assert all(answer in pages.comparison(beside(kobe, "plain"), asked) for answer in answers)
+    for activity, run in (("approval", "another"), ("retraining", "plain")):
+        other = live(activity=activity, dag_id="d", run_id=run)
+        assert not any(answer in pages.comparison(beside(kobe, "plain"), other) for answer in answers)
+    done = pages.comparison(beside(kobe, "plain", decision=decided("plain")), asked)
+    assert not any(answer in done for answer in answers)
+    assert 'href="/shotclock/health/shots/decisions/d1"' in done
 
 
 @pytest.mark.parametrize(
-    ("outcome", "champion", "title", "told"),
+    ("outcome", "champion", "told"),
     [
-        ("promote", "1", "Promote the challenger?", "plain: plain. 3 of 10 flip"),
-        ("promote", None, "Promote the challenger?", "plain: plain. 3 of 10 flip"),
-        ("keep", "1", "Promote the refit?", "The recipe in service, fitted on all that is labelled by now, would take"),
-        ("keep", None, "Promote the base rate?", "The base rate would go into service; the gate found no candidate"),
+        ("promote", "1", "the challenger takes over from v1."),
+        ("promote", None, "the challenger takes over."),
+        ("keep", "1", "the recipe in service, fitted on all that is labelled by now, takes over from v1."),
+        ("keep", None, "the base rate goes into service."),
     ],
 )
-def test_who_is_asked_is_told_what_would_take_over_and_how_much_changes(pages, kobe, outcome, champion, title, told):
-    shown = details(kobe, "plain")
-    (one,) = shown.competitions
-    gate = replace(one.gate, outcome=outcome, champion=champion, churn="3 of 10 flip")
-    shown = replace(shown, competitions=(replace(one, gate=gate),))
-    asked = pages.project(shown, live(activity="approval", dag_id="d", run_id="plain"))
-    assert title in asked and told in asked
-    assert asked.count("3 of 10 flip") == 3, "in both questions, and below the decision"
+def test_who_is_asked_is_told_what_would_take_over_and_how_much_changes(pages, kobe, outcome, champion, told):
+    gate = replace(details(kobe, "plain").competitions[0].gate, outcome=outcome, champion=champion)
+    shown = replace(beside(kobe, "plain", gate=gate), changes="3 of 10 flip")
+    asked = pages.comparison(shown, live(activity="approval", dag_id="d", run_id="plain"))
+    assert told in asked
+    assert "3 of 10 flip" in asked
+
+
+def test_a_rollback_is_asked_for_beside_what_it_would_put_back(pages, kobe):
+    shown = replace(beside(kobe, "plain"), competition=None)
+    shown = replace(shown, new=replace(shown.new, name="v0", version="0"))
+    text = pages.comparison(shown, live())
+    assert '<input type="hidden" name="version" value="0">' in text
+    assert 'data-action="rollback"' in text
+
+
+def test_nats_explain_themselves_wherever_a_page_says_the_word(pages, kobe):
+    said = "gain 0.03 nats per row on 5 rows"
+    for text in (
+        pages.project(details(kobe, said), live()),
+        pages.comparison(beside(kobe, said), live()),
+        pages.year(a_year(said), details(kobe, said), live()),
+    ):
+        assert 'nats per row<span class="tip" role="tooltip">The unit of log loss' in text
+
+
+def test_a_window_that_cannot_be_explained_says_why(pages, kobe):
+    text = pages.window(explained(kobe, "plain", gap="its predictions are gone"), live())
+    assert "its predictions are gone" in text
+    assert "What each feature is worth" not in text
 
 
 def test_an_alert_s_page_begins_with_what_it_means_and_leads_to_what_can_be_done(pages, kobe):
@@ -263,7 +338,8 @@ def test_an_alert_s_page_begins_with_what_it_means_and_leads_to_what_can_be_done
     )
     places = [text.index(part) for part in said]
     assert places == sorted(places)
-    assert all(f'data-opens="{name}"' in text for name in ("retrain", "rollback"))
+    assert 'data-action="retrain"' in text and ">Drift alert of 2026-03-10 12:30: " in text
+    assert 'href="/shotclock/health/shots/versions/0">Roll back' in text
     assert '<span class="value">0.0100</span> <span class="quiet small">[-0.0100, 0.0300]</span>' in text
     assert "Drifted most: plain (0.300" in text
     assert "/health/shots/report/" in text

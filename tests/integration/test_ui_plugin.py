@@ -338,6 +338,12 @@ def test_who_may_not_read_the_dag_gets_403(server: Server, path: str) -> None:
     assert server.get(path, user="outsider").status_code == 403
 
 
+@pytest.mark.parametrize("place", ["gates/0", "windows/1/0", "versions/1", "cards/1", "decisions/0", "years/newest"])
+def test_pages_about_a_project_are_for_those_who_may_read_it(server: Server, place: str) -> None:
+    assert server.get(f"/shotclock/health/sample/{place}", user=None).status_code == 401
+    assert server.get(f"/shotclock/health/sample/{place}", user="outsider").status_code == 403
+
+
 @pytest.mark.parametrize("path", ["", "/", "/docs", "/redoc", "/openapi.json"])
 def test_the_app_describes_itself_to_nobody(server: Server, path: str) -> None:
     assert "Shotclock" not in server.get(f"/shotclock{path}").text
@@ -504,6 +510,12 @@ def test_a_windows_report_is_served_from_mlflow_in_a_sandbox(server: Server) -> 
         ("sample", "alerts", "drift"),
         ("sample", "alerts", "..%2f..%2fsecret.html"),
         ("no_such_project", "alerts", "alert"),
+        ("sample", "gates", "0" * 32),
+        ("sample", "windows", "1", "0" * 16),
+        ("sample", "versions", "99"),
+        ("sample", "cards", "99"),
+        ("sample", "decisions", "drift"),
+        ("no_such_project", "years", "newest"),
     ],
 )
 def test_what_is_no_project_and_no_report_is_not_found(server: Server, place: tuple[str, ...]) -> None:

@@ -1,4 +1,4 @@
-"""The current window against the champion's reference: features, predictions, labels."""
+"""A window against its version's reference: features, predictions, labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from shotclock.judging.fitness import WindowHealth
 from shotclock.reading.health import Details, Summary
 from shotclock.words import moments, signs
 from shotclock.words.windows import about
-from shotclock_dashboard import charts, missing, standing, store, words
+from shotclock_dashboard import charts, missing, pick, standing, store, words
 
 _ABREAST = 3
 
@@ -25,13 +25,14 @@ def show(name: str) -> None:
         missing.champion(name)
         return
     number = _chosen(store.roles(name))
+    own = [window for window in details.windows if window.champion == number]
+    window = pick.window(own) if own else None
     try:
-        compared = store.compared(name, number)
+        compared = store.compared(name, number, window.id if window else "")
     except StoreError as error:  # nothing scored yet, or no reference: its own words say what to do
         missing.reason(str(error))
         return
-    own = [window for window in details.windows if window.champion == number]
-    shown = replace(details, windows=tuple(own), summary=replace(details.summary, newest=own[-1] if own else None))
+    shown = replace(details, windows=tuple(own), summary=replace(details.summary, newest=window))
     _features(shown, number, compared.columns)
     _labels(shown, compared.columns)
 
@@ -48,7 +49,7 @@ def _chosen(roles: Mapping[str, str]) -> str:
 
 def _features(details: Details, number: str, columns: Mapping[str, Distribution]) -> None:
     summary = details.summary
-    st.subheader("Current window against the reference", anchor=False, help=words.HELP["reference"])
+    st.subheader("A window against the reference", anchor=False, help=words.HELP["reference"])
     st.caption(_about(summary, number, columns[summary.rules.columns.probability]))
     shown = [*summary.rules.columns.features, summary.rules.columns.probability]
     for start in range(0, len(shown), _ABREAST):

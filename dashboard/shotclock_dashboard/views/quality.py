@@ -8,7 +8,7 @@ from shotclock.judging.fitness import WindowHealth
 from shotclock.words import glossary, moments
 from shotclock.words.signs import DRIFT, SIGNS
 from shotclock.words.windows import about
-from shotclock_dashboard import charts, missing, standing, store, words
+from shotclock_dashboard import charts, missing, pick, standing, store, words
 
 
 @st.fragment(run_every=store.EVERY)
@@ -18,7 +18,7 @@ def show(name: str) -> None:
         missing.window(name, details.summary.champion)
         return
     st.subheader("Quality over time", anchor=False)
-    window = _chosen(details.windows)
+    window = pick.window(details.windows)
     drift = f"; its data: {DRIFT[window.drift.status]}" if window.drift else ""
     st.markdown(words.plain(f"{words.capital(about(window))}{drift}"))
     st.caption(_legend(details.summary.rules.degradation.confidence))
@@ -30,23 +30,6 @@ def show(name: str) -> None:
                 st.plotly_chart(figure, config=charts.CONFIG, key=f"{name}/{metric}", alt=f"{metric} of each window")
     with st.expander("All windows as a table"):
         st.dataframe(_table(details.windows), hide_index=True)
-
-
-def _chosen(windows: Sequence[WindowHealth]) -> WindowHealth:
-    """The window whose figures are shown: the newest, until the reader asks for another. The address keeps the choice."""
-    newest_first = {f"{window.id}/v{window.champion}": window for window in reversed(windows)}
-    names = list(newest_first)
-    asked = st.query_params.get("window")
-    chosen = st.selectbox(
-        "Window",
-        names,
-        names.index(asked) if asked in names else 0,
-        lambda name: f"{newest_first[name].name}, v{newest_first[name].champion}",
-        width=480,
-    )
-    if chosen != names[0] or asked:
-        st.query_params["window"] = chosen
-    return newest_first[chosen]
 
 
 def _legend(confidence: float) -> str:

@@ -29,6 +29,10 @@ class Figure:
         ends = {"": "value", "_low": "low", "_high": "high"}
         return {f"{name}{end}": getattr(figure, of) for name, figure in figures.items() for end, of in ends.items()}
 
+    def scaled(self, factor: float, more: float = 0.0) -> "Figure":
+        """Value and ends times a factor above 0, and so much more."""
+        return Figure(self.value * factor + more, self.low * factor + more, self.high * factor + more)
+
     def interval(self, each: str = ".4f") -> str:
         """`[low, high]`, each end in this format."""
         return f"[{self.low:{each}}, {self.high:{each}}]"

@@ -59,7 +59,7 @@ def by_slice(
     """
     return {
         name: [
-            _figures(label, labels[mask], probability[mask], confidence) for label, mask in _cut(rows[cut.column], cut)
+            figures(label, labels[mask], probability[mask], confidence) for label, mask in parts(rows[cut.column], cut)
         ]
         for name, cut in slices.items()
     }
@@ -71,7 +71,8 @@ def default_slices(features: Mapping[str, Feature], rows: pd.DataFrame) -> dict[
     return {name: Slice(column=name) for name in few if 1 < rows[name].nunique() <= _BY_DEFAULT}
 
 
-def _cut(values: "pd.Series[Any]", cut: Slice) -> Iterator[tuple[str, Mask]]:
+def parts(values: "pd.Series[Any]", cut: Slice) -> Iterator[tuple[str, Mask]]:
+    """What each slice is called, in the order of the values, and its rows: a mask of shape (rows,)."""
     missing = values.isna().to_numpy()
     if cut.edges:
         place = np.searchsorted(cut.edges, values.to_numpy(dtype=np.float64), side="right")
@@ -97,7 +98,8 @@ def _bands(edges: tuple[float, ...]) -> list[str]:
     return [f"below {edges[0]:g}", *between, f"{edges[-1]:g} and more"]
 
 
-def _figures(label: str, y: Floats, p: Floats, confidence: float) -> SliceFigures:
+def figures(label: str, y: Floats, p: Floats, confidence: float) -> SliceFigures:
+    """Of the rows of one slice: labels 0 or 1 and probabilities of 1, each of shape (rows,)."""
     rows = len(y)
     if rows < MIN_ROWS:
         return SliceFigures(label, rows, gap=f"too few rows for figures: {MIN_ROWS} are needed")
@@ -105,7 +107,7 @@ def _figures(label: str, y: Floats, p: Floats, confidence: float) -> SliceFigure
     if rate in (0.0, 1.0):
         return SliceFigures(label, rows, gap=f"all labels are {int(rate)}: nothing to compare by")
     lost = losses(y, p)
-    loss, entropy = float(lost.mean()), -(rate * np.log(rate) + (1 - rate) * np.log1p(-rate))
+    loss, entropy = float(lost.mean()), constant_loss(rate)
     influence = -(lost - loss) / entropy + loss / entropy**2 * np.log((1 - rate) / rate) * (y - rate)
     z = NormalDist().inv_cdf((1 + confidence) / 2) / rows**0.5
     return SliceFigures(
@@ -114,8 +116,13 @@ def _figures(label: str, y: Floats, p: Floats, confidence: float) -> SliceFigure
         rate,
         float(p.mean()),
         _interval(loss, z * float(lost.std())),
-        _interval(1 - loss / float(entropy), z * float(influence.std())),
+        _interval(1 - loss / entropy, z * float(influence.std())),
     )
+
+
+def constant_loss(rate: float) -> float:
+    """Log loss of giving every row the positive rate, which lies between 0 and 1: in nats per row."""
+    return float(-(rate * np.log(rate) + (1 - rate) * np.log1p(-rate)))
 
 
 def _interval(value: float, half: float) -> Figure:

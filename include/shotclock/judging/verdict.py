@@ -42,3 +42,15 @@ def against_base_rate(skill: Figure) -> str:
     if skill.low > 0:
         return f"better than guessing the base rate, by {skill.low:.1%} to {skill.high:.1%}"
     return f"not proven better than the base rate: between {abs(skill.low):.1%} worse and {max(skill.high, 0.0):.1%} better"
+
+
+def against_each_other(saved: Figure, new: str, old: str) -> str:
+    """How two models compare, without jargon: by what the new one saves of the loss of guessing the base rate."""
+    measure = "of what guessing the base rate loses"
+    if saved.low > 0:
+        return f"{new} predicts better than {old}, by {saved.low:.1%} to {saved.high:.1%} {measure}"
+    if saved.high < 0:
+        return f"{new} predicts worse than {old}, by {-saved.high:.1%} to {-saved.low:.1%} {measure}"
+    return (
+        f"{new} is not proven better than {old}: between {-saved.low:.1%} worse and {saved.high:.1%} better, {measure}"
+    )

@@ -1,4 +1,4 @@
-"""The newest window against its reference, column by column, as small arrays to draw: features, predictions, labels."""
+"""A window against its reference, column by column, as small arrays to draw: features, predictions, labels."""
 
 from dataclasses import dataclass
 
@@ -22,14 +22,15 @@ class Compared:
     batches: tuple[int, ...]
 
 
-def compare(name: str, number: str) -> Compared:
-    """The newest window that version `number` scored, against the rows that it was judged on.
+def compare(name: str, number: str, window_id: str = "") -> Compared:
+    """A window that version `number` scored, by default its newest one, against the rows that it was judged on.
 
     Raises:
-        StoreError: the version has scored nothing yet, or no decision left a reference for it.
+        StoreError: the version has scored nothing yet, the window's predictions are gone, or no decision left a reference.
     """
     version = registry.version(name, number)
-    window, reference = Window.newest(name, version), reference_rows(name, version)
+    window = Window.past(name, version, window_id) if window_id else Window.newest(name, version)
+    reference = reference_rows(name, version)
     columns, rows = window.project.columns, window.rows()[0].to_pandas()
     texts = {name for name, feature in columns.features.items() if feature.is_text}
     shown = (*columns.features, columns.probability, columns.target)

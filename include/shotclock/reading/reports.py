@@ -1,10 +1,12 @@
-"""Drift reports, as pages show them: one that a task has left, and one that MLflow holds about a window."""
+"""Pages that others wrote, as they are: drift reports, which a task has left or MLflow holds; cards; decisions."""
 
 from shotclock.config import settings
+from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.store import queries
-from shotclock.store.records import Drift
+from shotclock.store.records import Decision, Drift
 from shotclock.store.server import artifacts
+from shotclock.store.versions import registry
 
 
 def of_task(address: str) -> bytes | None:
@@ -25,3 +27,27 @@ def of_window(project: str, run_id: str) -> str | None:
     """
     trace = queries.look_up(project, run_id)
     return artifacts.text(run_id, "drift_report.html") if trace and trace.kind == Drift.kind else None
+
+
+def of_decision(project: str, run_id: str) -> str | None:
+    """The page of a decision; None where the project has no such decision.
+
+    Raises:
+        StoreError: it has no page, as a rollback has none.
+    """
+    trace = queries.look_up(project, run_id)
+    return artifacts.text(run_id, "decision.html") if trace and trace.kind == Decision.kind else None
+
+
+def card(project: str, number: str) -> str:
+    """The card of a version.
+
+    Raises:
+        StoreError: there is no such version, or it has no card.
+    """
+    version = registry.version(project, number)
+    place = version.origin.model_card.removeprefix("runs:/")
+    run_id, _, name = place.partition("/")
+    if not name:
+        raise StoreError(f"{version.uri}: it was registered without a card")
+    return artifacts.text(run_id, name)

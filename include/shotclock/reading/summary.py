@@ -14,6 +14,9 @@ from shotclock.words.text import table, wrapped
 from shotclock.words.windows import about
 
 _IN = "   "  # what is told of a run stands below its number
+_WORDS = "\n".join(
+    ["Words", *(wrapped(f"{name}: {glossary.IN_A_LINE[name]}", "  ", rest="    ") for name in glossary.IN_A_LINE)]
+)
 _OF_CANDIDATES = ("log_loss", "log_loss_skill")  # more has no room beside their names
 
 
@@ -22,7 +25,7 @@ def summarise(status: Status) -> str:
     # a retraining that found no champion yet did nothing, and tells nobody anything
     told = dropwhile(_did_nothing, status.stories)
     runs = [text for number, story in enumerate(told, 1) if (text := _told(number, story))]
-    happened = ["What happened, oldest first", *runs] if runs else []
+    happened = ["What happened, oldest first", *runs, _WORDS] if runs else []
     return "\n\n".join(
         [_title(status), answer(status), *_newest(status), _standing(status), *happened, _addresses(status)]
     )

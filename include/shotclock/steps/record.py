@@ -22,7 +22,7 @@ from shotclock.models import candidates as models
 from shotclock.rows.blocks import Learning
 from shotclock.steps import fits, kept
 from shotclock.store import history
-from shotclock.store.history import BEFORE
+from shotclock.store.history import BEFORE, BLOCK
 from shotclock.store.records import BLOCK_LOG_LOSS
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked
@@ -53,7 +53,7 @@ def over_blocks(run: Run, candidate: Compared, data: RecentData) -> tuple[models
     trained = fits.fit(run, candidate, known(rules, rows, data, candidate.rows, newest.start), old)
     parts.append(_said(run, columns, trained.model, rows.iloc[newest]))
     asked = rows.iloc[data.blocks.first :][[columns.id, columns.target]].reset_index(drop=True)
-    asked[_BLOCK] = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    asked[BLOCK] = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
     return trained, pd.concat([asked, pd.concat(parts).reset_index(names=kept.ROW)], axis=1)
 
 
@@ -64,16 +64,13 @@ def _said(run: Run, columns: Columns, model: Pipeline, block: pd.DataFrame) -> p
 
 def summary(run: Run, record: pd.DataFrame) -> str:
     """How much of a record is of earlier retrainings, in words."""
-    told_by = record.groupby(_BLOCK)[kept.TOLD_BY].first()
+    told_by = record.groupby(BLOCK)[kept.TOLD_BY].first()
     return summaries.kept_blocks(int((told_by != run.id).sum()), len(told_by))
-
-
-_BLOCK = "shotclock_block"  # no column of a project: what it names is the record's own
 
 
 def blocks_of(record: pd.DataFrame) -> NDArray[np.int64]:
     """The number of each row's block, from 0, shape (rows,)."""
-    return record[_BLOCK].to_numpy()
+    return record[BLOCK].to_numpy()
 
 
 def known(rules: Project, rows: pd.DataFrame, data: RecentData, part: LearntFrom, before: int) -> pd.DataFrame:
@@ -89,7 +86,7 @@ def losses(columns: Columns, record: pd.DataFrame) -> NDArray[np.float64]:
 
 def by_block(columns: Columns, record: pd.DataFrame) -> list[float]:
     """The mean loss of each block, oldest first."""
-    return [float(mean) for mean in pd.Series(losses(columns, record)).groupby(record[_BLOCK].to_numpy()).mean()]
+    return [float(mean) for mean in pd.Series(losses(columns, record)).groupby(record[BLOCK].to_numpy()).mean()]
 
 
 def keep(run: Run, stored: Tracked, name: str, record: pd.DataFrame) -> Address:

@@ -64,7 +64,6 @@ from shotclock.words.cards import contents, curves
 
 log = logging.getLogger(__name__)
 _UNSEARCHED = (RECALIBRATED, BASE_RATE)
-_CHAMPIONS = "champion_probability"  # the column beside the challenger's
 
 
 def filter_rows(run: Run, source: ValidRows) -> FilteredRows:
@@ -439,7 +438,7 @@ def _scores(columns: Columns, holdout: pd.DataFrame, old: NDArray[Any] | None, n
     named = holdout.copy(deep=False)
     named[columns.probability] = new
     if old is not None:
-        named[columns.output(_CHAMPIONS)] = old
+        named[columns.output(history.CHAMPIONS)] = old
     return pa.Table.from_pandas(named, preserve_index=False)
 
 
@@ -657,7 +656,7 @@ def _reference(
         rows = track.reference(rules, serving, before, selection, data)
     elif version is not None:
         scores = gated.instead.scores if gated.instead else gated.scores
-        rows = fits.frame(scores).drop(columns=rules.columns.output(_CHAMPIONS), errors="ignore")
+        rows = fits.frame(scores).drop(columns=rules.columns.output(history.CHAMPIONS), errors="ignore")
     else:
         return None
     storage.write_table(pa.Table.from_pandas(rows, preserve_index=False), path)

@@ -17,6 +17,12 @@ REFERENCE = "reference.parquet"  # as it is called in MLflow and in a run's fold
 BEFORE = "shotclock_before"
 """In a reference: the probability that the model, or its recipe, gave to a row before it learnt from it; or nothing."""
 
+CHAMPIONS = "champion_probability"
+"""In the gate's rows: what the champion gave, beside the challenger's probability."""
+
+BLOCK = "shotclock_block"
+"""In a track record: the number of a row's block, from 0. No column of a project: what it names is the record's own."""
+
 _CHECKS: dict[Kind, type[records.Check]] = {"drift": records.Drift, "demotion": records.Shadow}
 _SKEW = timedelta(hours=1)  # by which the clocks of machines may differ
 _YEAR, _MOST_PROMOTIONS = timedelta(days=365), 1000

@@ -48,8 +48,26 @@ HELP = {
     "retraining by themselves.",
     "gain": "The champion's log loss minus the challenger's on the same rows, which neither was trained on, in "
     f"{NATS}: above 0 the challenger is better. Promoted when it is worth having and its interval lies above 0.",
+    "nats": "The unit of log loss: what is lost by a row is −log(probability that was given to what came), with the natural "
+    "logarithm. Giving one half to what came loses 0.69 nats; a tenth, 2.3.",
+    "saved": "How much less was lost than by the first version, had it stayed in service, as a share of what guessing the base "
+    "rate loses on the same rows. Each row counts as it was scored when it came. In brackets: the interval.",
+    "worth": "The values of one feature are dealt to other rows, so that it tells nothing any more: what skill is lost then is "
+    "its worth. Features that tell the same share their worth: each alone looks cheap.",
+    "record": "What a recipe had said of each block of rows before it learnt from them: each was scored by a fit of all rows "
+    "before it.",
     "candidate": "A model that took part in a training. The one with the lowest log loss (on the track record's older blocks, "
     "where there are any) meets the champion at the gate.",
+}
+
+IN_A_LINE = {  # where nothing can be pointed at: at the end of what a terminal shows
+    "log loss": "what was lost by trusting the probabilities, in nats per row; lower is better. Giving one half to what comes "
+    "loses 0.69, a tenth 2.3",
+    "skill": "how much of what guessing the base rate loses the model saves: 1 is all of it, below 0 it loses more",
+    "base rate": "how often label 1 came among the same rows",
+    "drift": "how far the rows are from those that the model was judged on",
+    "holdout, test": "rows kept for the gate, which no candidate has learnt from",
+    "[a, b]": "the interval in which the true figure lies",
 }
 
 ACTS = {  # what a person can do about an alert

@@ -89,10 +89,15 @@ def skipped(project: str, reason: str, where: Where, why: str = "") -> Message:
     return Message(f"{project}: skip, {where.dag} ends without a decision", _body(reason, lines, where))
 
 
-def approval(project: str, gated: "Gated", verified: "Verified", where: Where) -> Message:
-    """A person is asked whether to promote."""
+def approval(project: str, gated: "Gated", verified: "Verified", where: Where, page: str = "") -> Message:
+    """A person is asked whether to promote.
+
+    Args:
+        page: the address of the page on which both stand side by side.
+    """
     challenged = f"champion v{gated.champion}" if gated.champion else "the base rate: there is no champion yet"
-    closing = "Answer in Airflow, under Required actions. Until then the champion stays."
+    leads = f"Both side by side, and your answer: {page}" if page else "Answer in Airflow, under Required actions."
+    closing = f"{leads}\nUntil you answer the champion stays."
     fitted = "the base rate" if gated.instead else "the refit of the recipe in service"
     changes = [("churn", verified.churn.told(gated.champion))] if verified.churn and gated.champion else []
     asked = f"promote {gated.challenger if gated.ruling.promoted else fitted}"

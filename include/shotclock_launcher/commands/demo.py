@@ -19,7 +19,7 @@ def demo(layout: Layout, project: str, patience: float = PATIENCE) -> bool:
     with running(layout, only=project) as stack:
         outcome, ready = chain(stack, project, patience)
     if outcome.good:
-        _print_summary(project)
+        print_summary(layout, project)
     else:
         _print_failures(outcome)
     say(f"Airflow was up after {ready:.1f} s, the chain took {outcome.seconds:.1f} s, all of it {elapsed():.1f} s")
@@ -57,11 +57,13 @@ def tell(layout: Layout, task: Task) -> None:
         show(task_log.tail(layout, task) + "\n")
 
 
-def _print_summary(project: str) -> None:
+def print_summary(layout: Layout, project: str) -> None:
+    """What has come of it, and where to look next."""
     from shotclock.reading.status import status
     from shotclock.reading.summary import summarise
 
     show(f"\n{summarise(status(project))}\n")
+    show(f"To look around: make up, then {layout.address}/plugin/model-health\n")
 
 
 def _print_failures(outcome: Outcome) -> None:

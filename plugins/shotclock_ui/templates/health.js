@@ -2,6 +2,7 @@
 // A button asks for a reason and acts through Airflow's own API: the browser sends the user's cookie, so Airflow decides.
 const STEPS = {
   retrain: (form, project) => ["POST", `/dags/${project}.retraining/dagRuns`, { logical_date: null, conf: { reason: form.get("reason") } }],
+  resume: (_, project) => ["PATCH", `/dags/${project}.retraining`, { is_paused: false }],
   rollback: (form, project) => ["POST", `/dags/${project}.rollback/dagRuns`, { logical_date: null, conf: { reason: form.get("reason"), version: Number(form.get("version")) } }],
   approve: (form, _, asked) => answer("Approve", form, asked),
   reject: (form, _, asked) => answer("Reject", form, asked),
@@ -27,25 +28,31 @@ async function refusal(response, project) {
   return `Airflow refused (${response.status}): ${detail}`;
 }
 
-async function act(form) {
+async function asked(api, [method, path, body]) {
+  return fetch(api + path, { method, credentials: "same-origin", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(body) });
+}
+
+async function act(form, action) {
   const actions = document.querySelector(".actions");
-  const { api, project } = actions.dataset;
-  const [method, path, body] = STEPS[form.dataset.action](new FormData(form), project, form.dataset);
+  const { api, project, paused } = actions.dataset;
+  const steps = action === "retrain" && paused === "true" ? ["resume", "retrain"] : [action];  // a paused DAG's runs wait for ever
   const said = form.querySelector(".refused");
-  const button = form.querySelector("[type=submit]");
+  const buttons = form.querySelectorAll("[type=submit]");
   said.textContent = "";
-  button.disabled = true;
+  buttons.forEach((button) => { button.disabled = true; });
   try {
-    const response = await fetch(api + path, { method, credentials: "same-origin", headers: { "Content-Type": "application/json", Accept: "application/json" }, body: JSON.stringify(body) });
-    if (!response.ok) { said.textContent = await refusal(response, project); return; }
+    for (const step of steps) {
+      const response = await asked(api, STEPS[step](new FormData(form), project, form.dataset));
+      if (!response.ok) { said.textContent = await refusal(response, project); return; }
+    }
     form.reset();
-    form.closest("dialog").close();
-    actions.querySelector(".said").textContent = DONE[form.dataset.action];
+    form.closest("dialog")?.close();
+    actions.querySelector(".said").textContent = DONE[action];
     setTimeout(() => location.reload(), 2500);
   } catch {
     said.textContent = "Airflow did not answer. Nothing is known to have happened; look again before you repeat this.";
   } finally {
-    button.disabled = false;
+    buttons.forEach((button) => { button.disabled = false; });
   }
 }
 
@@ -55,9 +62,16 @@ addEventListener("click", (event) => {
   if (event.target.closest("[data-closes]")) event.target.closest("dialog").close();
 });
 addEventListener("submit", (event) => {
-  if (!event.target.dataset.action) return;
+  const action = event.submitter?.dataset.action ?? event.target.dataset.action;
+  if (!action) return;
   event.preventDefault();
-  act(event.target);
+  act(event.target, action);
+});
+let leaving = false;
+addEventListener("change", (event) => {
+  if (!event.target.matches("[data-goes]")) return;
+  leaving = true;  // a reload would call the way back
+  location.assign(event.target.value);
 });
 
 // An explanation stays inside the page, and Escape shuts it.
@@ -80,7 +94,7 @@ addEventListener("DOMContentLoaded", () => {
   const seconds = Number(document.body.dataset.refresh);
   if (!seconds) return;
   setInterval(() => {
-    const busy = document.hidden || document.querySelector("dialog[open], details[open]") || document.activeElement !== document.body;
+    const busy = leaving || document.hidden || document.querySelector("dialog[open], details[open]") || document.activeElement !== document.body;
     if (!busy) location.reload();
   }, seconds * 1000);
 });

@@ -160,12 +160,12 @@ def test_too_little_data_says_how_many_more_rows_would_decide():
 
 
 def test_who_is_asked_to_approve_sees_the_figures_and_where_to_answer():
-    message = messages.approval("shots", GATED, Verified(), RETRAINING)
+    message = messages.approval("shots", GATED, Verified(), RETRAINING, "http://airflow/page")
 
     assert message.subject == "shots: approval asked, promote decision_tree.recent?"
     assert message.body == (
         f"{BECAUSE}\n\n{FIGURES}\nagainst: champion v1\n\n"
-        "Answer in Airflow, under Required actions. Until then the champion stays.\n\n"
+        "Both side by side, and your answer: http://airflow/page\nUntil you answer the champion stays.\n\n"
         "run: shots.retraining, run 2\nhttp://airflow/dags/shots.retraining/runs/run%202"
     )
 

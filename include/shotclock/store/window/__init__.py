@@ -62,8 +62,25 @@ class Window:
         if not kept:
             raise StoreError(f"{version.uri} has scored nothing yet; trigger {name}.inference first")
         window = batches[:kept]
-        digest = hashlib.sha256(" ".join(batch.source_sha256 for batch in window).encode()).hexdigest()[:16]
-        return cls(project, digest, version, tuple(window), tuple(batches[kept:]), once.repeated)
+        return cls(project, _digest(window), version, tuple(window), tuple(batches[kept:]), once.repeated)
+
+    @classmethod
+    def past(cls, name: str, version: registry.Version, window: str) -> "Window":
+        """The window of that id, which `version` has scored.
+
+        Raises:
+            StoreError: its predictions are gone, or its files hold other rows by now.
+        """
+        batches = scored_batches(name, version)
+        for first in range(len(batches)):
+            for last in range(first + 1, len(batches) + 1):
+                if _digest(batches[first:last]) == window:
+                    once = Once(project_of(name).columns.id)
+                    for batch in batches[first:last]:
+                        once.fresh(batch)
+                    chosen, older = tuple(batches[first:last]), tuple(batches[last:])
+                    return cls(project_of(name), window, version, chosen, older, once.repeated)
+        raise StoreError(f"{version.uri}: the predictions of window {window} are not there any more")
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -82,6 +99,10 @@ class Window:
     def rows(self) -> tuple[pa.Table, int]:
         """Its predictions with their labels, at most about `drift.max_rows` of them, and how many rows there are."""
         return labelled(self.project, self.batches)
+
+
+def _digest(batches: Sequence[Application]) -> str:
+    return hashlib.sha256(" ".join(batch.source_sha256 for batch in batches).encode()).hexdigest()[:16]
 
 
 def labelled(project: Project, batches: Sequence[Application]) -> tuple[pa.Table, int]:
