@@ -24,7 +24,7 @@ def summarise(status: Status) -> str:
     """Whether the model is fit, since when, and what is being done; figures; its newest runs, oldest first; addresses."""
     # a retraining that found no champion yet did nothing, and tells nobody anything
     told = dropwhile(_did_nothing, status.stories)
-    runs = [text for number, story in enumerate(told, 1) if (text := _told(number, story))]
+    runs = [f"{number}. {text}" for number, text in enumerate(filter(None, map(_told, told)), 1)]
     happened = ["What happened, oldest first", *runs, _WORDS] if runs else []
     return "\n\n".join(
         [_title(status), answer(status), *_newest(status), _standing(status), *happened, _addresses(status)]
@@ -68,10 +68,10 @@ def _window_figures(window: WindowHealth) -> str:
     return table(("", "value [interval]"), rows, "  ")
 
 
-def _told(number: int, story: Story) -> str:
+def _told(story: Story) -> str:
     tell = {"inference": _scored, "monitoring": _judged}.get(story.flow, _decided)
     lines = tell(story)
-    return "\n".join([f"{number}. {story.flow}", *lines]) if lines else ""
+    return "\n".join([story.flow, *lines]) if lines else ""
 
 
 def _did_nothing(story: Story) -> bool:
