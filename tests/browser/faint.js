@@ -9,6 +9,7 @@ within => {  // texts whose contrast with what lies behind them is below 4.5, or
   const light = rgb => rgb.map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const above = element => { const found = []; for (let e = element; e; e = e.parentElement) found.push(e); return found; };
+  const ground = parsed(getComputedStyle(document.body).backgroundColor), page = over(ground.rgb, ground.a, [255, 255, 255]);
   const faint = new Set();
   const walker = document.createTreeWalker(document.querySelector(within), NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -18,7 +19,7 @@ within => {  // texts whose contrast with what lies behind them is below 4.5, or
     const range = document.createRange();
     range.selectNodeContents(walker.currentNode);
     const place = range.getBoundingClientRect(), x = place.x + place.width / 2, y = place.y + place.height / 2;
-    let behind = [255, 255, 255], opacity = 1;
+    let behind = page, opacity = 1;  // a text that is scrolled away lies over nothing else
     for (const e of above(element).reverse()) {
       const style = getComputedStyle(e), colour = parsed(style.backgroundColor), box = e.getBoundingClientRect();
       const there = x >= box.left && x <= box.right && y >= box.top && y <= box.bottom;  // a slider's value stands above it
