@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import sys
 
 import pytest
 
@@ -29,6 +30,9 @@ def limited(shotclock):
         child = os.fork()
         if not child:
             try:
+                sys.dont_write_bytecode = (
+                    True  # before 3.12 an import would leave half a file, which the next one stumbles over
+                )
                 resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))  # as a full disk, in any place and for root too
                 found = shotclock(*command)
                 told = found.exit_code, type(found.exception).__name__, found.output

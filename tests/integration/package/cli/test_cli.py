@@ -66,11 +66,11 @@ def test_the_package_itself_loads_nothing_until_a_project_is_opened():
 
 
 @pytest.mark.parametrize("command", ["status", "history", "batches"])
-def test_looking_loads_no_model_and_nothing_that_trains_or_draws(at, command):
+def test_looking_loads_no_model_no_mlflow_and_nothing_that_trains_or_draws(at, command):
     at("trained")
     brought = loaded(command, "shots")
-    assert "mlflow" in brought
-    assert brought & {"sklearn", "skops", "matplotlib", "evidently", "pycaret", "airflow", "httpx"} == set()
+    assert "sqlite3" in brought
+    assert brought & {"mlflow", "sklearn", "skops", "matplotlib", "evidently", "pycaret", "airflow", "httpx"} == set()
 
 
 @pytest.mark.parametrize(

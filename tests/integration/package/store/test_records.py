@@ -36,7 +36,7 @@ ON_DISK = {
             "holdout_log_loss": 0.6111261046531321,
             "holdout_log_loss_skill": -0.005812011759412927,
         },
-        tags={"synthetic": "False", "model_sha256": "35526ce24aae"},
+        tags={"synthetic": "False", "model_sha256": "35526ce24aae", "tuning": "3f0c", "recipe": "9a51"},
     ),
     "gate": Values(
         params={
@@ -254,6 +254,8 @@ EXAMPLES = {
         cv={"log_loss": 0.6281067454120925, "roc_auc": 0.5800141261696192, "log_loss_std": 0.006763043672855308},
         validation_log_loss=0.6390968659300832,
         model_sha256="35526ce24aae",
+        tuning="3f0c",
+        recipe="9a51",
         holdout={"log_loss": 0.6111261046531321, "log_loss_skill": -0.005812011759412927},
     ),
     records.Gate: records.Gate(
