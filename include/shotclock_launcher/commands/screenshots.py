@@ -41,7 +41,7 @@ class Picture:
 def pictures(project: str, dashboard: str) -> list[Picture]:
     page = f"/shotclock/health/{project}"
     return [
-        Picture("model-health", "/plugin/model-health", ".model .figure", frame=True, height=420),
+        Picture("model-health", "/plugin/model-health", ".model .verdict", frame=True, height=420),
         Picture("model-page", page, ".decisions", height=1360),
         Picture("drift-report", f"{page}#report", "table", height=760),
         Picture("dashboard", f"{dashboard}/trial?project={project}", ".heatmaplayer image", height=1900),
