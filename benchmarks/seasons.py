@@ -40,7 +40,7 @@ def keep_nothing() -> None:
     """Retrainings find no earlier ones."""
     from shotclock.steps import kept
 
-    kept._earlier = lambda *_: []
+    kept._earlier = lambda *_: None
 
 
 def lay_out(home: Path, data: Path, ships: str) -> None:

@@ -23,6 +23,11 @@ class Figure:
         value = numbers[name]
         return cls(value, numbers.get(f"{name}_low", value), numbers.get(f"{name}_high", value))
 
+    @classmethod
+    def around(cls, value: float, half: float) -> "Figure":
+        """A value with an interval that reaches so far on both sides."""
+        return cls(value, value - half, value + half)
+
     @staticmethod
     def flat(figures: "Mapping[str, Figure]") -> dict[str, float]:
         """The numbers that `among` reads."""

@@ -36,7 +36,7 @@ class Given:
             return None
         shares = (losses(self.labels, self.old) - losses(self.labels, self.new)) / constant_loss(rate)
         half = NormalDist().inv_cdf((1 + confidence) / 2) * float(shares.std()) / len(shares) ** 0.5
-        return Figure(float(shares.mean()), float(shares.mean()) - half, float(shares.mean()) + half)
+        return Figure.around(float(shares.mean()), half)
 
 
 def as_share(gain: Figure, labels: Floats) -> Figure | None:

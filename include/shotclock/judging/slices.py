@@ -127,4 +127,4 @@ def constant_loss(rate: float) -> float:
 
 def _interval(value: float, half: float) -> Figure:
     """Mean ± z standard errors. The skill's come by the delta method: it is a function of two means."""
-    return Figure(value, value - half, value + half)
+    return Figure.around(value, half)

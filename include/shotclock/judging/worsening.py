@@ -97,7 +97,7 @@ def _fall(feature: str, now: SliceFigures, before: SliceFigures | None, whole: F
 def _difference(now: Figure, before: Figure) -> Figure:
     value = now.value - before.value
     half = float(np.hypot(now.high - now.low, before.high - before.low)) / 2
-    return Figure(value, value - half, value + half)
+    return Figure.around(value, half)
 
 
 def worth(
@@ -121,7 +121,7 @@ def worth(
         rises = [losses(side.labels, predict(_shuffled(side.rows, name, generator))) - base for _ in range(_SHUFFLES)]
         rise = np.mean(rises, axis=0) / constant_loss(rate)
         value, half = float(rise.mean()), z * float(rise.std())
-        found[name] = Figure(value, value - half, value + half)
+        found[name] = Figure.around(value, half)
     return dict(sorted(found.items(), key=lambda item: -item[1].value))
 
 

@@ -14,8 +14,8 @@ from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Level
 from shotclock.judging.gate import WORST, Gains
 from shotclock.judging.performance import losses
-from shotclock.judging.side_by_side import Given
-from shotclock.judging.slices import MIN_ROWS, constant_loss, figures
+from shotclock.judging.side_by_side import Given, as_share
+from shotclock.judging.slices import MIN_ROWS, figures
 
 _MOST_PARTS = 12
 
@@ -94,10 +94,13 @@ def gained(given: Given, rules: GateRules, trainings: int, cost: Cost | None, sc
         scale: how many rows each of these stands for.
     """
     labels = given.labels
-    if not len(labels) or labels.min() == labels.max():
+    if not len(labels):
         return None
     nats = losses(labels, given.old) - losses(labels, given.new)
-    mean, constant = Gains(np.clip(nats, -WORST, WORST), rules).mean, constant_loss(float(labels.mean()))
+    mean = Gains(np.clip(nats, -WORST, WORST), rules).mean
+    saved = as_share(mean, labels)
+    if saved is None:
+        return None
     each = len(labels) * scale
     paid = mean.scaled(each * cost.per_nat, -trainings * cost.training) if cost else None
-    return Gained(round(each), mean.scaled(1 / constant), paid)
+    return Gained(round(each), saved, paid)

@@ -228,7 +228,7 @@ def _record(rules: Project, old: str, new: str) -> tuple[Block, ...]:
 def _losses(rules: Project, run: str) -> dict[int, tuple[float, int]]:
     """Mean log loss and rows by block; empty where there is no track record, as of a first training's candidate."""
     try:
-        rows = storage.read_table(artifact(run, "track_record.parquet")).to_pandas() if run else None
+        rows = storage.read_table(artifact(run, history.TRACK_RECORD)).to_pandas() if run else None
     except StoreError:
         rows = None
     if rows is None:

@@ -19,14 +19,15 @@ from shotclock.handoff import Compared
 from shotclock.models.searched import Search, Tuned
 from shotclock.steps import fits
 from shotclock.store import queries, tracking
-from shotclock.store.records import Candidate, Stored
+from shotclock.store.history import TRACK_RECORD
+from shotclock.store.records import Candidate
 from shotclock.store.run import Run
 from shotclock.store.server.artifacts import artifact
 from shotclock.store.tracking import Tracked
 from shotclock.store.versions import registry
 
 log = logging.getLogger(__name__)
-TRACK_RECORD, SETTINGS = "track_record.parquet", "settings.json"
+SETTINGS = "settings.json"
 ROW, TOLD_BY = "shotclock_row", "shotclock_run"  # no columns of a project: what they name is the record's own
 _NEW = 0.5  # of the rows to search on: then settings are searched anew
 _LOOK_BACK = 100  # candidates of one digest: a run that is repeated finds those before it
@@ -61,11 +62,9 @@ def found(run: Run, search: Search, rows: pd.DataFrame) -> Tuned:
 
 def tuned(run: Run, algorithm: str, seed: int, rows: pd.DataFrame) -> Tuned | None:
     """The settings that an earlier retraining has found; None where there are none, or half of the `rows` are new since."""
-    for earlier in _earlier(run, "tuning", tuning(run, algorithm, seed))[:1]:
-        if path := _file(earlier, SETTINGS):
-            before = _tuned.validate_json(storage.read(path))
-            return before if _new(run, before, rows) < _NEW * len(rows) else None
-    return None
+    path = _earlier(run, SETTINGS, "tuning", tuning(run, algorithm, seed))
+    before = _tuned.validate_json(storage.read(path)) if path else None
+    return before if before and _new(run, before, rows) < _NEW * len(rows) else None
 
 
 def _new(run: Run, before: Tuned, rows: pd.DataFrame) -> int:
@@ -77,9 +76,8 @@ def _new(run: Run, before: Tuned, rows: pd.DataFrame) -> int:
 def told(run: Run, candidate: Compared) -> pd.DataFrame:
     """What the recipe's models had said of rows in earlier retrainings: probability and run, by the digest of the row."""
     columns = project(run.project).columns
-    for earlier in _earlier(run, "recipe", recipe(run, candidate))[:1]:
-        if path := _file(earlier, TRACK_RECORD):
-            return fits.frame(path).drop_duplicates(ROW).set_index(ROW)[[columns.probability, TOLD_BY]]
+    if path := _earlier(run, TRACK_RECORD, "recipe", recipe(run, candidate)):
+        return fits.frame(path).drop_duplicates(ROW).set_index(ROW)[[columns.probability, TOLD_BY]]
     return pd.DataFrame({columns.probability: [], TOLD_BY: []}, index=np.array([], dtype=np.uint64))
 
 
@@ -93,16 +91,15 @@ def keep(stored: Tracked, settings: Tuned) -> None:
     stored.json(_tuned.dump_python(settings, mode="json"), SETTINGS)
 
 
-def _earlier(run: Run, name: str, digest: str) -> list[Stored[Candidate]]:
-    """The candidates of other runs that have the digest, newest first; a run that is repeated finds what it found before."""
+def _earlier(run: Run, file: str, name: str, digest: str) -> storage.Address | None:
+    """A file of the newest candidate of other runs that has the digest; a run that is repeated finds what it found before."""
     began = queries.look_up(run.project, tracking.find_run(run, "training").id)
     others = queries.newest(run.project, Candidate, where={name: digest}, most=_LOOK_BACK)
-    return [one for one in others if one.run_id != run.id and (began is None or one.at < began.at)]
-
-
-def _file(earlier: Stored[Candidate], name: str) -> storage.Address | None:
-    try:
-        return artifact(earlier.id, name)
-    except StoreError as error:
-        log.warning("%s of %s is made anew: %s", name, earlier.name, error)
-        return None
+    for one in others:
+        if one.run_id != run.id and (began is None or one.at < began.at):
+            try:
+                return artifact(one.id, file)
+            except StoreError as error:
+                log.warning("%s of %s is made anew: %s", file, one.name, error)
+                return None
+    return None

@@ -22,7 +22,7 @@ from shotclock.models import candidates as models
 from shotclock.rows.blocks import Learning
 from shotclock.steps import fits, kept
 from shotclock.store import history
-from shotclock.store.history import BEFORE, BLOCK
+from shotclock.store.history import BEFORE, BLOCK, TRACK_RECORD
 from shotclock.store.records import BLOCK_LOG_LOSS
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked
@@ -91,7 +91,7 @@ def by_block(columns: Columns, record: pd.DataFrame) -> list[float]:
 
 def keep(run: Run, stored: Tracked, name: str, record: pd.DataFrame) -> Address:
     """Write a track record down: beside the data, and in MLflow with the loss of each block."""
-    path = folder_of(run) / "candidates" / name / kept.TRACK_RECORD
+    path = folder_of(run) / "candidates" / name / TRACK_RECORD
     storage.write_table(pa.Table.from_pandas(record, preserve_index=False), path)
     stored.artifact(path)
     stored.series(BLOCK_LOG_LOSS, by_block(project(run.project).columns, record))

@@ -20,6 +20,7 @@ BEFORE = "shotclock_before"
 CHAMPIONS = "champion_probability"
 """In the gate's rows: what the champion gave, beside the challenger's probability."""
 
+TRACK_RECORD = "track_record.parquet"  # as it is called in MLflow and in a run's folder
 BLOCK = "shotclock_block"
 """In a track record: the number of a row's block, from 0. No column of a project: what it names is the record's own."""
 

@@ -15,6 +15,7 @@ from shotclock.models import candidates
 from shotclock.models.searched import Search, Tried, Tuned
 from shotclock.steps import fits, kept, training
 from shotclock.store import queries, records, tracking
+from shotclock.store.history import TRACK_RECORD
 from shotclock.store.run import Run
 from shotclock.store.server.artifacts import artifact
 from shotclock.store.versions import registry
@@ -54,7 +55,7 @@ class Rounds:
         self.shop.retrain()
         newest = queries.newest("shop", records.Candidate, most=10)
         runs = {one.name: one.id for one in newest if one.run_id == newest[0].run_id}
-        return {name: pd.read_parquet(artifact(run, kept.TRACK_RECORD)) for name, run in runs.items()}
+        return {name: pd.read_parquet(artifact(run, TRACK_RECORD)) for name, run in runs.items()}
 
 
 @pytest.fixture
@@ -130,7 +131,7 @@ def test_a_record_whose_file_is_gone_is_made_anew_and_the_log_says_so(later, cap
     found = TypeAdapter(Tuned).validate_json(artifact(made.id, kept.SETTINGS).read_bytes())
     candidate = Compared(name=ALL, algorithm="logistic_regression", rows="all", seed=made.record.seed, tuned=found)
     assert len(kept.told(later, candidate)) == 600
-    artifact(made.id, kept.TRACK_RECORD).unlink()
+    artifact(made.id, TRACK_RECORD).unlink()
     assert kept.told(later, candidate).empty
     assert f"track_record.parquet of {ALL} is made anew" in caplog.text
 
