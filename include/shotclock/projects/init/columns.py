@@ -1,5 +1,6 @@
 """A table of which one column at a time is held, whatever its size: what becomes of the others lies on disk."""
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import chain
@@ -39,7 +40,9 @@ class Rows:
 
     def __init__(self, given: Given) -> None:
         self.given, self.num_rows, self.column_names = given, given.num_rows, list(given.column_names)
-        self._folder = TemporaryDirectory(prefix="shotclock-")
+        folder = TemporaryDirectory(prefix="shotclock-")
+        weakref.finalize(self, folder.cleanup)
+        self._folder = Path(folder.name)
         self._kept: dict[str, Path] = {}
 
     def __getitem__(self, name: str) -> Column:
@@ -52,7 +55,7 @@ class Rows:
         """Keep a column, in pieces of `_ROWS`, as every one is: so rows can be read across them."""
         if name not in self.column_names:
             self.column_names.insert(0, name)
-        path = self._kept.setdefault(name, Path(self._folder.name) / f"{len(self._kept)}.arrow")
+        path = self._kept.setdefault(name, self._folder / f"{len(self._kept)}.arrow")
         with ipc.new_file(path, pa.schema([(name, values.type)]), options=_PACKED) as writer:
             for start in range(0, self.num_rows, _ROWS):
                 piece = values.slice(start, _ROWS)

@@ -29,8 +29,9 @@ ENDS = [
 def stack(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     monkeypatch.setattr(falls, "PAUSES", (0.05, 0.1, 0.2))
     made = Stack(layout, uuid.uuid4().hex, credentials.Login("admin", "x"), dict(os.environ))
+    monkeypatch.setattr(processes, "PATIENCE", 0)
     yield made
-    processes.end(made.id, patience=0)
+    made.end()
 
 
 def python(name: str, code: str) -> Service:

@@ -23,6 +23,7 @@ class Spawned:
 
     def __init__(self, layout: Layout, code: int = 0) -> None:
         self.names: list[str] = []
+        self.started: list[subprocess.Popen[bytes]] = []
         self._layout, self._code = layout, code
 
     def __call__(self, name: str, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
@@ -33,13 +34,18 @@ class Spawned:
         with closing(sqlite3.connect(database)) as made:
             made.execute("CREATE TABLE IF NOT EXISTS made (here TEXT)")
         (self._layout.logs / f"{name}.log").write_text("no space left on device\n")
-        return subprocess.Popen(["sh", "-c", f"exit {self._code}"])
+        self.started.append(subprocess.Popen(["sh", "-c", f"exit {self._code}"]))
+        return self.started[-1]
 
 
 def prepare(layout: Layout, spawn: Spawned) -> None:
     """As `stack.running` does it, all of it."""
-    for one in preparation.prepare(layout, spawn):
-        one.finish()
+    try:
+        for one in preparation.prepare(layout, spawn):
+            one.finish()
+    finally:
+        for process in spawn.started:
+            process.wait()
 
 
 def test_databases_are_made_once_and_again_when_they_or_the_version_changed(layout: Layout) -> None:

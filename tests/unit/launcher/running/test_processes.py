@@ -37,15 +37,20 @@ def stack() -> Iterator[str]:
 
 
 @pytest.fixture
-def start(stack: str, tmp_path: Path) -> Callable[[str], subprocess.Popen[bytes]]:
+def start(stack: str, tmp_path: Path) -> Iterator[Callable[[str], subprocess.Popen[bytes]]]:
     layout = Layout.of({"SHOTCLOCK_HOME": str(tmp_path)})
     env = airflow_environment(layout, credentials.Keys("j", "a", "f"))
+    started = []
 
     def run(code: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", textwrap.dedent(code)]
-        return processes.spawn(command, env, tmp_path / "out.log", stack, tmp_path)
+        started.append(processes.spawn(command, env, tmp_path / "out.log", stack, tmp_path))
+        return started[-1]
 
-    return run
+    yield run
+    processes.end(stack, patience=0)
+    for process in started:
+        process.wait()
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
