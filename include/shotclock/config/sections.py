@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import CroniterBadDateError, croniter
 from pydantic import (
@@ -83,7 +84,7 @@ class Feature(Section):
     """One model input: its type, the values that it may take, whether they may be missing, and how its drift is measured.
 
     A `boolean` is 0 or 1 wherever rows are kept, a `category` is text: codes become text when a file is taken in. One with
-    `of_time` is no column of a file: it is a part of the rows' time.
+    `of_time` is no column of a file: it is a part of the rows' time, on the clocks of `zone` where a time has a zone.
     """
 
     type: FeatureType
@@ -94,6 +95,7 @@ class Feature(Section):
     drift: DriftMethod = "wasserstein"
     drift_threshold: float = Field(0.1, gt=0)
     of_time: TimePart | None = None
+    zone: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -114,9 +116,9 @@ class Feature(Section):
         part = given.get("of_time") if isinstance(given, dict) else None
         if not isinstance(part, str) or part not in TIME_PARTS:
             return given
-        others = sorted(set(given) - {"of_time", "type"})
+        others = sorted(set(given) - {"of_time", "type", "zone"})
         if others:
-            raise ValueError(f"found {', '.join(others)} of a part of the time, allowed: type")
+            raise ValueError(f"found {', '.join(others)} of a part of the time, allowed: type and zone")
         if given.get("type", "category") not in ("category", "integer"):
             raise ValueError(f"found type {given['type']} of a part of the time, allowed: category or integer")
         allowed = list(TIME_PARTS[part])
@@ -132,6 +134,16 @@ class Feature(Section):
         if self.type == "boolean" and self.allowed is not None:
             raise ValueError("found allowed of a boolean, allowed: of an integer or a category")
         return self
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_known(cls, given: str | None, info: ValidationInfo) -> str | None:
+        if given is not None and not info.data.get("of_time"):
+            raise ValueError("found a zone, allowed: of a part of the time, with of_time")
+        try:
+            return given if given is None else ZoneInfo(given).key
+        except (ZoneInfoNotFoundError, ValueError, OSError):  # of no such name, of no name at all, of a folder's
+            raise ValueError(f"found {given!r}, allowed: a time zone by its name, such as Europe/Berlin") from None
 
     @field_validator("allowed")
     @classmethod

@@ -1,11 +1,13 @@
 """What a row's time tells besides its place in the order: month, weekday and hour, as features of the project.
 
-They are made in one way wherever a row comes from, a file or a request. A time with a zone is read in UTC: what zone a system
-writes may change from one export to the next, and the model must not notice. One without is read as it is written.
+They are made in one way wherever a row comes from, a file or a request. A time with a zone is read in UTC, or by the clocks of
+the zone that the project names: what zone a system writes may change from one export to the next, and the model must not
+notice. One without is read as it is written.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,12 +32,12 @@ def added(rows: Rows, columns: Columns) -> Rows:
 def part(times: Column, feature: Feature) -> Column:
     """A part of each time: dates, moments, or ISO text; null where the time is."""
     assert feature.of_time
-    numbers = _TELLS[feature.of_time](moments(times))
+    numbers = _TELLS[feature.of_time](moments(times, feature.zone or "UTC"))
     return numbers.cast(pa.string() if feature.is_text else pa.int64())
 
 
-def moments(times: Column) -> Column:
-    """Times as moments without a zone.
+def moments(times: Column, zone: str = "UTC") -> Column:
+    """Times as moments without a zone: of those that have one, as clocks in `zone` showed them.
 
     Raises:
         ValueError: a text is no ISO 8601 time.
@@ -43,17 +45,27 @@ def moments(times: Column) -> Column:
     if pa.types.is_dictionary(times.type):
         times = times.cast(times.type.value_type)
     if pa.types.is_timestamp(times.type):
-        return times.cast(pa.timestamp(times.type.unit)) if times.type.tz else times  # Arrow keeps zoned times in UTC
+        return pc.local_timestamp(times.cast(pa.timestamp(times.type.unit, zone))) if times.type.tz else times
     if not pa.types.is_string(times.type) and not pa.types.is_large_string(times.type):
         return times.cast(pa.timestamp("s"))
     try:
         return times.cast(pa.timestamp("us"))
     except pa.ArrowInvalid:  # with zones, or in one of ISO's rarer forms
-        distinct = pc.unique(times)
-        known = pa.array([text and _moment(text) for text in distinct.to_pylist()], pa.timestamp("us"))
+        distinct, clocks = pc.unique(times), ZoneInfo(zone)
+        known = pa.array([text and _moment(text, clocks) for text in distinct.to_pylist()], pa.timestamp("us"))
         return known.take(pc.index_in(times, distinct))
 
 
-def _moment(text: str) -> datetime:
+def zone_of(times: Column) -> str | None:
+    """The zone that times are in: `Europe/Berlin` where that is kept with them, else the difference to UTC of the first of
+    them; None where they have none."""
+    if pa.types.is_timestamp(times.type):
+        return str(times.type.tz) if times.type.tz else None
+    first = next((time.as_py() for time in times if time.is_valid), None) if pa.types.is_string(times.type) else None
+    clocks = datetime.fromisoformat(first).tzinfo if first else None
+    return str(clocks) if clocks else None
+
+
+def _moment(text: str, clocks: ZoneInfo) -> datetime:
     found = datetime.fromisoformat(text)
-    return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found
+    return found.astimezone(clocks).replace(tzinfo=None) if found.tzinfo else found

@@ -22,7 +22,7 @@ from shotclock.errors import ConfigError
             "rooms: {type: integer, min: 1",
             "rooms: {type: integer, minimum: 1",
             "flats.yaml, line 14: field 'columns.features.rooms.minimum': unknown key; "
-            "allowed: type, missing, min, max, allowed, drift, drift_threshold, of_time; did you mean 'min'?",
+            "allowed: type, missing, min, max, allowed, drift, drift_threshold, of_time, zone; did you mean 'min'?",
         ),
         (
             "  folds: 4",

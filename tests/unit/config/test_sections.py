@@ -228,6 +228,7 @@ def test_a_file_that_still_says_how_recent_rows_were_cut_is_read():
         ("{of_time: weekday}", "category", tuple("0123456")),
         ("{of_time: month, type: category}", "category", tuple(str(month) for month in range(1, 13))),
         ("{of_time: hour, type: integer}", "integer", tuple(range(24))),
+        ("{of_time: weekday, zone: Asia/Kolkata}", "category", tuple("0123456")),
     ],
 )
 def test_a_part_of_the_time_is_complete_by_its_name(
@@ -256,8 +257,14 @@ def test_a_part_of_the_time_is_complete_by_its_name(
             "field 'columns.features.part.of_time': found 'year', allowed: 'month', 'weekday' or 'hour'",
         ),
         ("{of_time: [hour]}", "field 'columns.features.part.of_time': found ['hour'], allowed:"),
-        ("{of_time: hour, min: 6}", "found min of a part of the time, allowed: type"),
-        ("{of_time: hour, missing: allowed}", "found missing of a part of the time, allowed: type"),
+        ("{of_time: hour, min: 6}", "found min of a part of the time, allowed: type and zone"),
+        ("{of_time: hour, missing: allowed}", "found missing of a part of the time, allowed: type and zone"),
+        ("{of_time: hour, zone: Europe}", "found 'Europe', allowed: a time zone by its name, such as Europe/Berlin"),
+        ("{of_time: hour, zone: Mars/Olympus}", "field 'columns.features.part.zone': found 'Mars/Olympus', allowed:"),
+        ("{of_time: hour, zone: ../../etc/passwd}", "found '../../etc/passwd', allowed: a time zone"),
+        ("{of_time: hour, zone: ''}", "found '', allowed: a time zone"),
+        ("{of_time: hour, zone: 2}", "field 'columns.features.part.zone': found 2, allowed:"),
+        ("{type: number, zone: UTC}", "found a zone, allowed: of a part of the time, with of_time"),
         ("{of_time: hour, type: number}", "found type number of a part of the time, allowed: category or integer"),
     ],
 )

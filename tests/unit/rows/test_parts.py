@@ -1,6 +1,7 @@
 """The parts of a row's time: the same from every way in which a moment may be written."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
@@ -168,3 +169,56 @@ def test_text_with_any_zone_and_the_moment_itself_agree(moment, minutes):
     by_text = parts.part(pa.array([zoned.isoformat()]), HOUR)
     by_moment = parts.part(pa.array([moment.replace(tzinfo=UTC)], pa.timestamp("us", "UTC")), HOUR)
     assert by_text.to_pylist() == by_moment.to_pylist() == [str(moment.hour)]
+
+
+BERLIN = Feature.model_validate({"of_time": "hour", "zone": "Europe/Berlin"})
+SHIFTS = Feature.model_validate({"of_time": "weekday", "zone": "Pacific/Auckland"})
+
+
+@pytest.mark.parametrize(
+    ("times", "kind", "hours"),
+    [
+        (["2024-01-15T09:00:00Z", "2024-07-15T09:00:00Z"], None, ["10", "11"]),  # clocks are put forward in summer
+        (["2024-01-15T04:00:00-05:00", None], None, ["10", None]),
+        (["2024-01-15T09:00:00+00:00", "2024-01-15T09:00:00"], None, ["10", "9"]),  # who says no zone means the clock
+        ([WEDNESDAY.replace(tzinfo=UTC)], pa.timestamp("ns", "UTC"), ["22"]),
+        ([WEDNESDAY.replace(tzinfo=UTC)], pa.timestamp("s", "America/New_York"), ["22"]),
+        ([WEDNESDAY], pa.timestamp("ms"), ["20"]),
+        (["2016-04-13T20:15:00"], None, ["20"]),
+    ],
+)
+def test_in_a_zone_a_moment_has_the_hour_of_the_clocks_there(times, kind, hours):
+    for column in (pa.array(times, kind), pa.chunked_array([pa.array(times, kind)])):
+        assert parts.part(column, BERLIN).to_pylist() == hours
+
+
+def test_a_weekday_is_that_of_the_place():
+    assert parts.part(pa.array(["2024-01-14T12:00:00Z", "2024-01-14T10:00:00Z"]), SHIFTS).to_pylist() == ["0", "6"]
+
+
+@given(
+    st.datetimes(datetime(1970, 1, 2), datetime(2037, 1, 1)), st.sampled_from([LISBON, NEW_YORK, "Asia/Kolkata", "UTC"])
+)
+def test_text_and_the_moment_itself_agree_in_every_zone(moment, zone):
+    there = Feature.model_validate({"of_time": "hour", "zone": zone})
+    aware = moment.replace(tzinfo=UTC)
+    by_text = parts.part(pa.array([aware.isoformat()]), there)
+    by_moment = parts.part(pa.array([aware], pa.timestamp("us", "UTC")), there)
+    assert by_text.to_pylist() == by_moment.to_pylist() == [str(aware.astimezone(ZoneInfo(zone)).hour)]
+
+
+@pytest.mark.parametrize(
+    ("times", "kind", "zone"),
+    [
+        ([WEDNESDAY], pa.timestamp("s"), None),
+        ([WEDNESDAY], pa.timestamp("s", LISBON), LISBON),
+        ([WEDNESDAY], pa.timestamp("s", "UTC"), "UTC"),
+        ([date(2016, 4, 13)], None, None),
+        ([None, "2016-04-13T20:15:00"], None, None),
+        ([None, "2016-04-13T20:15:00+02:00"], None, "UTC+02:00"),
+        (["2016-04-13T20:15:00Z"], None, "UTC"),
+        ([None], pa.string(), None),
+    ],
+)
+def test_the_zone_of_times_is_that_which_they_are_kept_with(times, kind, zone):
+    assert parts.zone_of(pa.array(times, kind)) == zone

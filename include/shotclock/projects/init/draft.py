@@ -92,7 +92,7 @@ def _scalar(value: str) -> str:
 
 def _rules(rule: Feature) -> str:
     if rule.of_time:
-        return f"{{of_time: {rule.of_time}}}"
+        return f"{{of_time: {rule.of_time}{f', zone: {rule.zone}' if rule.zone else ''}}}"
     parts = [f"type: {rule.type}"]
     if rule.may_be_missing:
         parts.append("missing: allowed")

@@ -147,8 +147,10 @@ def _parts_of(time: roles.Role, wishes: Wishes, training: Mask, table: Rows, lab
         ContractError: one is wished for that these times do not tell.
     """
     found, worth = _Features(), []
+    told = parts.zone_of(time.values)
+    zone = told if told and "/" in told else None  # a place, whose clocks are put forward in summer
     for kind in () if wishes.row_order else TIME_PARTS:
-        values = parts.part(time.values, Feature.model_validate({"of_time": kind, "type": "integer"}))
+        values = parts.part(time.values, Feature.model_validate({"of_time": kind, "zone": zone, "type": "integer"}))
         against = features.against(values, training)
         if kind in wishes.time_parts:
             if len(seen := values.filter(pa.array(training)).unique()) == 1:
@@ -157,9 +159,14 @@ def _parts_of(time: roles.Role, wishes: Wishes, training: Mask, table: Rows, lab
                     "which they tell several; leave it out, or name another --time"
                 )
             name = roles.free(f"{time.name}_{kind}", table.column_names)
-            found.used[name] = Feature.model_validate({"of_time": kind})
+            found.used[name] = Feature.model_validate({"of_time": kind, "zone": zone})
             found.why[name] = f"as --time-part says: the {kind} of {time.name}"
             found.warnings += [f"'{name}': {against}"] if against else []
+            if told and not zone:
+                found.warnings.append(
+                    f"'{name}': {time.name} is told with {told}, and its {kind} is that of UTC; write "
+                    f"{{of_time: {kind}, zone: Europe/Berlin}}, with your zone's name, where clocks there matter"
+                )
         elif (
             not against and kind not in map(str.lower, table.column_names) and (skill := features.tells(values, labels))
         ):

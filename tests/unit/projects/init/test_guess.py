@@ -498,6 +498,26 @@ def test_parts_that_are_wished_for_become_features_of_the_time(hourly):
     assert set(good.schema.names) == set(found.columns.all)
 
 
+@pytest.mark.parametrize(
+    ("kind", "zone", "told"),
+    [
+        (pa.timestamp("s", "Europe/Berlin"), "Europe/Berlin", None),
+        (pa.timestamp("s", "UTC"), None, "UTC"),
+        (pa.timestamp("s", "+02:00"), None, "+02:00"),
+        (pa.timestamp("s"), None, None),
+    ],
+)
+def test_a_part_is_that_of_the_place_where_the_times_are_kept_with_one_and_else_its_line_says_how(
+    hourly, kind, zone, told
+):
+    times = pa.array(hourly()["granted"].to_pylist(), kind)
+    found = guessed(hourly(granted=times), time="granted", time_parts=("hour",))
+    assert found.columns.of_time["granted_hour"].zone == zone
+    lines = [line for line in found.warnings if line.startswith("'granted_hour': granted is told with")]
+    assert [line.split(",")[0].split()[-1] for line in lines] == ([told] if told else [])
+    assert contract.examine(found.table, found.columns).good.num_rows == ROWS
+
+
 def test_a_month_that_training_has_not_seen_is_a_part_with_a_warning(hourly):
     found = guessed(hourly(), time_parts=("month",))
     assert list(found.columns.of_time) == ["granted_month"]
