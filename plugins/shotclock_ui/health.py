@@ -180,6 +180,18 @@ def card(project: Readable, number: str) -> HTMLResponse:
     return HTMLResponse(page, headers=headers(REPORT_POLICY))
 
 
+@router.get("/{project}/gates/{run_id}/card")
+def challenger_card(project: Readable, run_id: str) -> HTMLResponse:
+    """The card of a gate's challenger, as MLflow holds it: for who decides whether it takes over."""
+    from shotclock.reading import reports
+
+    with _found():
+        page = reports.of_challenger(project, run_id) if _RUN.fullmatch(run_id) else None
+    if page is None:
+        raise HTTPException(404, "This project has no such gate.")
+    return HTMLResponse(page, headers=headers(REPORT_POLICY))
+
+
 @router.get("/{project}/decisions/{run_id}")
 def decision(project: Readable, run_id: str) -> HTMLResponse:
     """The page of a decision, as MLflow holds it."""

@@ -55,6 +55,11 @@ def card_address(project: str, number: str) -> str:
     return health_address(project, "cards", number)
 
 
+def challenger_card_address(project: str, mlflow_run_id: str) -> str:
+    """The path of the card of a gate's challenger, as MLflow holds it."""
+    return f"{gate_address(project, mlflow_run_id)}/card"
+
+
 def decision_address(project: str, mlflow_run_id: str) -> str:
     """The path of a decision's own page, as MLflow holds it."""
     return health_address(project, "decisions", mlflow_run_id)

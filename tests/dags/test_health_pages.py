@@ -286,6 +286,13 @@ def test_who_is_asked_is_led_to_both_side_by_side_and_answers_there_alone(pages,
     assert 'href="/shotclock/health/shots/decisions/d1"' in done
 
 
+@pytest.mark.parametrize("outcome", ["promote", "keep", "not enough data"])
+def test_a_challenger_that_the_gate_would_promote_has_a_card_beside_the_champions(pages, kobe, outcome):
+    gate = replace(details(kobe, "plain").competitions[0].gate, outcome=outcome)
+    told = pages.comparison(beside(kobe, "plain", gate=gate), live())
+    assert ('href="/shotclock/health/shots/gates/plain/card"' in told) == (outcome == "promote")
+
+
 @pytest.mark.parametrize(
     ("outcome", "champion", "told"),
     [

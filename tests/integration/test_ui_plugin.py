@@ -338,7 +338,9 @@ def test_who_may_not_read_the_dag_gets_403(server: Server, path: str) -> None:
     assert server.get(path, user="outsider").status_code == 403
 
 
-@pytest.mark.parametrize("place", ["gates/0", "windows/1/0", "versions/1", "cards/1", "decisions/0", "years/newest"])
+@pytest.mark.parametrize(
+    "place", ["gates/0", "gates/0/card", "windows/1/0", "versions/1", "cards/1", "decisions/0", "years/newest"]
+)
 def test_pages_about_a_project_are_for_those_who_may_read_it(server: Server, place: str) -> None:
     assert server.get(f"/shotclock/health/sample/{place}", user=None).status_code == 401
     assert server.get(f"/shotclock/health/sample/{place}", user="outsider").status_code == 403

@@ -4,7 +4,7 @@ from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.store import queries
-from shotclock.store.records import Decision, Drift
+from shotclock.store.records import Decision, Drift, Gate
 from shotclock.store.server import artifacts
 from shotclock.store.versions import registry
 
@@ -37,6 +37,16 @@ def of_decision(project: str, run_id: str) -> str | None:
     """
     trace = queries.look_up(project, run_id)
     return artifacts.text(run_id, "decision.html") if trace and trace.kind == Decision.kind else None
+
+
+def of_challenger(project: str, run_id: str) -> str | None:
+    """The card of a gate's challenger, which the gate would promote; None where the project has no such gate.
+
+    Raises:
+        StoreError: it has no card: the gate would not promote it, or is of before there were any.
+    """
+    trace = queries.look_up(project, run_id)
+    return artifacts.text(run_id, "challenger_card.html") if trace and trace.kind == Gate.kind else None
 
 
 def card(project: str, number: str) -> str:

@@ -316,7 +316,7 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
         stored = _store(run, selection, features) if ruling.promoted and not _refits(rules, data) else None
     instead = refitting.base_rate(run, selection, data, holdout) if champion is None and not ruling.promoted else None
     figures = {name: {key: f.value for key, f in found.figures.items()} for name, found in measured.items()}
-    return Gated(
+    gated = Gated(
         champion=number,
         challenger=selection.winner,
         regime=regime,
@@ -330,6 +330,9 @@ def gate(run: Run, selection: Selection, data: AnyData) -> Gated:
         summary=summaries.gate(number, selection.winner, regime, ruling, figures)
         + (instead.summary if instead else ""),
     )
+    if ruling.promoted:
+        Tracked(record.id, record.experiment).artifact(contents.model_card(run, selection, gated, data))
+    return gated
 
 
 def _refits(rules: Project, data: AnyData) -> bool:

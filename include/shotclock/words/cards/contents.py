@@ -27,6 +27,7 @@ from shotclock.words.cards import pages, plots
 from shotclock.words.signs import SIGNS, Sign
 
 MODEL_CARD = "model_card.html"
+CHALLENGER_CARD = "challenger_card.html"
 DECISION_PAGE = "decision.html"
 _PACKAGES = ("shotclock", "scikit-learn", "numpy", "pandas", "skops", "mlflow")
 _REGIMES = {"training": "rows of the training file", "production": "production rows"}
@@ -44,14 +45,15 @@ def model_card(
     selection: Selection,
     gated: Gated,
     data: AnyData,
-    version: registry.Version,
-    reference: Address | None,
+    version: registry.Version | None = None,
+    reference: Address | None = None,
     refitted: Refitted | None = None,
 ) -> Address:
     """Write the card of a version that is about to be promoted: `model_card.html`.
 
     Args:
         selection, gated: of the challenger; of a refit they are what was measured of its recipe, see `Refitted`.
+        version: None for the card of a challenger that is not registered yet: `challenger_card.html`, for who decides.
     """
     before = gated
     if refitted is not None:
@@ -63,7 +65,7 @@ def model_card(
     sign, fitness = _fitness(measured.log_loss_skill, gated, refitted)
     told = _shared(run, selection, before, data) | {
         "took": _took(before, refitted),
-        "version": version.number,
+        "version": version.number if version else "",
         "algorithm": selection.winner,
         "alone": BASE_RATE_ALONE if selection.winner.partition(".")[0] == BASE_RATE else "",
         "before": gated.champion,
@@ -78,9 +80,14 @@ def model_card(
         "bins": plots.bins(*_scored(rules, rows)) if len(rows) else [],
         "reference": _reference(rules, reference),
         "again": _again(run, rules, selection, gated, data, version, refitted),
-        "limits": [*_learnt_since(before, refitted), *_edges(selection), *_limits(rules, gated, cut)],
+        "limits": [
+            *_learnt_since(before, refitted),
+            *([] if version else _to_be_fitted(rules, data)),
+            *_edges(selection),
+            *_limits(rules, gated, cut),
+        ],
     }
-    return _write(pages.model_card(told), folder_of(run) / MODEL_CARD)
+    return _write(pages.model_card(told), folder_of(run) / (MODEL_CARD if version else CHALLENGER_CARD))
 
 
 def decision_page(run: Run, selection: Selection, gated: Gated, data: AnyData, told: Decision) -> Address:
@@ -210,6 +217,12 @@ def _learnt_since(gated: Gated, refitted: Refitted | None) -> list[str]:
     ]
 
 
+def _to_be_fitted(rules: Project, data: AnyData) -> list[str]:
+    if not isinstance(data, RecentData) or rules.retraining.ships != "refit":
+        return []
+    return ["What takes over is this recipe fitted once more, on all labelled rows, with those that judged it."]
+
+
 def _fitness(skill: Figure | None, gated: Gated, refitted: Refitted | None) -> tuple[Sign, str]:
     """The first question of a reader, with the sign and in the words that all pages have for it."""
     unseen = refitted is None or gated.instead
@@ -277,12 +290,13 @@ def _again(
     selection: Selection,
     gated: Gated,
     data: AnyData,
-    version: registry.Version,
+    version: registry.Version | None,
     refitted: Refitted | None,
 ) -> dict[str, object]:
     seeds = {"search": selection.seed, "gate": project.gate.seed}
     if isinstance(data, RecentData):
-        command = f".venv/bin/shotclock retrain {run.project} --reason 'make v{version.number} again'"
+        name = f"v{version.number}" if version else "the challenger"
+        command = f".venv/bin/shotclock retrain {run.project} --reason 'make {name} again'"
         how = (
             f"With v{gated.champion} as the champion and the batches up to window {data.window} scored, the same "
             "project file and versions give the same model:"
@@ -294,7 +308,8 @@ def _again(
     return {
         "how": how,
         "command": command,
-        "check": _CHECK.format(
+        "check": version
+        and _CHECK.format(
             run=refitted.mlflow_run_id if refitted else gated.mlflow_run_id,
             scores="refit_scores" if refitted else "gate_scores",
             project=run.project,
@@ -305,7 +320,7 @@ def _again(
             ("seeds", ", ".join(f"{name} {seed}" for name, seed in seeds.items())),
             ("versions", _versions()),
             ("sha256 of modelo_final.pickle", storage.digest(storage.at(selection.model))),
-            ("sha256 of the registered files", version.digest or "none"),
+            *([("sha256 of the registered files", version.digest or "none")] if version else []),
         ],
     }
 

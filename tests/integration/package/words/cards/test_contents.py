@@ -13,8 +13,10 @@ from yaml import safe_dump, safe_load
 from shotclock import config
 from shotclock.config import settings
 from shotclock.handoff import call
+from shotclock.judging.figure import Figure
+from shotclock.reading import reports
 from shotclock.steps import training
-from shotclock.store import history
+from shotclock.store import history, queries, records
 from shotclock.store.run import Run
 from shotclock.store.server import artifacts
 from shotclock.store.versions import registry
@@ -101,6 +103,33 @@ def test_the_figures_on_the_card_are_those_of_the_gate(at):
         figure = given["measured"][name]
         assert f"{figure['value']:.4f} | {figure['low']:.4f} to {figure['high']:.4f}" in said
     assert given["ruling"]["because"][1:] in said
+
+
+def test_a_challenger_has_a_card_before_anybody_decides(at):
+    at("gated")
+    (gate,) = queries.newest("shots", records.Gate, most=1)
+    said, _ = read(runs("retraining", "r1") / "challenger_card.html")
+    for sentence in (
+        "shots challenger | logistic_regression.recent, made by retraining",
+        "not in service: the gate would promote it in place of v1",
+        "▲ Not proven. | Not proven better than the base rate: between",
+        "judged on | 1,623 rows from 2010-05-10 to 2016-04-13: production rows",
+        "What takes over is this recipe fitted once more, on all labelled rows",
+        ".venv/bin/shotclock retrain shots --reason 'make the challenger again'",
+    ):
+        assert sentence in said
+    assert "the largest difference is to be 0" not in said  # no version yet that could be loaded
+    assert f"gain over the champion {Figure.among(vars(gate.record), 'gain')}" in said.lower()
+    assert reports.of_challenger("shots", gate.id) == (runs("retraining", "r1") / "challenger_card.html").read_text(
+        "utf-8"
+    )
+
+
+def test_no_other_run_has_a_challengers_card(at):
+    at("gated")
+    (data,) = queries.newest("shots", records.Candidate, most=1)
+    assert reports.of_challenger("shots", data.id) is None
+    assert reports.of_challenger("shots", "0" * 32) is None
 
 
 def test_mlflow_has_the_card_with_the_versions_run_and_the_version_names_it(at):
