@@ -26,6 +26,11 @@ def plain(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
+def gloss(text: str) -> str | None:
+    """What the unit of losses is, where a text from the store speaks of it: it knows no reader."""
+    return HELP["nats"] if "nats" in text else None
+
+
 def harmless(text: str) -> str:
     """A text from the store for Plotly, which understands a few tags."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

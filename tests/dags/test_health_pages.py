@@ -321,6 +321,7 @@ def test_a_rollback_is_asked_for_beside_what_it_would_put_back(pages, kobe):
 def test_nats_explain_themselves_wherever_a_page_says_the_word(pages, kobe):
     said = "gain 0.03 nats per row on 5 rows"
     for text in (
+        pages.overview(Overview((summary(kobe, said),), (), NOW), {"shots": live()}),
         pages.project(details(kobe, said), live()),
         pages.comparison(beside(kobe, said), live()),
         pages.year(a_year(said), details(kobe, said), live()),

@@ -96,7 +96,7 @@ def _decision(details: Details, done: Decision) -> None:
         for kind, alerts in _by_kind(answered).items():
             earlier = f" (and {len(alerts) - 1} before it)" if len(alerts) > 1 else ""
             st.markdown(f"- answered: **{words.plain(kind)}**{earlier}: {words.plain(alerts[0].reason)}")
-        st.markdown(f"**Reason** {words.plain(done.reason)}")
+        st.markdown(f"**Reason** {words.plain(done.reason)}", help=words.gloss(done.reason))
         st.caption(f"{words.plain(f'Decided by {done.by}.')} {words.run_link(done.id)}")
 
 

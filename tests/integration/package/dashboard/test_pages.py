@@ -16,6 +16,7 @@ from shotclock.reading import demonstration
 from shotclock.store import queries, records
 from shotclock.store.run import Run
 from shotclock.store.tracking import tracked
+from shotclock.words.glossary import HELP
 
 APP = Path(__file__).parents[4] / "dashboard" / "app.py"
 PAGES = ("quality", "data", "retrainings", "policies", "trial")
@@ -156,6 +157,12 @@ def test_retrainings_tell_cause_answered_alerts_and_reason(open_page):
     names = app.dataframe[0].value["candidate"].tolist()
     assert len(names) == 5
     assert names[0].endswith("★")
+
+
+def test_a_reason_that_speaks_of_nats_says_what_they_are(open_page):
+    told = [line for line in open_page("rested", "retrainings").markdown if line.value.startswith("**Reason**")]
+    assert [line.help == HELP["nats"] for line in told] == ["nats" in line.value for line in told]
+    assert any(line.help for line in told)
 
 
 def test_an_open_alert_stands_above_the_retrainings(open_page):
