@@ -24,6 +24,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 
+from shotclock.models.cuts import Cuts
 from shotclock.models.internals import Bools, Ensemble, Floats, Tree, Whole, ensemble
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,11 @@ Words = npt.NDArray[np.uint32]
 
 LEAVES = 31  # of a tree in one word of 32 bits; the lowest bit stays free, so that a word without a leaf has a place of its own
 MOST_BYTES = 1 << 27  # of tables: a model with more trees and values is left to scikit-learn
-ROWS = 16_384  # whose values are looked up at once
-WORDS = 1 << 16  # that are worked on at once: they stay in the processor's cache
+ROWS = 32_768  # whose values are looked up at once
+WORDS = 1 << 15  # that are worked on at once: they stay in the processor's cache
 EQUAL = 1e-9  # what probabilities may differ by, which are added up in another order
 _PROBES = 500
+_TWO = np.uint64((1 << 59) + (1 << 22))  # times a + b * 2**32, both below 32: a * 32 + b in the highest ten bits
 _PLACE = np.uint32(0x077CB531)  # times a single bit, shifted by 27: another number for each bit (Leiserson et al. 1998)
 
 
@@ -116,12 +118,12 @@ class Column:
 
     Attributes:
         place: among the features.
-        cuts: numbers, ascending; a bin reaches up to one of them, and that one is in it.
+        cuts: a bin reaches up to one of them, and that one is in it.
         texts: those of a category; `bins` of each of them, of all others, and of none.
     """
 
     place: int
-    cuts: Floats
+    cuts: Cuts
     size: int
     texts: pa.Array | None = None
     bins: Whole | None = None
@@ -132,25 +134,22 @@ class Column:
             known = pc.index_in(values, self.texts).fill_null(len(self.texts)).to_numpy(zero_copy_only=False)
             places: Whole = self.bins[known + values.is_null().to_numpy(zero_copy_only=False)]
             return places
-        numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
-        found = _searched(self.cuts, numbers)
-        found[np.isnan(numbers)] = self.size - 1
+        numbers = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+        found = self.cuts.below(numbers)
+        missing = np.isnan(numbers)
+        if missing.any():
+            found[missing] = self.size - 1
         return found
-
-
-def _searched(cuts: Floats, numbers: Floats) -> Whole:
-    """As `np.searchsorted`, by steps that are the same for each number: twice as fast where they come in no order."""
-    steps = 1 << np.arange(len(cuts).bit_length())[::-1]
-    padded = np.concatenate([cuts, np.full(2 * int(steps[0] if len(steps) else 1) - len(cuts), np.inf)])
-    found = np.zeros(len(numbers), dtype=np.intp)
-    for step in steps:
-        found += (padded[step - 1 :].take(found) < numbers) * step
-    return found
 
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """The model: for each column a table, shape (bins, words), of the leaves that are left; what each leaf adds."""
+    """The model: for each column a table, shape (bins, words), of the leaves that are left; what each leaf adds.
+
+    Attributes:
+        values: of two words at a time, whose number is even: what a leaf of the one and a leaf of the other add together,
+            shape (words / 2 * 32 * 32).
+    """
 
     start: float
     columns: tuple[Column, ...]
@@ -162,8 +161,9 @@ class Tables:
         """None where they would be larger than `MOST_BYTES`, or a category is not text."""
         columns = tuple(_columns(model, places))
         words = sum(_words(tree) for tree in model.trees)
+        words += words % 2
         text = {number for number, column in enumerate(columns) if column.texts is not None}
-        if text != set(model.levels) or 4 * words * sum(column.size for column in columns) > MOST_BYTES:
+        if text != set(model.levels) or _bytes(words, columns) > MOST_BYTES:
             return None
         left = tuple(np.full((column.size, words), ~np.uint32(0)) for column in columns)
         values = np.zeros((words, 32))
@@ -171,39 +171,56 @@ class Tables:
         for tree in model.trees:
             _fill(tree, columns, [table[:, first : first + _words(tree)] for table in left], values[first:])
             first += _words(tree)
-        return cls(model.start, columns, left, values.reshape(-1))
+        together = values[::2, :, None] + values[1::2, None, :]
+        return cls(model.start, columns, left, together.reshape(-1))
 
     def log_odds(self, rows: pa.RecordBatch) -> Floats:
         bins = [column.of(rows.column(column.place)) for column in self.columns]
         words = self.left[0].shape[1]
         block = max(1, WORDS // words)
-        found = np.empty(rows.num_rows)
-        leaves, more, added = (np.empty((block, words), kind) for kind in (np.uint32, np.uint32, np.float64))
-        first = np.arange(words, dtype=np.uint32) * np.uint32(32)
+        room = np.empty((2, block, words), np.uint32)
+        first = np.tile(np.arange(words // 2, dtype=np.uint64) << np.uint64(10), (block, 1))
+        found = np.full(rows.num_rows, self.start)
         for start in range(0, rows.num_rows, block):
             size = min(block, rows.num_rows - start)
-            one, other, sums = leaves[:size], more[:size], added[:size]
-            self.left[0].take(bins[0][start : start + size], axis=0, out=one, mode="clip")
-            for table, places in zip(self.left[1:], bins[1:], strict=True):
-                table.take(places[start : start + size], axis=0, out=other, mode="clip")
-                np.bitwise_and(one, other, out=one)
-            np.multiply(one, _PLACE, out=one)
-            np.right_shift(one, 27, out=one)
-            np.add(one, first, out=one)
-            self.values.take(one, out=sums, mode="clip")
-            found[start : start + size] = sums.sum(axis=1)
-        return found + self.start
+            places = [column[start : start + size] for column in bins]
+            found[start : start + size] += self._sums(places, room[:, :size], first[:size])
+        return found
+
+    def _sums(self, bins: list[Whole], room: Words, first: Whole) -> Floats:
+        """What the leaves of all trees add together; `first`: where the sums of each two words begin."""
+        left, other = room
+        self.left[0].take(bins[0], axis=0, out=left, mode="clip")
+        for table, places in zip(self.left[1:], bins[1:], strict=True):
+            table.take(places, axis=0, out=other, mode="clip")
+            np.bitwise_and(left, other, out=left)
+        np.multiply(left, _PLACE, out=left)
+        np.right_shift(left, 27, out=left)
+        two = left.view(np.uint64)
+        np.multiply(two, _TWO, out=two)
+        np.right_shift(two, 54, out=two)
+        np.add(two, first, out=two)
+        added = other.view(np.float64)
+        self.values.take(two.view(np.intp), out=added, mode="clip")
+        sums: Floats = np.einsum("ij->i", added)  # a row's in the same order wherever it stands
+        return sums
 
     def probe(self, features: list[str]) -> pa.RecordBatch:
         """Rows by which these tables can be compared with the model: values at and beside each cut, texts, what is missing."""
         random = np.random.default_rng(0)
         values: dict[str, pa.Array] = {}
         for column in self.columns:
-            known = [*column.texts.to_pylist(), ""] if column.texts is not None else _beside(column.cuts)
+            known = [*column.texts.to_pylist(), ""] if column.texts is not None else _beside(column.cuts.values)
             kind = pa.string() if column.texts is not None else pa.float64()
             drawn = pa.array([*known, None], kind).take(pa.array(random.integers(0, len(known) + 1, _PROBES)))
             values[features[column.place]] = drawn
         return pa.RecordBatch.from_pydict({name: values[name] for name in features})
+
+
+def _bytes(words: int, columns: tuple[Column, ...]) -> int:
+    return (
+        4 * words * (sum(column.size for column in columns) + 32 * 32)
+    )  # of two words 8 for each pair of their leaves
 
 
 def _beside(cuts: Floats) -> list[float]:
@@ -216,10 +233,10 @@ def _columns(model: Ensemble, places: list[tuple[int, Encoding | None]]) -> Iter
             asked = [tree.threshold[~tree.leaf & (tree.column == number)] for tree in model.trees]
             cuts = np.unique(np.concatenate([*asked, np.empty(0)]))
             cuts = cuts[np.isfinite(cuts)]
-            yield Column(place, cuts, len(cuts) + 2)
+            yield Column(place, Cuts(cuts), len(cuts) + 2)
         else:
             levels = model.levels.get(number, np.empty(0))
-            yield Column(place, np.empty(0), len(levels) + 1, *_texts(encoding, levels))
+            yield Column(place, Cuts(np.empty(0)), len(levels) + 1, *_texts(encoding, levels))
 
 
 def _texts(encoding: Encoding, levels: Floats) -> tuple[pa.Array, Whole]:
@@ -259,7 +276,7 @@ def _left(tree: Tree, node: int, column: Column) -> Bools:
     if column.texts is not None:
         goes: Bools = np.append(tree.levels[node, : column.size - 1], tree.missing_left[node])
         return goes
-    goes = np.arange(column.size) <= np.searchsorted(column.cuts, tree.threshold[node])
+    goes = np.arange(column.size) <= np.searchsorted(column.cuts.values, tree.threshold[node])
     goes[-1] = tree.missing_left[node]
     return goes
 
