@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -163,24 +163,6 @@ def _set_inputs(page: Page) -> dict[str, float]:
 
 def _metric(page: Page, version: str):
     return page.locator("[data-testid=stMetric]").filter(has_text=re.compile(rf"probability: \w+, {version}"))
-
-
-def test_every_page_begins_with_the_three_answers_and_fits_a_telephone(
-    opened: Page, faint: Callable[..., list[str]]
-) -> None:
-    opened.set_viewport_size({"width": 390, "height": 844})
-    for path in ("/", "/quality", "/data", "/retrainings", "/trial"):
-        opened.goto(path)
-        for asked in ("Is the model fit for use?", "Since when not?", "What is being done about it?"):
-            expect(opened.get_by_text(asked)).to_be_visible()
-        expect(opened.locator(".stPlotlyChart .main-svg").first).to_be_visible()
-        assert opened.url.endswith("/quality" if path == "/" else path)
-        expect(opened.get_by_text("Page not found")).to_have_count(0)
-        expect(opened.locator("[data-stale=true]")).to_have_count(0)  # drawn anew: faint on purpose, for a moment
-        assert faint(opened) == []
-        main = opened.locator("[data-testid=stMain]")
-        assert main.evaluate("box => box.scrollWidth <= box.clientWidth"), f"{path} is wider than the screen"
-        expect(opened.locator("[data-testid=stException]")).to_have_count(0)
 
 
 def test_a_rollback_shows_by_itself(opened: Page) -> None:
