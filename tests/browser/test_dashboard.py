@@ -1,13 +1,11 @@
 """The dashboard in a real browser: a click on the court shows what the registered models say to that spot."""
 
-import os
 import re
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,26 +59,20 @@ def store(
     config.project.cache_clear()
 
 
-@contextmanager
-def served(layout: Layout, environment: Mapping[str, str]) -> Iterator[Layout]:
+@pytest.fixture(scope="module")
+def dashboard(store: Layout) -> Iterator[Layout]:
     """The server, started by the command that the launcher starts it by."""
-    layout.make_folders()
-    log = layout.logs / f"dashboard-{layout.dashboard_port}.log"
-    command = dashboard_service(layout, Login("", "")).command
+    store.make_folders()
+    log = store.logs / "dashboard.log"
+    command = dashboard_service(store, Login("", "")).command
     with log.open("wb") as written:
-        server = subprocess.Popen(command, env=environment, stdout=written, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT)
         try:
-            _wait_for(server, f"{layout.dashboard_address}/_stcore/health", log)
-            yield layout
+            _wait_for(server, f"{store.dashboard_address}/_stcore/health", log)
+            yield store
         finally:
             server.terminate()
             server.wait()
-
-
-@pytest.fixture(scope="module")
-def dashboard(store: Layout) -> Iterator[Layout]:
-    with served(store, os.environ):
-        yield store
 
 
 def _wait_for(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
@@ -109,20 +101,6 @@ def opened(chromium: Browser, dashboard: Layout) -> Iterator[Page]:
 
 def _leaves(address: str, dashboard: Layout) -> bool:
     return not address.startswith((dashboard.dashboard_address, "data:", "blob:", "about:"))
-
-
-def test_a_link_leads_to_its_page_after_the_login(chromium: Browser, store: Layout, free_tcp_port: int) -> None:
-    asking = {**os.environ, "SHOTCLOCK_DASHBOARD_ALONE": "0", "SHOTCLOCK_DASHBOARD_PASSWORD": "of this test"}
-    layout = Layout.of(asking | {"SHOTCLOCK_DASHBOARD_PORT": str(free_tcp_port)})
-    with served(layout, asking), chromium.new_context(base_url=layout.dashboard_address) as context:
-        page = context.new_page()
-        page.goto(f"/trial?project={PROJECT}")
-        expect(page.get_by_role("heading", name="Shotclock")).to_be_visible(timeout=_PATIENCE)
-        expect(page.get_by_role("link", name="Retrainings")).to_have_count(0)
-        page.get_by_label("Password").first.fill("of this test")
-        page.get_by_role("button", name="Log in").click()
-        expect(page.locator(".stPlotlyChart .nsewdrag").first).to_be_visible(timeout=_PATIENCE)
-        assert f"/trial?project={PROJECT}" in page.url
 
 
 def test_a_click_on_the_court_shows_the_models_own_probability(opened: Page) -> None:

@@ -58,7 +58,7 @@ class Drawing:
         size = {} if grows else {"width": width, "height": height}
         view = " ".join(str(_rounded(number)) for number in (*corner, width, height))
         told = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}
-        self._head = {"class": look, **size, "viewBox": view, **told}
+        self._head: dict[str, object] = {"class": look, **size, "viewBox": view, **told}
 
     def line(self, start: Point, end: Point, look: str) -> None:
         (x1, y1), (x2, y2) = start, end
