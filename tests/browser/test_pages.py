@@ -45,6 +45,11 @@ def _judged_window() -> Named:
     return {"champion": window.champion, "window": window.id}
 
 
+def _drawn() -> str:
+    checks = (window.drift for window in health.details(PROJECT).windows)
+    return next(check.mlflow_run_id for check in checks if check and check.has_report)
+
+
 def _earlier() -> str:
     return next(number for number in ("1", "2") if number != history.decisions(PROJECT)[0].champion)
 
@@ -63,7 +68,7 @@ ROUTES: dict[str, Callable[[], Named]] = {  # in Airflow, each with what stands 
     "/health/{project}/years/{chosen}": lambda: {"chosen": "newest"},
     "/health/{project}/cards/{number}": lambda: {"number": "2"},
     "/health/{project}/decisions/{run_id}": lambda: {"run_id": _promotion()},
-    "/health/{project}/report/{run_id}": lambda: {"run_id": queries.newest(PROJECT, records.Drift)[0].id},
+    "/health/{project}/report/{run_id}": lambda: {"run_id": _drawn()},
     "/summary/{dag_id}/{run_id}": dict,
     "/summary/{dag_id}/{run_id}/{task_id}/{map_index}": dict,
 }
@@ -157,7 +162,6 @@ class Reader:
         for width, theme in LOOKS:
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=theme)
-            expect(page.locator("[data-stale=true]")).to_have_count(0)  # faint on purpose, for a moment
             found = [*_too_wide(page), *_against_the_standard(page)]
             self.faults += [f"{width} {theme}: {fault}" for fault in found]
             if FOLDER:
@@ -213,6 +217,12 @@ def _too_wide(page: Page) -> list[str]:
 
 
 def _against_the_standard(page: Page) -> list[str]:
+    """What still is so at a second look: the dashboard draws itself anew every few seconds, faint for a moment on purpose."""
+    return _found_by_axe(page) and _found_by_axe(page)
+
+
+def _found_by_axe(page: Page) -> list[str]:
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
     asked = {"runOnly": STANDARD, "resultTypes": ["violations"]}
     rules = page.evaluate("async asked => (await axe.run(asked)).violations", asked)
     found = ((rule["id"], node) for rule in rules for node in rule["nodes"])
