@@ -170,6 +170,7 @@ def test_on_call_a_message_is_understood_by_one_click_and_acted_on_by_two(
     (run,) = (run for run in _retrainings(airflow) if run["run_type"] == "manual")
     assert run["conf"]["reason"].startswith("Degradation alert of ")
     opens(page, page, "Card of v1", "Is it fit for use?")
+    opens(page, page, "Card of the challenger", "not in service: the gate would promote it in place of v1")
     opens(page, page, "Drift report", "columns drifted")
 
 
@@ -219,6 +220,7 @@ def test_an_approver_compares_both_and_answers_there_with_a_reason(browse: Brows
     assert saved == sorted(saved) and len(saved) > 5
     assert page.locator(".record tbody tr").count() > 1
     opens(page, page, "Card of v1", "Is it fit for use?")
+    opens(page, page, "Card of the challenger", "not in service: the gate would promote it in place of v1")
     page.get_by_role("button", name="Approve").click()  # without a reason nothing is asked of Airflow
     assert page.evaluate("document.querySelector('textarea:invalid') === document.activeElement")
     _let_the_scheduler_know(airflow, met.run_id)

@@ -58,12 +58,18 @@ def _promotion() -> str:
     return next(one.id for one in history.decisions(PROJECT) if one.outcome == "promote")
 
 
+def _won() -> str:
+    gates = queries.newest(PROJECT, records.Gate, most=20)
+    return next(one.id for one in gates if one.record.outcome == "promote")
+
+
 ROUTES: dict[str, Callable[[], Named]] = {  # in Airflow, each with what stands for the names in its braces
     "/health": dict,
     "/health/{project}": dict,
     "/health/{project}/alerts/{run_id}": lambda: {"run_id": history.alerts(PROJECT)[0].id},
     "/health/{project}/windows/{champion}/{window}": _judged_window,
     "/health/{project}/gates/{run_id}": lambda: {"run_id": queries.newest(PROJECT, records.Gate)[0].id},
+    "/health/{project}/gates/{run_id}/card": lambda: {"run_id": _won()},
     "/health/{project}/versions/{number}": lambda: {"number": _earlier()},
     "/health/{project}/years/{chosen}": lambda: {"chosen": "newest"},
     "/health/{project}/cards/{number}": lambda: {"number": "2"},
