@@ -154,7 +154,7 @@ def periods(name: str) -> Iterator[Period]:
         told = f"{done.decision}: {done.reason}" if isinstance(done, Done) else f"skip: {done.skip}"
         print(
             f"{part.file:<16} {len(lost):6,} rows  {lost.mean():.4f}  by v{serves.number} {serves.origin.algorithm}; "
-            f"{spent:.1f} s  {told[:100]}",
+            f"{spent:.1f} s  {told[:110]}",
             flush=True,
         )
         yield Period(lost, spent if isinstance(done, Done) else None)

@@ -64,12 +64,12 @@ class Blocks:
         """The rows that a recipe's model may learn from, of all those before row number `before`.
 
         Args:
-            recent: the recent ones alone: those that came after the older rows, or of all rows the newest `most` where they
-                are fewer than `least`.
+            recent: the newest `most` alone, of those that came after the older rows, or of all rows where these are fewer
+                than `least`.
         """
         if not recent:
             return slice(0, before)
-        return slice(self.older if before - self.older >= least else max(0, before - most), before)
+        return slice(max(self.older if before - self.older >= least else 0, before - most), before)
 
     def known(self, labels: NDArray[np.int64], before: int, rules: "Learning", *, recent: bool) -> slice:
         """As `learnable`; all rows before that one where those lack a class.

@@ -96,6 +96,7 @@ def test_recent_rows_alone_are_those_that_came_later_and_where_they_are_few_the_
     assert found.learnable(2200, recent=True, least=500, most=10_000) == slice(1000, 2200)
     assert found.learnable(1000, recent=True, least=500, most=400) == slice(600, 1000)
     assert found.learnable(1400, recent=True, least=500, most=10_000) == slice(0, 1400)
+    assert found.learnable(2200, recent=True, least=500, most=1000) == slice(1200, 2200)  # as a retraining collects them
     assert found.learnable(2200, recent=False, least=500, most=400) == slice(0, 2200)
 
 
