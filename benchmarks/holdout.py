@@ -16,7 +16,7 @@ from shotclock.judging.gate import WORST, Gains
 from shotclock.judging.performance import losses
 from shotclock.models.candidates import Entry, Plan, fit, rows_of
 from shotclock.models.candidates.algorithms import Inputs
-from shotclock.models.replay import History, tune
+from shotclock.models.replay import History, chosen, tune
 from shotclock.models.searched import Searched
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ class Holdout:
         """Over the later rows, each scored before its label was known, in nats."""
         history, lost = self.history, list[Floats]()
         tuned = tune(history.training, self.project)
-        champion = self._best([self._fitted(one, history.training) for one in tuned], history.test)
+        champion = self._fitted(tuned[chosen(tuned)], history.training)
         for cut, end in zip(history.cuts[:-1], history.cuts[1:], strict=True):
             if cut:
                 champion = self._retrained(champion, tuned, cut)
