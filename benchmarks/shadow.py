@@ -3,10 +3,11 @@
 Processor seconds (user and system, all threads) of scoring with a shadow and without, alternating; medians. First the pass
 over a large file, models in memory, for pairs of the kinds of models that there are; its rows are the production shots of
 `kobe_shots` over and over, each with an id of its own. Then whole batches through `flows.score`, with MLflow and the
-loading of both models, after a retraining as in `seasons`.
+loading of both models, after a retraining as in `histories`.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
@@ -24,12 +25,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
+from yaml import safe_load
 
-from benchmarks.seasons import PROJECT, ROOT, lay_out
+from benchmarks.histories import PROJECTS, ROOT, settle, write
 from shotclock.config import Project, load_project
 from shotclock.models import scoring
 from shotclock.steps.shadow import MOST_ROWS
 
+PROJECT = "kobe_shots"
 MODELS = {
     "tree": lambda: make_pipeline(DecisionTreeClassifier(max_depth=5, min_samples_leaf=100, random_state=0)),
     "logistic regression": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
@@ -58,7 +61,7 @@ def main() -> None:
 
 def passes(home: Path, data: Path, rows: int, times: int) -> None:
     """Of a large file, models in memory."""
-    project = load_project(ROOT / "include" / "projects" / f"{PROJECT}.yaml")
+    project = load_project(PROJECTS / f"{PROJECT}.yaml")
     columns, features = project.columns, list(project.columns.features)
     train = pd.read_parquet(data / project.data.training).dropna()
     models = {name: make().fit(train[features], train[columns.target].astype(int)) for name, make in MODELS.items()}
@@ -101,20 +104,17 @@ def large(project: Project, data: Path, home: Path, rows: int) -> Path:
 
 def whole(home: Path, data: Path, times: int) -> None:
     """Of batches through the flow: champion and shadow are those of a retraining."""
-    lay_out(home, data, "refit")
     from shotclock import config, flows
     from shotclock.store import queries
     from shotclock.store.records import Application
-    from shotclock.store.server import database
-    from shotclock.store.versions import verify
 
-    verify.verify_apart = verify.verify  # a process of its own takes seconds
-    database.prepare_store()
+    os.environ["SHOTCLOCK_DATA_DIR"] = str(data.resolve())
+    settle(home)
+    file, count = write(home, safe_load((PROJECTS / f"{PROJECT}.yaml").read_text("utf-8"))), iter(range(10_000))
     flows.train(PROJECT, "first")
     shutil.copy(data / "dataset_kobe_prod.parquet", home / "data" / "raw" / "arrivals" / "first.parquet")
     flows.score(PROJECT, "first")
     flows.retrain(PROJECT, "second", reason="for a shadow")
-    file, count = home / "projects" / f"{PROJECT}.yaml", iter(range(10_000))
     rules = file.read_text("utf-8")
 
     def score(path: Path, with_shadow: bool) -> None:

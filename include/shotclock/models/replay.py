@@ -16,10 +16,10 @@ from sklearn.pipeline import Pipeline
 
 from shotclock.config import Feature, Project
 from shotclock.judging.drift import MISSING_THRESHOLD, frequent_levels, missing_distance
-from shotclock.judging.performance import Performance, losses, measure
+from shotclock.judging.performance import Performance, measure
 from shotclock.judging.policies import Past
 from shotclock.judging.shares import mixed
-from shotclock.models.candidates import Entry, Plan, Rows, compare, fit, rows_of, widened
+from shotclock.models.candidates import Entry, Plan, Rows, compare, fit, rows_of, select, widened
 from shotclock.models.candidates.algorithms import Inputs
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
 from shotclock.models.searched import Searched
@@ -84,13 +84,18 @@ class First:
 
 
 def first(history: History, tuned: Sequence[Searched], project: Project) -> First:
-    """The candidate that does best on the training file's test rows, fitted on its training rows."""
-    models = [_fitted(one, history.training, project) for one in tuned]
+    """The candidate that a first training chooses, fitted on its training rows."""
+    best = chosen(tuned)
+    model = _fitted(tuned[best], history.training, project)
     shown = history.test[project.columns.target].to_numpy(dtype=float)
-    scores = [float(losses(shown, _probability(model, history.test, project)).mean()) for model in models]
-    best = int(np.argmin(scores))
-    reference = measure(shown, _probability(models[best], history.test, project), resamples=_RESAMPLES)
-    return First(_probability(models[best], history.later, project), _BASES * best, reference)
+    reference = measure(shown, _probability(model, history.test, project), resamples=_RESAMPLES)
+    return First(_probability(model, history.later, project), _BASES * best, reference)
+
+
+def chosen(tuned: Sequence[Searched]) -> int:
+    """The number of the candidate that does best in cross-validation: the test rows are the gate's, and choose nothing."""
+    told = {one.algorithm: one.search.tried[one.search.best].log_loss for one in tuned}
+    return list(told).index(select(told).winner)
 
 
 def before(history: History, block: int, tuned: Sequence[Searched], project: Project) -> Floats:

@@ -25,11 +25,14 @@ class Blocks:
         older: how many rows come before the recent ones.
         cuts: where each block begins, and where the last one ends, shape (blocks + 1,): row numbers of the table.
         judging: the row from which on the blocks judge; those before it choose which recipe is judged.
+        file: how many of the older rows the training file gave; the others came later, and are no longer among the recent
+            ones. None: it gave all.
     """
 
     older: int
     cuts: tuple[int, ...]
     judging: int
+    file: int | None = None
 
     @property
     def rows(self) -> int:
@@ -64,12 +67,13 @@ class Blocks:
         """The rows that a recipe's model may learn from, of all those before row number `before`.
 
         Args:
-            recent: the recent ones alone: those that came after the older rows, or of all rows the newest `most` where they
-                are fewer than `least`.
+            recent: the newest `most` alone, of those that came after the training file, or of all rows where these are fewer
+                than `least`.
         """
         if not recent:
             return slice(0, before)
-        return slice(self.older if before - self.older >= least else max(0, before - most), before)
+        file = self.older if self.file is None else self.file
+        return slice(max(file if before - file >= least else 0, before - most), before)
 
     def known(self, labels: NDArray[np.int64], before: int, rules: "Learning", *, recent: bool) -> slice:
         """As `learnable`; all rows before that one where those lack a class.

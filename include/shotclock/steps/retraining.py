@@ -1,16 +1,18 @@
 """The steps that only a retraining has: why it runs, the recent rows, their blocks, the recipes that are judged on them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
 
-from shotclock.config import BASE_RATE, RECALIBRATED, Project, RetrainingRules, project
+from shotclock.config import BASE_RATE, RECALIBRATED, Columns, Project, RetrainingRules, project
 from shotclock.files import storage
 from shotclock.handoff import Candidate, Cause, LearntFrom, OpenAlert, Plan, RecentData, RecentRows, Skipped
 from shotclock.judging import alerts
 from shotclock.judging.alerts import Alert, Decision
+from shotclock.judging.gate import untouched
 from shotclock.judging.schedule import answered_point
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits, types
@@ -170,7 +172,7 @@ def split_recent(run: Run, collected: RecentRows) -> RecentData:
     learnt = storage.read_table(storage.at(champion.origin.rows_path), rules.columns.all)
     older = splits.only_older(types.cast(learnt, recent.schema, champion.origin.rows_path), recent, rules.columns)
     rows = pa.concat_tables([older, recent])
-    found = _blocks(rules, older, recent, collected.sizes)
+    found = replace(_blocks(rules, older, recent, collected.sizes), file=_of_file(champion, older, rules.columns))
     paths = {"all": folder / "base_train.parquet", "test": folder / "recent_holdout.parquet"}
     storage.write_table(rows, paths["all"])
     storage.write_table(rows.slice(found.judging), paths["test"])
@@ -204,6 +206,19 @@ def _blocks(rules: Project, older: pa.Table, recent: pa.Table, sizes: Sequence[i
     labels = np.split(recent[target].to_numpy(), np.cumsum(sizes)[:-1])
     found = blocks(older[target].to_numpy(), labels, rules.gate.min_rows, rules.training.folds)
     return found if rules.retraining.ships == "refit" else found.judged_at_once()
+
+
+def _of_file(champion: registry.Version, older: pa.Table, columns: Columns) -> int:
+    """How many of the older rows the training file gave that the champion goes back to; those that came later stand behind."""
+    earlier = (one for one in registry.versions(champion.project) if int(one.number) <= int(champion.number))
+    began = (
+        storage.at(one.origin.rows_path) for one in earlier if one.origin.flow == "training" and one.origin.rows_path
+    )
+    file = next(
+        filter(storage.is_file, began), storage.at(champion.origin.rows_path)
+    )  # somebody may have removed a version's
+    ids = storage.read_column(file, columns.id)
+    return int((~untouched(older[columns.id].to_numpy(), ids)).sum())
 
 
 def candidates(run: Run, plan: Plan, data: RecentData, names: list[str] | None = None) -> list[Candidate]:

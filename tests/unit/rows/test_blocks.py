@@ -96,7 +96,15 @@ def test_recent_rows_alone_are_those_that_came_later_and_where_they_are_few_the_
     assert found.learnable(2200, recent=True, least=500, most=10_000) == slice(1000, 2200)
     assert found.learnable(1000, recent=True, least=500, most=400) == slice(600, 1000)
     assert found.learnable(1400, recent=True, least=500, most=10_000) == slice(0, 1400)
+    assert found.learnable(2200, recent=True, least=500, most=1000) == slice(1200, 2200)
     assert found.learnable(2200, recent=False, least=500, most=400) == slice(0, 2200)
+
+
+def test_rows_that_came_after_the_training_file_count_as_recent_also_where_they_are_in_no_block():
+    found = Blocks(older=1000, cuts=(1000, 1600, 2200), judging=1600, file=300)
+    assert found.learnable(1600, recent=True, least=500, most=1000) == slice(600, 1600)
+    assert found.learnable(1000, recent=True, least=500, most=1000) == slice(300, 1000)
+    assert found.learnable(1000, recent=True, least=800, most=900) == slice(100, 1000)
 
 
 def test_rows_before_which_a_class_is_missing_are_in_no_block():

@@ -1,5 +1,6 @@
 """What retrainings in the past would have brought, on made rows of every type of feature."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -55,6 +56,18 @@ def found():
     given = [before(history, block, tuned, rules) for block in range(BLOCKS)]
     drifts = [drifted(history, block, rules) for block in range(BLOCKS)]
     return past(history, first(history, tuned, rules), given, drifts, rules)
+
+
+@pytest.mark.parametrize("preferred", [0, 1])
+def test_the_first_model_is_the_one_that_a_training_chooses_by_cross_validation_and_not_by_the_test_rows(preferred):
+    two = {"training": RULES["training"] | {"candidates": ["logistic_regression", "decision_tree"]}}
+    rules, known, begin = Project.model_validate(RULES | two), rows(600, 1), pd.Timestamp("2026-01-01").to_pydatetime()
+    history = History(known, rows(200, 2), rows(200, 3), (0, 200), begin, (begin,))
+    tuned = [
+        replace(one, search=replace(one.search, tried=(replace(one.search.tried[0], log_losses=(told,)),), best=0))
+        for one, told in zip(tune(known, rules), (0.5, 0.6) if preferred == 0 else (0.6, 0.5), strict=True)
+    ]
+    assert first(history, tuned, rules).serves == 2 * preferred
 
 
 def test_text_and_gaps_are_learnt_from_as_the_project_declares_them(found):

@@ -13,7 +13,7 @@ from shotclock import config
 from shotclock.handoff import Compared
 from shotclock.models import candidates
 from shotclock.models.searched import Search, Tried, Tuned
-from shotclock.steps import fits, kept, training
+from shotclock.steps import fits, kept, record, retraining, training
 from shotclock.store import queries, records, tracking
 from shotclock.store.history import TRACK_RECORD
 from shotclock.store.run import Run
@@ -99,6 +99,20 @@ def test_a_corrected_row_is_said_anew_with_its_block_and_a_corrected_label_is_ju
     assert second.loc[labelled, "probability"] == first.loc[labelled, "probability"]
     its = second[second["shotclock_block"] == second.loc[corrected, "shotclock_block"]]
     assert set(its[kept.TOLD_BY]) == {own} and len(its) == 200
+
+
+def test_recent_rows_before_a_block_reach_back_as_far_as_those_that_the_version_in_service_has_learnt_from(rounds):
+    rounds.shop.use(retraining={"recent_rows": 600})
+    rounds.come(1)
+    rounds.come(2)
+    rounds.shop.put("in/3.parquet", rounds.shop.orders(600, first=FIRST_ID + 1200, day="2026-03-01"))
+    rounds.shop.score()
+    run = Run("shop", "retraining", "third")
+    data = retraining.split_recent(run, retraining.collect(run, retraining.decide(run)))
+    file = len(pd.read_parquet(registry.version("shop", "1").origin.rows_path))
+    assert (data.blocks.file, data.blocks.older) == (file, file + 1200)
+    known = record.known(config.project("shop"), pd.read_parquet(data.all), data, "train", data.blocks.first)
+    assert known["order_id"].tolist() == list(range(FIRST_ID + 600, FIRST_ID + 1200))
 
 
 @pytest.fixture
