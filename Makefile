@@ -1,6 +1,6 @@
 # What a user calls. Each target is a line or two; what they do is written in include/shotclock_launcher.
 .DEFAULT_GOAL := help
-.PHONY: help env data demo demo-history up serve notebook secrets test test-python test-chaos test-compose coverage lint audit sbom clean lock bench bench-scale screenshots
+.PHONY: help env data demo demo-history up serve notebook secrets test test-python test-chaos test-compose coverage lint audit sbom clean lock bench bench-scale screenshots pages
 .NOTPARALLEL:
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -88,6 +88,9 @@ bench: data ## steps in plain Python and through Airflow, endpoint and plain MLf
 
 screenshots: env # the pictures in docs/images, from the running system: see docs/pages.md
 	@$(run) shotclock_launcher screenshots $(if $(PROJECT),--project $(PROJECT))
+
+pages: data # pictures of every page, wide and narrow, light and dark, in var/pages; says what is wrong with one
+	@SCREENSHOTS=var/pages $(run) pytest -q tests/browser/test_pages.py
 
 bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others), by 1 and 2 workers, next to plain copies
 	@$(run) benchmarks.scale $(if $(ROWS),--rows $(ROWS))

@@ -35,7 +35,8 @@ from shotclock.models.predictor import predictor
 GROUP_ROWS = 1 << 20  # pyarrow's own default
 CHUNK_ROWS = 1 << 18  # that are made at once
 MODELS = ("logistic_regression", "decision_tree", "gradient_boosting")
-PREDICTED = ("numbers", "texts")  # what boosting is asked of where its prediction alone is measured
+PREDICTED = ("numbers", "counts", "texts")  # what boosting is asked of where its prediction alone is measured
+COUNTS = (2, 4, 8, 13, 40)  # values of the whole numbers among the columns, as flags, periods and minutes have
 PREDICTED_ROWS = 1 << 17
 ROUNDS = 5  # the best of so many, in turn
 SEED = 0
@@ -170,11 +171,16 @@ def _seconds(ask: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def _made_up(what: str) -> tuple[pa.RecordBatch, np.ndarray[Any, Any], tuple[int, ...]]:
-    """Eight columns, of which two are text where `what` asks for it; labels; the places of these two."""
+    """Eight columns, of which two are text or five are whole numbers where `what` asks for it; labels; the places of text."""
     rng = np.random.default_rng(SEED)
     values = rng.normal(size=(8, PREDICTED_ROWS))
     odds = values[0] + values[3] * values[4] + np.sin(3 * values[5])
     columns = {f"column_{number}": pa.array(one) for number, one in enumerate(values)}
+    if what == "counts":
+        for place, count in enumerate(COUNTS):
+            columns[f"column_{place}"] = pa.array(
+                np.clip(np.floor(values[place] * count / 6 + count / 2), 0, count - 1)
+            )
     if what == "texts":
         towns, kinds = rng.integers(0, 100, PREDICTED_ROWS), rng.integers(0, 5, PREDICTED_ROWS)
         odds += rng.normal(size=100)[towns] - values[0]

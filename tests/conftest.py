@@ -491,9 +491,9 @@ def webhook():
     yield from _serving(Webhook())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def inbox():
-    """A webhook that a whole module's messages come to."""
+    """A webhook that the messages of many tests come to."""
     yield from _serving(Webhook())
 
 

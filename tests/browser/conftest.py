@@ -36,13 +36,13 @@ COST = {"training": 100.0, "per_nat": 10.0}
 USERS = "admin:admin,viewer:viewer"
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def _chromium() -> None:
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: install it (Debian: apt-get install chromium) to run these")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Path) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("browser")
     for name in ("projects", "data/raw", "var/mlflow"):
@@ -64,19 +64,20 @@ def home(tmp_path_factory: pytest.TempPathFactory, dev_path: Path, prod_path: Pa
         config.project.cache_clear()
         database.prepare_store()
         patch.setattr(verify, "verify_apart", verify.verify)  # another process takes seconds
-        flows.train(PROJECT, "first")
-        flows.score(PROJECT, "first")
+        flows.train(PROJECT, "cli__first")
+        flows.score(PROJECT, "cli__first")
         yield folder
     config.project.cache_clear()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def airflow(home: Path, inbox, free_tcp_port_factory) -> Iterator[SimpleNamespace]:
     """The running stack: its address, the users' passwords, its API; and what it tells people, in `inbox`."""
     environment = {
         **os.environ,
         "SHOTCLOCK_PORT": str(free_tcp_port_factory()),
         "SHOTCLOCK_MLFLOW_PORT": str(free_tcp_port_factory()),
+        "SHOTCLOCK_DASHBOARD_PORT": str(free_tcp_port_factory()),
     }
     environment.pop("AIRFLOW_HOME", None)
     with (
@@ -103,7 +104,7 @@ def _with_a_viewer(patch: pytest.MonkeyPatch, inbox) -> Iterator[None]:
     yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -111,7 +112,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def log_in(chromium: Browser, airflow: SimpleNamespace) -> Callable[[str], object]:
     """`log_in("admin")`: what a browser keeps once this user has come in through Airflow's own form."""
 
@@ -130,13 +131,6 @@ def log_in(chromium: Browser, airflow: SimpleNamespace) -> Callable[[str], objec
         return state
 
     return kept
-
-
-@pytest.fixture(scope="session")
-def faint() -> Callable[..., list[str]]:
-    """`faint(page)`: the texts of a page that stand out too little from what lies behind them (WCAG 2.2, AA)."""
-    script = (Path(__file__).parent / "faint.js").read_text("utf-8")
-    return lambda page, within="[data-testid=stMain]": page.evaluate(script, within)
 
 
 @pytest.fixture

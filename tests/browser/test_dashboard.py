@@ -1,13 +1,11 @@
 """The dashboard in a real browser: a click on the court shows what the registered models say to that spot."""
 
-import os
 import re
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,26 +59,20 @@ def store(
     config.project.cache_clear()
 
 
-@contextmanager
-def served(layout: Layout, environment: Mapping[str, str]) -> Iterator[Layout]:
+@pytest.fixture(scope="module")
+def dashboard(store: Layout) -> Iterator[Layout]:
     """The server, started by the command that the launcher starts it by."""
-    layout.make_folders()
-    log = layout.logs / f"dashboard-{layout.dashboard_port}.log"
-    command = dashboard_service(layout, Login("", "")).command
+    store.make_folders()
+    log = store.logs / "dashboard.log"
+    command = dashboard_service(store, Login("", "")).command
     with log.open("wb") as written:
-        server = subprocess.Popen(command, env=environment, stdout=written, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT)
         try:
-            _wait_for(server, f"{layout.dashboard_address}/_stcore/health", log)
-            yield layout
+            _wait_for(server, f"{store.dashboard_address}/_stcore/health", log)
+            yield store
         finally:
             server.terminate()
             server.wait()
-
-
-@pytest.fixture(scope="module")
-def dashboard(store: Layout) -> Iterator[Layout]:
-    with served(store, os.environ):
-        yield store
 
 
 def _wait_for(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
@@ -109,20 +101,6 @@ def opened(chromium: Browser, dashboard: Layout) -> Iterator[Page]:
 
 def _leaves(address: str, dashboard: Layout) -> bool:
     return not address.startswith((dashboard.dashboard_address, "data:", "blob:", "about:"))
-
-
-def test_a_link_leads_to_its_page_after_the_login(chromium: Browser, store: Layout, free_tcp_port: int) -> None:
-    asking = {**os.environ, "SHOTCLOCK_DASHBOARD_ALONE": "0", "SHOTCLOCK_DASHBOARD_PASSWORD": "of this test"}
-    layout = Layout.of(asking | {"SHOTCLOCK_DASHBOARD_PORT": str(free_tcp_port)})
-    with served(layout, asking), chromium.new_context(base_url=layout.dashboard_address) as context:
-        page = context.new_page()
-        page.goto(f"/trial?project={PROJECT}")
-        expect(page.get_by_role("heading", name="Shotclock")).to_be_visible(timeout=_PATIENCE)
-        expect(page.get_by_role("link", name="Retrainings")).to_have_count(0)
-        page.get_by_label("Password").first.fill("of this test")
-        page.get_by_role("button", name="Log in").click()
-        expect(page.locator(".stPlotlyChart .nsewdrag").first).to_be_visible(timeout=_PATIENCE)
-        assert f"/trial?project={PROJECT}" in page.url
 
 
 def test_a_click_on_the_court_shows_the_models_own_probability(opened: Page) -> None:
@@ -163,24 +141,6 @@ def _set_inputs(page: Page) -> dict[str, float]:
 
 def _metric(page: Page, version: str):
     return page.locator("[data-testid=stMetric]").filter(has_text=re.compile(rf"probability: \w+, {version}"))
-
-
-def test_every_page_begins_with_the_three_answers_and_fits_a_telephone(
-    opened: Page, faint: Callable[..., list[str]]
-) -> None:
-    opened.set_viewport_size({"width": 390, "height": 844})
-    for path in ("/", "/quality", "/data", "/retrainings", "/trial"):
-        opened.goto(path)
-        for asked in ("Is the model fit for use?", "Since when not?", "What is being done about it?"):
-            expect(opened.get_by_text(asked)).to_be_visible()
-        expect(opened.locator(".stPlotlyChart .main-svg").first).to_be_visible()
-        assert opened.url.endswith("/quality" if path == "/" else path)
-        expect(opened.get_by_text("Page not found")).to_have_count(0)
-        expect(opened.locator("[data-stale=true]")).to_have_count(0)  # drawn anew: faint on purpose, for a moment
-        assert faint(opened) == []
-        main = opened.locator("[data-testid=stMain]")
-        assert main.evaluate("box => box.scrollWidth <= box.clientWidth"), f"{path} is wider than the screen"
-        expect(opened.locator("[data-testid=stException]")).to_have_count(0)
 
 
 def test_a_rollback_shows_by_itself(opened: Page) -> None:

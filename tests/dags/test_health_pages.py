@@ -184,6 +184,14 @@ def test_no_value_of_a_page_can_run(pages, kobe):
         assert all(address.startswith(("/", "http://127.0.0.1:5000/#/")) for address in found.addresses)
 
 
+def test_what_the_command_line_did_leads_to_no_dag_run(pages, kobe):
+    shown = details(kobe)
+    (one,) = shown.competitions
+    for run, leads in (("cli__2026-03-10T12:30:00", False), ("manual__2026-03-10T12:30:00", True)):
+        page = pages.project(replace(shown, competitions=(replace(one, run_id=run),)), live())
+        assert (f"/runs/{run.replace(':', '%3A')}" in page) == leads
+
+
 def test_the_policy_names_the_pages_own_script_and_style_and_nothing_else(pages, kobe):
     import base64
     import hashlib

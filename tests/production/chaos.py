@@ -1,15 +1,18 @@
 """`make test-chaos`: 24 kills over all stages of the loop, three in each of eight loops; both workers with a task in their
-hands that they have not begun; and a message that is lost. It takes too long for `make test`.
+hands that they have not begun; a message that is lost; and MLflow and the object store that stand still or are away in the
+midst. It takes too long for `make test`.
 
 One round alone: `pytest tests/production/chaos.py -k round_3`.
 """
 
+import time
 from itertools import product
 from typing import Any
 
 import pytest
 from loop import Loop, Outcome, kill
 
+STORES = ("mlflow-1", "s3-1")
 STAGES = (
     [("training", task) for task in ("ingest", "split", "train", "promote")],
     [("inference", "score"), ("inference", "publish")]
@@ -73,6 +76,33 @@ def test_the_loop_ends_as_one_that_was_left_in_peace(stack: Loop, undisturbed: O
     for flow, task, service, when in kills(ROUNDS.index(name)):
         state = kill(stack, f"{name}.{flow}", task, service, when)
         print(f"{name}: killed {service} while {flow}.{task} was {state}")  # noqa: T201  # what -s is for
+    stack.rest(follower)
+    assert stack.outcome(name) == undisturbed
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_store_that_stands_still_and_one_that_is_away_only_take_time(
+    stack: Loop, undisturbed: Outcome, store: str
+) -> None:
+    """Twenty seconds each, while a model is trained, promoted, scored with and judged."""
+    name = f"without_{store.partition('-')[0]}"
+    stack.parsed(name)
+    follower = stack.follower(name)
+    stack.trigger(f"{name}.training")
+    for flow, task, away in (
+        ("training", "train", False),
+        ("training", "promote", True),
+        ("inference", "score", False),
+        ("monitoring", "performance_check", True),
+        ("retraining", "train", False),
+        ("retraining", "promote", True),
+    ):
+        stack.caught(f"{name}.{flow}", task, "running")
+        if away:
+            stack.engine.kill(store, down=20.0)
+        else:
+            with stack.engine.paused(store):
+                time.sleep(20)
     stack.rest(follower)
     assert stack.outcome(name) == undisturbed
 

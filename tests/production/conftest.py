@@ -15,6 +15,8 @@ import compose
 import engine
 from loop import Loop, Outcome, copies
 
+PASSWORD = "trial-password"
+
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory) -> dict[str, str]:
@@ -32,7 +34,8 @@ def stack(request, settings, tmp_path_factory, dev_path, prod_path):
     """Every service of docker-compose.yaml, with two workers, healthy."""
     folder = tmp_path_factory.mktemp("stack")
     chaos = [item for item in request.session.items if item.path.name == "chaos.py" and hasattr(item, "callspec")]
-    rounds = [item.callspec.params["name"] for item in chaos]
+    rounds = [item.callspec.params["name"] for item in chaos if "name" in item.callspec.params]
+    rounds += [f"without_{store}" for store in ("mlflow", "s3") if chaos]
     projects = copies(folder, ("shaken", "raced", *rounds))
     raw = folder / "raw"
     raw.mkdir()
@@ -52,3 +55,16 @@ def undisturbed(stack: Loop) -> Outcome:
     stack.trigger("kobe_shots.training")
     stack.rest(follower)
     return stack.outcome("kobe_shots")
+
+
+@pytest.fixture(scope="session")
+def users(stack: Loop) -> dict[str, str]:
+    """A user of each role but the first one's, with a password each."""
+    for role in ("Viewer", "User", "Op"):
+        name = role.lower()
+        about = ["--firstname", name, "--lastname", name, "--email", f"{name}@localhost", "--password", PASSWORD]
+        made = stack.engine.execute(
+            "api-server-1", "airflow", "users", "create", "--username", name, "--role", role, *about
+        )
+        assert made.returncode == 0, made.stderr
+    return dict.fromkeys(("viewer", "user", "op"), PASSWORD) | {"admin": stack.settings["AIRFLOW_ADMIN_PASSWORD"]}

@@ -135,6 +135,20 @@ class Engine:
             container.process.wait()
             container.due = time.monotonic() + max(down, AGAIN)
 
+    @contextmanager
+    def paused(self, name: str) -> Iterator[None]:
+        """`docker pause`, for a block: its processes stand still, and whoever asks the service waits."""
+        first = eventually(f"a process of {name}", lambda: self.containers[name].init)
+        still = [first, *first.children(recursive=True)]
+        for process in still:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in still:
+                with suppress(psutil.NoSuchProcess):
+                    process.resume()
+
     def execute(self, name: str, *command: str, **options) -> subprocess.CompletedProcess:
         """`docker exec`."""
         container = self.containers[name]

@@ -119,7 +119,8 @@ class Flows:
         def seen() -> dict[str, Any] | None:
             return next((ti for ti in self.tasks(dag) if ti["task_id"] == task and ti["state"] in states), None)
 
-        return self.wait(f"{dag} {task}", seen, between=0.02)  # a task is queued for some hundredths of a second
+        quick = 0.02 if when == "queued" else 0.2  # a task is queued for some hundredths of a second
+        return self.wait(f"{dag} {task}", seen, between=quick)
 
     def _states(self, dag: str) -> list[str]:
         return [run["state"] for run in self.api.listed(f"/dags/{dag}/dagRuns", "dag_runs")]

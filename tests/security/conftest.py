@@ -23,9 +23,10 @@ from shotclock_launcher.layout import Layout
 from shotclock_launcher.running.environment import RESTING_PAUSE, airflow_environment
 from shotclock_launcher.running.stack import Stack, running
 
-sys.path.append(str(Path(__file__).parent))  # for doors beside this file
+sys.path.append(str(Path(__file__).parent))  # for attempts and doors beside this file
 
-from doors import PROJECT, ROLES, Doors
+from attempts import ROLES
+from doors import PROJECT, Doors
 
 ROOT = Path(__file__).parents[2]
 PORTS = ("SHOTCLOCK_PORT", "SHOTCLOCK_MLFLOW_PORT", "SHOTCLOCK_SERVING_PORT", "SHOTCLOCK_DASHBOARD_PORT")

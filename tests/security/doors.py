@@ -9,7 +9,6 @@ from shotclock_launcher.following.api import Api
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running.stack import Stack
 
-ROLES = ("viewer", "user", "op", "admin")
 PROJECT = "shots"
 
 

@@ -4,71 +4,22 @@ import base64
 import hmac
 import http.client
 import json
-import re
 import time
 
 import jwt
 import pytest
-from doors import PROJECT, ROLES, Doors
+from attempts import API, OPEN, REDIRECTS, ROLES, pages, routes, writes
+from doors import PROJECT, Doors
 
-OPEN = {"/api/v2/monitor/health", "/api/v2/version"}  # no more than that it runs, and which release
-REDIRECTS = {"/api/v2/auth/login", "/api/v2/auth/logout"}
-FLOWS = ("training", "inference", "monitoring", "retraining", "rollback", "policies")
-PAGES = (
-    "/shotclock/health",
-    f"/shotclock/health/{PROJECT}",
-    f"/shotclock/health/{PROJECT}/report/x",
-    f"/shotclock/summary/{PROJECT}.training/x",
-    f"/shotclock/summary/{PROJECT}.training/x/split/-1",
-    f"/shotclock/report/{PROJECT}.training/x/split/-1",
-)
-POOL = {"name": "planted", "slots": 1}
-CONNECTION = {"connection_id": "planted", "conn_type": "http"}
-VARIABLE = {"key": "planted", "value": "1"}
-API = "/api/v2"
-WRITES = [  # with bodies that would do it, and the least role that may
-    *[
-        ("POST", f"/dags/{PROJECT}.{flow}/dagRuns", {"logical_date": None, "conf": {"reason": "planted"}}, "user")
-        for flow in FLOWS
-    ],
-    *[("PATCH", f"/dags/{PROJECT}.{flow}", {"is_paused": True}, "user") for flow in FLOWS],
-    *[("DELETE", f"/dags/{PROJECT}.{flow}", None, "user") for flow in FLOWS],
-    ("PATCH", "/dags?dag_id_pattern=%25", {"is_paused": True}, "user"),
-    ("POST", f"/dags/{PROJECT}.training/clearTaskInstances", {"dry_run": False, "only_failed": False}, "user"),
-    (
-        "POST",
-        "/backfills",
-        {"dag_id": f"{PROJECT}.retraining", "from_date": "2026-01-01", "to_date": "2026-03-01"},
-        "user",
-    ),
-    ("POST", "/connections", CONNECTION, "op"),
-    ("PATCH", "/connections", {"actions": [{"action": "create", "entities": [CONNECTION]}]}, "op"),
-    ("POST", "/connections/defaults", None, "op"),
-    ("POST", "/connections/test", CONNECTION, "op"),
-    ("GET", "/connections", None, "op"),
-    ("POST", "/variables", VARIABLE, "op"),
-    ("PATCH", "/variables", {"actions": [{"action": "create", "entities": [VARIABLE]}]}, "op"),
-    ("GET", "/variables", None, "op"),
-    ("POST", "/pools", POOL, "op"),
-    ("PATCH", "/pools", {"actions": [{"action": "create", "entities": [POOL]}]}, "op"),
-    ("PATCH", "/pools/training", {"slots": 0, "pool": "training"}, "op"),
-    ("DELETE", "/pools/training", None, "op"),
-    ("POST", "/assets/events", {"asset_id": 1, "extra": {}}, "op"),
-    ("POST", "/assets/1/materialize", {}, "op"),
-    ("GET", "/config", None, None),  # nobody
-    ("GET", "/config/section/api/option/secret_key", None, None),
-]
+PAGES = pages(PROJECT)
 
 
-def routes(doors: Doors) -> list[tuple[str, str]]:
-    """By Airflow's own description, so that a route of a newer version is tried too."""
-    described = doors.ask("GET", "/openapi.json", "admin").json()["paths"]
-    filled = {path: re.sub(r"\{[^}]+\}", "1", path.replace("{dag_id}", f"{PROJECT}.training")) for path in described}
-    return sorted((method.upper(), filled[path]) for path, methods in described.items() for method in methods)
+def every_route(doors: Doors) -> list[tuple[str, str]]:
+    return routes(doors.ask("GET", "/openapi.json", "admin").json(), PROJECT)
 
 
 def test_without_a_token_airflow_says_only_that_it_runs(doors: Doors, nothing_changed) -> None:
-    every = [place for place in routes(doors) if place[1] not in OPEN | REDIRECTS]
+    every = [place for place in every_route(doors) if place[1] not in OPEN | REDIRECTS]
     assert len(every) > 100
     answered = {(m, path): doors.ask(m, path, json=None if m == "GET" else {}).status_code for m, path in every}
     assert {place: status for place, status in answered.items() if status != 401} == {}
@@ -77,14 +28,14 @@ def test_without_a_token_airflow_says_only_that_it_runs(doors: Doors, nothing_ch
 def test_a_viewer_writes_by_no_route(doors: Doors, nothing_changed) -> None:
     """404 and 422: what is named is not there, or the body that would say what is asked for is empty."""
     writing = [
-        (m, path) for m, path in routes(doors) if m != "GET" and not path.endswith("favorite")
+        (m, path) for m, path in every_route(doors) if m != "GET" and not path.endswith("favorite")
     ]  # marks of one's own
     assert len(writing) > 45
     answered = {(m, path): doors.ask(m, path, "viewer", json={}).status_code for m, path in writing}
     assert {place: status for place, status in answered.items() if status not in (403, 404, 422)} == {}
 
 
-@pytest.mark.parametrize(("method", "path", "body", "least"), WRITES)
+@pytest.mark.parametrize(("method", "path", "body", "least"), writes(PROJECT))
 def test_who_is_below_the_role_is_refused(
     doors: Doors, nothing_changed, method: str, path: str, body: dict | None, least: str | None
 ) -> None:

@@ -251,7 +251,7 @@ class PackageTable(Section):
 
 
 class Reading(Section):
-    """How the system writes its files of text: every later file of it is read by this. A parquet file needs none of it."""
+    """How the system writes its files: every later file of it is read by this, and of a parquet file what is text there."""
 
     separator: str = Field(",", min_length=1, max_length=1)
     quote: Literal['"', "'"] = '"'

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -33,6 +34,7 @@ Words = npt.NDArray[np.uint32]
 
 LEAVES = 31  # of a tree in one word of 32 bits; the lowest bit stays free, so that a word without a leaf has a place of its own
 MOST_BYTES = 1 << 27  # of tables: a model with more trees and values is left to scikit-learn
+TOGETHER = 512  # bins of columns that share a table: a table of two columns is read as fast as that of one
 ROWS = 32_768  # whose values are looked up at once
 WORDS = 1 << 15  # that are worked on at once: they stay in the processor's cache
 EQUAL = 1e-9  # what probabilities may differ by, which are added up in another order
@@ -144,15 +146,16 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Tables:
-    """The model: for each column a table, shape (bins, words), of the leaves that are left; what each leaf adds.
+    """The model: for each group of columns a table, shape (bins, words), of the leaves that are left; what each leaf adds.
 
     Attributes:
+        groups: columns with few bins share a table, of each combination of theirs.
         values: of two words at a time, whose number is even: what a leaf of the one and a leaf of the other add together,
             shape (words / 2 * 32 * 32).
     """
 
     start: float
-    columns: tuple[Column, ...]
+    groups: tuple[tuple[Column, ...], ...]
     left: tuple[Words, ...]
     values: Floats
 
@@ -172,10 +175,16 @@ class Tables:
             _fill(tree, columns, [table[:, first : first + _words(tree)] for table in left], values[first:])
             first += _words(tree)
         together = values[::2, :, None] + values[1::2, None, :]
-        return cls(model.start, columns, left, together.reshape(-1))
+        groups = _grouped([column.size for column in columns])
+        return cls(
+            model.start,
+            tuple(tuple(columns[number] for number in group) for group in groups),
+            tuple(_combined([left[number] for number in group]) for group in groups),
+            together.reshape(-1),
+        )
 
     def log_odds(self, rows: pa.RecordBatch) -> Floats:
-        bins = [column.of(rows.column(column.place)) for column in self.columns]
+        bins = [_bins(group, rows) for group in self.groups]
         words = self.left[0].shape[1]
         block = max(1, WORDS // words)
         room = np.empty((2, block, words), np.uint32)
@@ -209,12 +218,42 @@ class Tables:
         """Rows by which these tables can be compared with the model: values at and beside each cut, texts, what is missing."""
         random = np.random.default_rng(0)
         values: dict[str, pa.Array] = {}
-        for column in self.columns:
+        for column in chain.from_iterable(self.groups):
             known = [*column.texts.to_pylist(), ""] if column.texts is not None else _beside(column.cuts.values)
             kind = pa.string() if column.texts is not None else pa.float64()
             drawn = pa.array([*known, None], kind).take(pa.array(random.integers(0, len(known) + 1, _PROBES)))
             values[features[column.place]] = drawn
         return pa.RecordBatch.from_pydict({name: values[name] for name in features})
+
+
+def _grouped(sizes: list[int]) -> list[list[int]]:
+    """Which columns share a table, by their numbers: the smallest ones, as long as it has no more bins than `TOGETHER`."""
+    groups: list[list[int]] = []
+    bins = TOGETHER
+    for number in sorted(range(len(sizes)), key=lambda number: sizes[number]):
+        bins *= sizes[number]
+        if bins > TOGETHER:
+            groups.append([])
+            bins = sizes[number]
+        groups[-1].append(number)
+    return groups
+
+
+def _combined(left: list[Words]) -> Words:
+    """The table of all combinations of the bins of these tables."""
+    found = left[0]
+    for other in left[1:]:
+        found = (found[:, None] & other[None]).reshape(-1, found.shape[1])
+    return found
+
+
+def _bins(group: tuple[Column, ...], rows: pa.RecordBatch) -> Whole:
+    """In which combination of bins each row lies."""
+    first, *others = group
+    found = first.of(rows.column(first.place))
+    for column in others:
+        found = found * column.size + column.of(rows.column(column.place))
+    return found
 
 
 def _bytes(words: int, columns: tuple[Column, ...]) -> int:

@@ -21,7 +21,7 @@ from shotclock.config import Columns, Reading
 from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.sources import tabular
+from shotclock.sources import told
 
 _ROWS = 1 << 17
 _LAYERS = 3  # how often a file may be packed
@@ -159,13 +159,13 @@ def write_parquet(address: Address, columns: Columns, reading: Reading, target: 
 def _rows(address: Address, columns: Columns, reading: Reading) -> Iterator[pa.RecordBatch]:
     for part in parts(address):
         if is_parquet(part):
-            yield from _parquet_rows(part, columns)
+            yield from _parquet_rows(part, columns, reading, str(part))
             continue
         with unpacked(part) as path:
             if is_parquet(path):
-                yield from _parquet_rows(path, columns)
+                yield from _parquet_rows(path, columns, reading, str(part))
             else:
-                yield from tabular.read_rows(path, columns, reading, str(part))
+                yield from told.read_rows(path, columns, reading, str(part))
 
 
 def rows_as_times(first: int, rows: int, moment: datetime) -> pa.Array:
@@ -185,10 +185,20 @@ def _in_order(batches: Iterator[pa.RecordBatch], columns: Columns, moment: datet
         row += batch.num_rows
 
 
-def _parquet_rows(part: Address, columns: Columns) -> Iterator[pa.RecordBatch]:
+def _parquet_rows(part: Address, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
     with storage.open_parquet(part) as file:
         names = [name for name in columns.in_file if name in file.schema_arrow.names]
-    yield from storage.read_batches(part, names, _ROWS)
+    row = 0
+    for batch in storage.read_batches(part, names, _ROWS):
+        yield told.in_types(batch, columns, reading, shown, row)
+        row += batch.num_rows
+
+
+def is_as_kept(address: Address, columns: Columns, reading: Reading) -> bool:
+    """Whether a parquet file may be used as it lies there: a column for the time, and nothing in words that is to be read."""
+    with storage.open_parquet(address) as file:
+        schema = file.schema_arrow
+    return told.is_plain(schema, columns, reading) and not (reading.row_order and columns.time not in schema.names)
 
 
 def parts(address: Address) -> list[Address]:

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from shotclock.config import Columns, Reading
-from shotclock.errors import ContractError, SourceError
+from shotclock.config import Reading
+from shotclock.errors import SourceError
 
 MISSING = (
     *(
@@ -52,7 +52,7 @@ _LINES = 1000
 _BLOCK = 1 << 20  # Arrow holds several dozen of them
 _FEW = 1000  # values that are tried before all are
 _SHOWN = 60
-_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _PADDED, _DIGITS = r"^0\d+$", r"^[+-]?\d+$"
 _SPACES = "[ \u00a0\u202f]"
 _BOMS = (  # the longer ones first
@@ -255,7 +255,7 @@ def _marks(fields: list[str], separator: str, money: list[str]) -> tuple[str, st
     for decimal, thousands in ((",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (",", "'")):
         if any_written(rf"[+-]?\d{{1,3}}({_group(thousands)}\d{{3}})+{re.escape(decimal)}\d+"):
             return decimal, thousands
-    numbers = [field for field in fields if _NUMBER.fullmatch(field)]
+    numbers = [field for field in fields if NUMBER.fullmatch(field)]
     commas, points = ([number for number in numbers if mark in number] for mark in ",.")
     in_groups = {mark: _in_groups(marked, mark) for mark, marked in ((",", commas), (".", points))}
     for decimal, thousands in ((".", ","), (",", ".")):
@@ -349,90 +349,13 @@ def _header(path: Path, reading: Reading, shown: str) -> tuple[list[str], int, b
 
 def _named(header: list[str], shown: str) -> list[str]:
     names = [re.sub(r"\s*[\r\n]+\s*", " ", name.strip()) for name in header]
-    if all(_NUMBER.fullmatch(name) for name in names):
+    if all(NUMBER.fullmatch(name) for name in names):
         raise SourceError(f"{shown}: found {', '.join(names[:4])} in the first line, expected the names of the columns")
     twice = sorted(name for name, times in Counter(filter(None, names)).items() if times > 1)
     if twice:
         raise SourceError(f"{shown}: column '{twice[0]}' stands twice in the first line, expected once; rename one")
     free = (name for name in ("unnamed", *(f"unnamed_{n}" for n in range(2, len(names) + 3))) if name not in names)
     return [name or next(free) for name in names]
-
-
-def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
-    """The columns that the project names, as far as the file has them, by its rules: what `reading` says decides.
-
-    Raises:
-        SourceError: see `read_csv`, or it is not in the encoding of `reading`.
-        ContractError: a value is not what its column holds: the column, the row, what was found and expected.
-    """
-    row = 0
-    with in_utf_8(path, reading.encoding, shown) as plain:
-        for batch in texts(plain, reading, shown, columns.in_file):
-            names = batch.schema.names
-            read = [_Column(name, columns, reading, shown, row).typed(batch[name]) for name in names]
-            yield pa.RecordBatch.from_arrays(read, names)
-            row += batch.num_rows
-
-
-class _Column:
-    """A column of text, and what it holds by the project's rules."""
-
-    def __init__(self, name: str, columns: Columns, reading: Reading, shown: str, first: int) -> None:
-        self._name, self._reading, self._shown, self._first = name, reading, shown, first
-        feature = columns.features.get(name)
-        self._role = (
-            feature.type if feature else next(r for r in ("id", "time", "target") if getattr(columns, r) == name)
-        )
-
-    def typed(self, texts: pa.Array) -> pa.Array:
-        known = pc.utf8_trim_whitespace(texts)
-        if self._role == "id":
-            return known if self._name in self._reading.text else self._integers_or_text(known)
-        known = pc.if_else(pc.is_in(known, pa.array(self._reading.missing, pa.string())), None, known)
-        if self._role == "time":
-            return self._times(known)
-        return known if self._role == "category" else self._numbers(known)
-
-    def _integers_or_text(self, ids: pa.Array) -> pa.Array:
-        try:
-            return ids.cast(pa.int64())
-        except pa.ArrowInvalid:
-            return ids
-
-    def _times(self, texts: pa.Array) -> pa.Array:
-        layout = self._reading.times.get(self._name)
-        if layout is None:
-            return texts
-        expected = "a number" if layout.startswith(("epoch ", "excel")) else f"a time such as {layout}"
-        return self._read(texts, lambda found: moments(found, layout), expected)
-
-    def _numbers(self, texts: pa.Array) -> pa.Array:
-        ones, zeros = (
-            [word for word in words if self._role == "target" or not _NUMBER.fullmatch(word)]
-            for words in (self._reading.ones, self._reading.zeros)
-        )
-        is_one, is_zero = (pc.is_in(texts, pa.array(words, pa.string())) for words in (ones, zeros))
-        texts = pc.if_else(is_one, "1", pc.if_else(is_zero, "0", texts))
-        return self._read(texts, lambda found: plain_numbers(found, self._reading).cast(pa.float64()), "a number")
-
-    def _read(self, texts: pa.Array, way: Callable[[pa.Array], pa.Array], expected: str) -> pa.Array:
-        try:
-            return way(texts)
-        except ValueError as error:
-            place = next(place for place in range(len(texts)) if not _fits(way, texts[place : place + 1]))
-            raise ContractError(
-                f"{self._shown}: column '{self._name}', row {self._first + place + 1:,}: found '{texts[place]}', expected "
-                f"{expected}; correct the value, or say under `reading` in the project file what it means ('missing', 'ones', "
-                "'zeros', 'decimal', 'thousands', 'units', 'times')"
-            ) from error
-
-
-def _fits(way: Callable[[pa.Array], pa.Array], text: pa.Array) -> bool:
-    try:
-        way(text)
-    except ValueError:
-        return False
-    return True
 
 
 # What values say
@@ -519,7 +442,7 @@ def moments(texts: Texts, layout: str) -> Texts:
     Raises:
         ValueError: one is not written so.
     """
-    if layout.startswith("epoch ") or layout == "excel":
+    if is_counted(layout):
         return counted(texts.cast(pa.float64() if layout in ("epoch s", "excel") else pa.int64()), layout)
     if _NOT_ARROWS.search(layout):
         return _by_python(texts, layout)
@@ -528,6 +451,11 @@ def moments(texts: Texts, layout: str) -> Texts:
     doubtful = pc.or_(pc.less_equal(pc.day(found), 3), pc.less(pc.year(found), 1000))
     _by_python(pc.unique(texts.filter(doubtful)), layout)
     return found
+
+
+def is_counted(layout: str) -> bool:
+    """Whether moments in it are numbers."""
+    return layout.startswith("epoch ") or layout == "excel"
 
 
 def counted(numbers: Any, layout: str) -> Any:

@@ -24,7 +24,7 @@ from shotclock.store.versions import registry
 from shotclock.store.window import Window, beside, names_of
 
 log = logging.getLogger(__name__)
-MOST_ROWS = 100_000
+MOST_ROWS = 30_000
 """Of a batch, about: of a larger one the shadow scores a share, by id. More would prove nothing that these do not."""
 
 

@@ -46,7 +46,7 @@ class Drawing:
     """One SVG picture.
 
     Args:
-        label: what it says to whoever does not see it.
+        label: what it says to whoever does not see it; empty where the words beside it say the same.
         corner: what stands at its upper left.
         grows: with the page, up to what the style sheet allows.
     """
@@ -57,7 +57,8 @@ class Drawing:
         self._parts: list[Markup] = []
         size = {} if grows else {"width": width, "height": height}
         view = " ".join(str(_rounded(number)) for number in (*corner, width, height))
-        self._head = {"class": look, **size, "viewBox": view, "role": "img", "aria-label": label}
+        told = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}
+        self._head: dict[str, object] = {"class": look, **size, "viewBox": view, **told}
 
     def line(self, start: Point, end: Point, look: str) -> None:
         (x1, y1), (x2, y2) = start, end

@@ -15,7 +15,7 @@ import pytest
 
 from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError, ShotclockError, SourceError
-from shotclock.sources import exports, tabular
+from shotclock.sources import exports, tabular, told
 
 COLUMNS = Columns(
     id="key",
@@ -322,6 +322,53 @@ def test_parts_of_other_types_become_alike_and_other_columns_are_refused(tmp_pat
         read(folder(tmp_path / "b", **{"0.parquet": PARTS, "1.parquet": PARTS.drop_columns(["visits"])}), Reading())
 
 
+WORDS = Reading(ones=("yes", "2"), zeros=("no", "1"), times={"at": "epoch s"})
+AT = 1_748_736_000
+PLAIN = {"key": [7], "at": pa.array([AT], pa.timestamp("s")), "amount": [1.5], "visits": [3], "bought": [1]}
+
+
+@pytest.mark.parametrize(
+    ("change", "is_plain", "found"),
+    [
+        ({}, True, {"bought": [1], "at": [datetime(2025, 6, 1)]}),
+        ({"bought": ["yes"]}, False, {"bought": [1.0]}),
+        ({"bought": ["1"]}, False, {"bought": [0.0]}),  # in words, a number is the code that the project names
+        ({"bought": [1]}, True, {"bought": [1]}),  # and as a number it is what it says
+        ({"bought": pa.nulls(1)}, True, {"bought": [None]}),
+        ({"bought": pa.array([None], pa.string())}, False, {"bought": [None]}),
+        ({"at": [AT]}, False, {"at": [datetime(2025, 6, 1)]}),
+        ({"at": [str(AT)]}, False, {"at": [datetime(2025, 6, 1)]}),
+        ({"amount": ["1.5"], "visits": ["NA"]}, False, {"amount": [1.5], "visits": [None]}),
+        ({"amount": pa.array(["1.5"]).dictionary_encode()}, False, {"amount": [1.5]}),
+        ({"key": ["007"]}, True, {"key": ["007"]}),
+    ],
+)
+def test_what_stands_in_words_in_a_parquet_file_is_read_and_the_rest_is_what_it_is(tmp_path, change, is_plain, found):
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({**PLAIN, **change}), path)
+    assert exports.is_as_kept(path, COLUMNS, WORDS) == is_plain
+    exports.write_parquet(path, COLUMNS, WORDS, tmp_path / "read.parquet")
+    table = pq.read_table(tmp_path / "read.parquet")
+    assert {name: table[name].to_pylist() for name in found} == found
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"amount": ["a lot"]}, "column 'amount', row 1: found 'a lot', expected a number"),
+        (
+            {"bought": ["perhaps"]},
+            "column 'bought', row 1: found 'perhaps', expected a number; correct the value, or say",
+        ),
+        ({"at": ["yesterday"]}, "column 'at', row 1: found 'yesterday', expected a number"),
+    ],
+)
+def test_words_in_a_parquet_file_that_mean_nothing_are_refused_with_their_row(tmp_path, change, said):
+    pq.write_table(pa.table({**PLAIN, **change}), tmp_path / "rows.parquet")
+    with pytest.raises(ContractError, match=f"rows.parquet: {said}"):
+        exports.write_parquet(tmp_path / "rows.parquet", COLUMNS, WORDS, tmp_path / "read.parquet")
+
+
 def test_a_wrong_value_deep_in_a_file_is_found_by_its_row(tmp_path):
     path = tmp_path / "june.csv"
     long = f"1,2025-06-01,1.{'5' * 50},3,1\n"
@@ -354,6 +401,6 @@ def test_a_file_is_read_in_pieces(tmp_path):
     path = tmp_path / "large.csv"
     path.write_text(LINES[0] + "\n" + "".join(f"{n},2025-06-01,1.5,3,1\n" for n in range(200_000)))
     before = pa.total_allocated_bytes()
-    sizes = [batch.num_rows for batch in tabular.read_rows(path, COLUMNS, Reading(), "large.csv")]
+    sizes = [batch.num_rows for batch in told.read_rows(path, COLUMNS, Reading(), "large.csv")]
     assert sum(sizes) == 200_000 and max(sizes) < 100_000
     assert pa.total_allocated_bytes() - before < 1 << 20

@@ -31,6 +31,11 @@ def test_an_interval_is_a_line_from_end_to_end_along_its_scale(upright, ends):
     assert tuple(line.get(name) for name in ("x1", "x2", "y1", "y2")) == ends
 
 
+def test_a_picture_that_says_nothing_is_passed_over_by_who_reads_the_page_out():
+    picture = ElementTree.fromstring(Drawing(14, 14, "", "icon").svg())
+    assert (picture.get("aria-hidden"), picture.get("role")) == ("true", None)
+
+
 def test_no_value_becomes_an_element():
     drawing = Drawing(10, 10, EVIL, EVIL)
     drawing.text((0, 0), EVIL, EVIL)

@@ -362,7 +362,8 @@ def _verdict(
 def _page(found: Drift, report: str) -> str:
     """Our verdict above Evidently's report, as one page that loads nothing and is the same for the same figures."""
     page = report or "<!DOCTYPE html><html lang='en'><head></head><body></body></html>"
-    head = f'<head>\n<meta charset="UTF-8">\n<meta http-equiv="Content-Security-Policy" content="{_OFFLINE}">'
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{_OFFLINE}">'
+    head = f'<head>\n<meta charset="UTF-8">\n{policy}\n<title>Drift: {escape(found.verdict.status)}</title>'
     return page.lstrip().replace("<head>", head, 1).replace("<body>", f"<body>\n{_summary(found)}", 1)
 
 
@@ -377,7 +378,8 @@ def _summary(found: Drift) -> str:
     return (
         '<section style="font-family: sans-serif; margin: 2em">\n'
         f"<h1>Drift: {escape(verdict.status)}</h1>\n<p>{escape(verdict.reason)}</p>\n"
-        f'<table style="border-collapse: collapse">\n{table}</table>\n</section>'
+        f'<div style="overflow-x: auto" tabindex="0"><table style="border-collapse: collapse">\n{table}</table></div>\n'
+        "</section>"
     )
 
 

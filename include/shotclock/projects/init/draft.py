@@ -26,7 +26,8 @@ class Facts:
     """What the file says besides the columns. Rows are counted with and without a label.
 
     Attributes:
-        reading: how later files of the same system are to be read; None where it was parquet.
+        reading: how later files of the same system are to be read; None where that need not be told.
+        is_text: whether the file was one of text, so that all of its marks are named.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Facts:
     production_rows: int
     production_labelled: int
     reading: Reading | None = None
+    is_text: bool = True
 
 
 def text(columns: Columns, why: Mapping[str, str], left_out: Mapping[str, str], facts: Facts) -> str:
@@ -67,7 +69,7 @@ def text(columns: Columns, why: Mapping[str, str], left_out: Mapping[str, str], 
         "  features:",
         *_beside([(f"    {_scalar(name)}: {_rules(rule)}", why[name]) for name, rule in columns.features.items()]),
         *_left_out(left_out),
-        *_reading(facts.reading),
+        *_reading(facts.reading, facts.is_text),
         "",
         "quarantine:     # the largest share of rows that may break these rules: they are set aside",
         "  training: 0.01",
@@ -124,20 +126,19 @@ def _left_out(left_out: Mapping[str, str]) -> list[str]:
     return ["    # left out:", *lines] if lines else []
 
 
-def _reading(reading: Reading | None) -> list[str]:
+def _reading(reading: Reading | None, is_text: bool) -> list[str]:
     """How the file was written: every later one of the same system is read so."""
     if reading is None:
         return []
-    if reading == Reading(row_order=True):
-        return ["", "reading:", "  row_order: true     # no column tells the time: rows stand in their order"]
     plain = Reading()
     rare = {name for name in _RARE if getattr(reading, name) == getattr(plain, name)}
-    told = reading.model_dump(mode="json", exclude=rare)
+    told = reading.model_dump(mode="json", exclude=rare, exclude_defaults=not is_text)
     lines = yaml.safe_dump(told, allow_unicode=True, default_flow_style=None, sort_keys=False, width=1000).splitlines()
+    why = {"row_order: true": "     # no column tells the time: rows stand in their order"}
     return [
         "",
-        "reading:     # how every later file of this system is read; parquet needs none of it",
-        *(f"  {line}" for line in lines),
+        "reading:     # how every later file of this system is read",
+        *(f"  {line}{why.get(line, '')}" for line in lines),
     ]
 
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import filterfalse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -87,6 +88,7 @@ def make_project(
     reading = _reading(written, guessed.reading)
     origin = " and ".join(path.name for path in (file, production) if path)
     facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, guessed, reading)
+    facts = replace(facts, is_text=written is not None)
     text = draft.text(guessed.columns, guessed.why, guessed.left_out, facts)
     with _all_or_nothing(targets.values()), storage.replacing(targets["project"]) as partial:
         partial.write_text(text, encoding="utf-8")
@@ -136,13 +138,19 @@ def _targets(name: str) -> dict[str, Address]:
     return targets
 
 
+_MEANT = {"missing", "ones", "zeros", "times", "text", "row_order"}
+
+
 def _reading(written: Reading | None, found: Reading) -> Reading | None:
-    """How later files of the system are to be read: how the file was written, and what its words mean; None for parquet."""
-    if written is None:
-        return Reading(row_order=True) if found.row_order else None
-    return written.model_copy(
-        update=found.model_dump(include={"missing", "ones", "zeros", "times", "text", "row_order"})
-    )
+    """How later files of the system are to be read: how the file was written, and what its words mean.
+
+    Of a parquet file that is what stands in it in words; None where nothing does.
+    """
+    if written is not None:
+        return written.model_copy(update=found.model_dump(include=_MEANT))
+    words = {name: tuple(filterfalse(tabular.NUMBER.fullmatch, getattr(found, name))) for name in ("ones", "zeros")}
+    told = Reading.model_validate(found.model_dump(include=_MEANT - {"text"}) | words)
+    return None if told == Reading() else told
 
 
 def _given(file: Address, as_text: tuple[str, ...], stack: ExitStack) -> tuple[Given, Reading | None]:

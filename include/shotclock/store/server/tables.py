@@ -207,6 +207,19 @@ class Tables:
         """Every version of the model that is not deleted."""
         return self._versions(model, "")
 
+    def model_files(self, uri: str) -> str | None:
+        """Where the files of `models:/<name>/<number>`, or of the stored model `models:/<id>`, lie; None where nobody knows."""
+        name, _, number = uri.removeprefix("models:/").partition("/")
+        if not number:
+            found = self._ask(
+                "SELECT artifact_location FROM logged_models WHERE model_id = ? AND lifecycle_stage = 'active'", name
+            )
+            return str(found[0][0]) if found else None
+        ready = "name = ? AND version = ? AND workspace = 'default' AND status = 'READY'"
+        sources = [source for (source,) in self._ask(f"SELECT source FROM model_versions WHERE {ready}", name, number)]
+        stored = [source for source in sources if "/" not in source.removeprefix("models:/")]
+        return self.model_files(stored[0]) if stored else None
+
     def _versions(self, model: str, condition: str, *values: Any) -> list[ModelVersion]:
         where = "name = ? AND workspace = 'default' AND current_stage != 'Deleted_Internal'"
         found = self._ask(f"SELECT version, run_id FROM model_versions v WHERE {where} {condition}", model, *values)

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -170,18 +171,33 @@ def _files(uri: str, digest: str | None) -> Iterator[Path]:
 
 @contextmanager
 def _copy(uri: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            copy = _copied(uri, Path(folder) / "model") or _downloaded(uri, folder)
+        except OSError as error:
+            raise StoreError(f"{uri}: its files cannot be read: {error}") from error
+        if not any(copy.iterdir()):
+            raise StoreError(f"{uri}: its files are gone from MLflow; restore them, or train and promote again")
+        yield copy
+
+
+def _copied(uri: str, copy: Path) -> Path | None:
+    """The files, where they lie in a folder of this machine that is known without MLflow, which asks for far more."""
+    with tables.opened() as direct:
+        place = direct.model_files(uri) if direct else None
+    folder = storage.at(place) if place else None
+    return Path(shutil.copytree(folder, copy)) if isinstance(folder, Path) and folder.is_dir() else None
+
+
+def _downloaded(uri: str, folder: str) -> Path:
     import mlflow
     from mlflow.exceptions import MlflowException
 
     mlflow.set_tracking_uri(settings().tracking_uri)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            copy = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
-        except (MlflowException, OSError) as error:
-            raise StoreError(f"{uri}: its files cannot be read from MLflow: {error}") from error
-        if not any(copy.iterdir()):
-            raise StoreError(f"{uri}: its files are gone from MLflow; restore them, or train and promote again")
-        yield copy
+    try:
+        return Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))
+    except MlflowException as error:
+        raise StoreError(f"{uri}: its files cannot be read from MLflow: {error}") from error
 
 
 def _digest(folder: Path) -> str:

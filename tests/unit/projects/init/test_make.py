@@ -191,6 +191,12 @@ def test_files_that_are_missing_or_do_not_fit_each_other_are_refused(home, loans
         made(loans("loans.csv"), production=text)
 
 
+def _in_parts(frame, path):
+    path.mkdir()
+    for number in range(3):
+        frame[number * ROWS // 3 : (number + 1) * ROWS // 3].to_parquet(path / f"part-{number}.parquet")
+
+
 WAYS = {
     "comma": {},
     "semicolon": {"sep": ";", "decimal": ","},
@@ -198,6 +204,9 @@ WAYS = {
     "utf-16": {"encoding": "utf-16"},
     "gzip": {"compression": "gzip"},
     "zip": {"compression": "zip"},
+    "parquet in words": {"as": lambda frame, path: frame.to_parquet(path)},
+    "parquet in words, each kept once": {"as": lambda frame, path: frame.astype("category").to_parquet(path)},
+    "a folder of parts in words": {"as": _in_parts},
 }
 
 
@@ -216,6 +225,9 @@ def test_next_months_file_of_the_same_system_is_read_as_this_months_was(home, wa
         )
         frame.loc[::200, "amount"] = "unknown"
         path = home.parent / "files" / name
+        if "as" in way:
+            way["as"](frame, path)
+            return path
         how = {"sep": way.get("sep", ","), "encoding": way.get("encoding"), "compression": way.get("compression")}
         frame.to_csv(path, index=False, **how)
         return path

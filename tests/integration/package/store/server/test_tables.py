@@ -7,10 +7,12 @@ import sys
 from contextlib import closing
 from datetime import UTC, datetime
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from shotclock.config import settings
-from shotclock.store import queries, records
+from shotclock.store import history, queries, records
 from shotclock.store.server import tables
 from shotclock.store.server.client import experiments
 from shotclock.store.versions import registry
@@ -49,6 +51,34 @@ def test_a_trained_store_is_told_as_the_client_tells_it(at, monkeypatch):
     assert not tables.are_known()
     assert direct == told()
     assert direct[1] and any(direct[0])
+
+
+def test_the_files_of_a_version_and_of_its_stored_model_lie_where_the_client_finds_them(at):
+    from mlflow import MlflowClient
+
+    at("trained")
+    client = MlflowClient(settings().tracking_uri)
+    source = client.get_model_version("shots", "1").source
+    with tables.opened() as direct:
+        for uri in ("models:/shots/1", source):
+            assert direct.model_files(uri) == client.get_logged_model(source.removeprefix("models:/")).artifact_location
+        for uri in ("models:/shots/2", "models:/other/1", "models:/m-0", "runs:/1/model", "", "models:/shots/champion"):
+            assert direct.model_files(uri) is None
+    client.delete_logged_model(source.removeprefix("models:/"))
+    with tables.opened() as direct:
+        assert direct.model_files("models:/shots/1") is None
+
+
+def test_a_model_is_the_same_whoever_finds_its_files(at, monkeypatch):
+    at("trained")
+    version = registry.require_champion("shots")
+    rows = pd.read_parquet(history.reference("shots", version)).head(500)
+    rows = rows[version.load().feature_names_in_]
+    with monkeypatch.context() as patched:
+        patched.setattr(registry, "_downloaded", None)
+        direct = version.load().predict_proba(rows)
+    monkeypatch.setattr(registry, "_copied", lambda *_: None)
+    np.testing.assert_array_equal(direct, version.load().predict_proba(rows))
 
 
 def test_a_figure_that_is_no_number_and_a_deleted_run_are_told_as_the_client_tells_them(store):

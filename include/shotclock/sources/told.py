@@ -1,0 +1,123 @@
+"""What a file says in words, read by the project's rules: every column of a file of text, and the text in a parquet file."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from shotclock.config import Columns, Reading
+from shotclock.errors import ContractError
+from shotclock.sources import tabular
+
+
+def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
+    """The columns that the project names, as far as a file of text has them, by its rules: what `reading` says decides.
+
+    Raises:
+        SourceError: see `tabular.read_csv`, or it is not in the encoding of `reading`.
+        ContractError: a value is not what its column holds: the column, the row, what was found and expected.
+    """
+    row = 0
+    with tabular.in_utf_8(path, reading.encoding, shown) as plain:
+        for batch in tabular.texts(plain, reading, shown, columns.in_file):
+            names = batch.schema.names
+            read = [_Column(name, columns, reading, shown, row).typed(batch[name]) for name in names]
+            yield pa.RecordBatch.from_arrays(read, names)
+            row += batch.num_rows
+
+
+def is_plain(schema: pa.Schema, columns: Columns, reading: Reading) -> bool:
+    """Whether a parquet file has nothing in words that the project knows as numbers or moments."""
+    known = [schema.field(name) for name in columns.in_file if name in schema.names]
+    return not any(_is_in_words(field, columns, reading) for field in known)
+
+
+def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: str, first: int) -> pa.RecordBatch:
+    """Rows of a parquet file, with what stands there in words read by the project's rules.
+
+    Args:
+        first: how many rows of the file were before these.
+
+    Raises:
+        ContractError: see `read_rows`.
+    """
+    for place, field in enumerate(batch.schema):
+        if _is_in_words(field, columns, reading):
+            column = _Column(field.name, columns, reading, shown, first)
+            batch = batch.set_column(place, field.name, column.typed(batch.column(place).cast(pa.string())))
+    return batch
+
+
+def _is_in_words(field: pa.Field, columns: Columns, reading: Reading) -> bool:
+    """Text where numbers or a time in a layout are meant; or digits that count the time."""
+    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    if field.name == columns.time:
+        layout = reading.times.get(field.name, "")
+        return bool(layout) and bool(is_text or (tabular.is_counted(layout) and pa.types.is_integer(kind)))
+    feature = columns.features.get(field.name)
+    return bool(is_text and (field.name == columns.target or (feature and feature.type != "category")))
+
+
+class _Column:
+    """A column of text, and what it holds by the project's rules."""
+
+    def __init__(self, name: str, columns: Columns, reading: Reading, shown: str, first: int) -> None:
+        self._name, self._reading, self._shown, self._first = name, reading, shown, first
+        feature = columns.features.get(name)
+        self._role = (
+            feature.type if feature else next(r for r in ("id", "time", "target") if getattr(columns, r) == name)
+        )
+
+    def typed(self, texts: pa.Array) -> pa.Array:
+        known = pc.utf8_trim_whitespace(texts)
+        if self._role == "id":
+            return known if self._name in self._reading.text else self._integers_or_text(known)
+        known = pc.if_else(pc.is_in(known, pa.array(self._reading.missing, pa.string())), None, known)
+        if self._role == "time":
+            return self._times(known)
+        return known if self._role == "category" else self._numbers(known)
+
+    def _integers_or_text(self, ids: pa.Array) -> pa.Array:
+        try:
+            return ids.cast(pa.int64())
+        except pa.ArrowInvalid:
+            return ids
+
+    def _times(self, texts: pa.Array) -> pa.Array:
+        layout = self._reading.times.get(self._name)
+        if layout is None:
+            return texts
+        expected = "a number" if tabular.is_counted(layout) else f"a time such as {layout}"
+        return self._read(texts, lambda found: tabular.moments(found, layout), expected)
+
+    def _numbers(self, texts: pa.Array) -> pa.Array:
+        ones, zeros = (
+            [word for word in words if self._role == "target" or not tabular.NUMBER.fullmatch(word)]
+            for words in (self._reading.ones, self._reading.zeros)
+        )
+        is_one, is_zero = (pc.is_in(texts, pa.array(words, pa.string())) for words in (ones, zeros))
+        texts = pc.if_else(is_one, "1", pc.if_else(is_zero, "0", texts))
+        return self._read(
+            texts, lambda found: tabular.plain_numbers(found, self._reading).cast(pa.float64()), "a number"
+        )
+
+    def _read(self, texts: pa.Array, way: Callable[[pa.Array], pa.Array], expected: str) -> pa.Array:
+        try:
+            return way(texts)
+        except ValueError as error:
+            place = next(place for place in range(len(texts)) if not _fits(way, texts[place : place + 1]))
+            raise ContractError(
+                f"{self._shown}: column '{self._name}', row {self._first + place + 1:,}: found '{texts[place]}', expected "
+                f"{expected}; correct the value, or say under `reading` in the project file what it means ('missing', 'ones', "
+                "'zeros', 'decimal', 'thousands', 'units', 'times')"
+            ) from error
+
+
+def _fits(way: Callable[[pa.Array], pa.Array], text: pa.Array) -> bool:
+    try:
+        way(text)
+    except ValueError:
+        return False
+    return True
