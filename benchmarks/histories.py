@@ -1,7 +1,7 @@
 """A history goes by, period by period, through the product's own flows: what they lose, and what other policies would have.
 
     .venv/bin/python -m benchmarks.histories --history kobe_shots
-    .venv/bin/python -m benchmarks.histories --history late_flights --every 8
+    .venv/bin/python -m benchmarks.histories --history late_flights --every 4
     .venv/bin/python -m benchmarks.histories --history sea --seeds 0 1 2
 
 `kobe_shots` goes by in seasons, `late_flights` in weeks, and so do `sea`, `hyperplane` and `quiet` of `benchmarks.streams`.

@@ -209,14 +209,13 @@ def _blocks(rules: Project, older: pa.Table, recent: pa.Table, sizes: Sequence[i
 
 
 def _of_file(champion: registry.Version, older: pa.Table, columns: Columns) -> int:
-    """How many of the older rows the training file gave that the champion goes back to; those that came later stand behind."""
-    earlier = (one for one in registry.versions(champion.project) if int(one.number) <= int(champion.number))
-    began = (
-        storage.at(one.origin.rows_path) for one in earlier if one.origin.flow == "training" and one.origin.rows_path
-    )
-    file = next(
-        filter(storage.is_file, began), storage.at(champion.origin.rows_path)
-    )  # somebody may have removed a version's
+    """How many of the older rows the training file gave that the champion goes back to; those that came later stand behind.
+
+    Where nobody has its rows any more, all of them count as the file's.
+    """
+    earlier = [one.origin for one in registry.versions(champion.project) if int(one.number) <= int(champion.number)]
+    files = [storage.at(one.rows_path) for one in earlier if one.flow == "training" and one.rows_path]
+    file = next(filter(storage.is_file, files), storage.at(champion.origin.rows_path))
     ids = storage.read_column(file, columns.id)
     return int((~untouched(older[columns.id].to_numpy(), ids)).sum())
 

@@ -154,7 +154,7 @@ def whole_retraining(call):
 
 
 # they name MLflow's runs and the hour, which another retraining has of its own
-PAGES = ("model_card.html", "decision.html")
+PAGES = ("model_card.html", "challenger_card.html", "decision.html")
 
 
 def what_is_left(folder):
