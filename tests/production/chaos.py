@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from loop import Loop, Outcome, kill
 
-STORES = ("mlflow-1", "s3-1")
+STORES = {
+    "mlflow-1": True,
+    "s3-1": False,
+}  # whether it comes back with what it held: here the object store's is in memory
 STAGES = (
     [("training", task) for task in ("ingest", "split", "train", "promote")],
     [("inference", "score"), ("inference", "publish")]
@@ -84,7 +87,7 @@ def test_the_loop_ends_as_one_that_was_left_in_peace(stack: Loop, undisturbed: O
 def test_a_store_that_stands_still_and_one_that_is_away_only_take_time(
     stack: Loop, undisturbed: Outcome, store: str
 ) -> None:
-    """Twenty seconds each, while a model is trained, promoted, scored with and judged."""
+    """Twenty seconds each, while models are trained, promoted, scored with and judged."""
     name = f"without_{store.partition('-')[0]}"
     stack.parsed(name)
     follower = stack.follower(name)
@@ -98,7 +101,7 @@ def test_a_store_that_stands_still_and_one_that_is_away_only_take_time(
         ("retraining", "promote", True),
     ):
         stack.caught(f"{name}.{flow}", task, "running")
-        if away:
+        if away and STORES[store]:
             stack.engine.kill(store, down=20.0)
         else:
             with stack.engine.paused(store):
