@@ -1,4 +1,5 @@
-"""The plugin: the page "Model health", two "Summary" tabs, two links, the app behind them; the training pool; callbacks.
+"""The plugin: the page "Model health", its tab of each DAG, each model's state on the first page, two "Summary" tabs, two
+links, the app behind them; the training pool; callbacks.
 
 Every Airflow process loads this file, the workers included, so the app is imported only by the process that serves it.
 """
@@ -35,6 +36,12 @@ class ShotclockPlugin(AirflowPlugin):
         {"name": "Summary", "href": _RUN, "destination": "dag_run", "url_route": "run-summary"},
         {
             "name": "Model health",
+            "href": f"{PREFIX}/dag/{{DAG_ID}}",
+            "destination": "dag",
+            "url_route": "dag-model-health",
+        },
+        {
+            "name": "Model health",
             "href": f"{PREFIX}/health",
             "destination": "nav",
             "url_route": "model-health",
@@ -42,6 +49,9 @@ class ShotclockPlugin(AirflowPlugin):
             "icon": _icon("%237d93bd"),
             "icon_dark_mode": _icon("%2394a9d4"),
         },
+    ]
+    react_apps = [  # noqa: RUF012
+        {"name": "Model states", "bundle_url": f"{PREFIX}/tiles.js", "destination": "dashboard"}
     ]
     listeners = [callbacks, pools]  # noqa: RUF012
     global_operator_extra_links = [DriftReportLink(), MlflowRunLink()]  # noqa: RUF012

@@ -1,9 +1,10 @@
 """The app behind the pages, tabs and links. Only who may read the XComs of the DAG or project at hand is answered."""
 
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException as HTTPError
 
@@ -11,9 +12,10 @@ from shotclock.errors import StoreError
 from shotclock_airflow import internals
 from shotclock_ui import health, outputs, pages
 from shotclock_ui.headers import REPORT_POLICY, headers
-from shotclock_ui.links import mlflow_address, report_address
+from shotclock_ui.links import health_address, mlflow_address, report_address
 from shotclock_ui.login import to_the_login
 
+TILES = (Path(__file__).parent / "templates" / "tiles.js").read_text("utf-8")
 _FINISHED = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 Asked = Annotated[Session, Depends(internals.session, scope="function")]
@@ -29,6 +31,27 @@ app = FastAPI(
 
 app.include_router(health.router)
 health.warm_up()
+
+
+@app.get("/tiles.js")
+def tiles() -> Response:
+    """What Airflow's first page loads to show `states`."""
+    return Response(TILES, media_type="text/javascript", headers=headers("default-src 'none'"))
+
+
+@app.get("/states")
+def states(user: health.User, session: Asked) -> HTMLResponse:
+    """The state of each model, for Airflow's first page."""
+    return health.states(user, session)
+
+
+@app.get("/dag/{dag_id}")
+def dag(dag_id: str) -> Response:
+    """The health of the model that a DAG belongs to."""
+    project = dag_id.rpartition(".")[0]
+    if not health.is_project(project):
+        return _missing(f"{dag_id} belongs to no model.")
+    return RedirectResponse(health_address(project), 307)
 
 
 @app.get("/summary/{dag_id}/{run_id}")

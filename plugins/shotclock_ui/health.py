@@ -23,7 +23,7 @@ from shotclock_ui import activity
 from shotclock_ui.headers import REPORT_POLICY, headers
 
 if TYPE_CHECKING:
-    from shotclock.reading.health import Projects
+    from shotclock.reading.health import Overview, Projects
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,14 @@ def _may_read(project: str, user: User, session: Asked) -> str:
         raise HTTPException(404, "Not found")
     if not _readable([project], user, session):
         raise HTTPException(403, "Forbidden")
-    if not (settings().projects / f"{project}.yaml").is_file():
+    if not is_project(project):
         raise HTTPException(404, "Not found")
     return project
+
+
+def is_project(name: str) -> bool:
+    """Whether there is a project of that name, readable or not."""
+    return bool(_NAME.fullmatch(name)) and (settings().projects / f"{name}.yaml").is_file()
 
 
 Readable = Annotated[str, Depends(_may_read)]
@@ -84,11 +89,22 @@ def overview(user: User, session: Asked) -> HTMLResponse:
     """Every project that the user may read."""
     from shotclock_ui import health_pages
 
+    return _page(health_pages.overview(*_all(user, session)))
+
+
+def states(user: User, session: Asked) -> HTMLResponse:
+    """The state of each of them, for Airflow's first page."""
+    from shotclock_ui import health_pages
+
+    everything, _ = _all(user, session)
+    return _page(health_pages.states(everything))
+
+
+def _all(user: User, session: Asked) -> "tuple[Overview, dict[str, activity.Live]]":
     names = [path.stem for path in settings().projects.glob("*.yaml")]
     mine = _readable(names, user, session)
     live = activity.of(session, mine)
-    everything = _projects().overview({name: state.activity for name, state in live.items() if state.activity}, mine)
-    return _page(health_pages.overview(everything, live))
+    return _projects().overview({name: state.activity for name, state in live.items() if state.activity}, mine), live
 
 
 @router.get("/{project}")

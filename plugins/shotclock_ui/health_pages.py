@@ -54,6 +54,12 @@ POLICY = (
 )
 
 
+def states(everything: Overview) -> str:
+    """Each project's state in a tile, the worst first: what Airflow's own first page shows."""
+    rows = sorted(everything.projects, key=lambda row: signs.WORST_FIRST.index(row.fitness.level))
+    return _render("states.html", title="Model health", rows=rows, refresh=_pace(False))
+
+
 def overview(everything: Overview, live: dict[str, Live]) -> str:
     """The page of all projects, the worst first."""
     rows = sorted(everything.projects, key=lambda row: signs.WORST_FIRST.index(row.fitness.level))

@@ -118,6 +118,17 @@ def test_whoever_logs_in_finds_every_model_in_the_navigation_with_the_three_answ
     assert page.title() != "run"
 
 
+def test_airflows_first_page_and_each_dags_page_tell_the_models_state(browse: Browse) -> None:
+    page = browse()
+    page.goto("/")
+    tile = page.frame_locator("iframe[title='Model health']").locator(".states li").first
+    expect(tile).to_contain_text("Shots")
+    expect(tile.locator(".level")).to_be_visible()
+    page.goto(f"/dags/{PROJECT}.training")
+    page.get_by_role("link", name="Model health").last.click()
+    expect(page.frame_locator("iframe").locator(".fit h2, h1").first).to_be_visible()
+
+
 def test_nobody_is_shown_anything_without_a_login(chromium, airflow: SimpleNamespace) -> None:
     context = chromium.new_context(base_url=airflow.address)
     context.set_default_timeout(PATIENCE)

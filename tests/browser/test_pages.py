@@ -64,6 +64,7 @@ def _won() -> str:
 
 
 ROUTES: dict[str, Callable[[], Named]] = {  # in Airflow, each with what stands for the names in its braces
+    "/states": dict,
     "/health": dict,
     "/health/{project}": dict,
     "/health/{project}/alerts/{run_id}": lambda: {"run_id": history.alerts(PROJECT)[0].id},
@@ -78,6 +79,7 @@ ROUTES: dict[str, Callable[[], Named]] = {  # in Airflow, each with what stands 
     "/summary/{dag_id}/{run_id}": dict,
     "/summary/{dag_id}/{run_id}/{task_id}/{map_index}": dict,
 }
+NO_PAGES = {"/tiles.js", "/dag/{dag_id}"}  # a script, and a way to a page
 AGAIN = "/report/{dag_id}/{run_id}/{task_id}/{map_index}"  # the drift report once more, by the task that made it
 VIEWS = {  # of the dashboard, each with its title and what it says once it is there
     "quality": ("Quality", "Quality over time"),
@@ -394,6 +396,6 @@ def test_a_page_of_the_dashboard_begins_with_the_three_answers_fits_and_is_acces
 def test_no_page_is_left_out() -> None:
     sources = [path.read_text("utf-8") for path in (ROOT / "plugins" / "shotclock_ui").glob("*.py")]
     doors = [found for text in sources for found in re.findall(r'^@(app|router)\.get\("(.*)"\)$', text, re.MULTILINE)]
-    assert {path if door == "app" else f"/health{path}" for door, path in doors} == {*ROUTES, AGAIN}
+    assert {path if door == "app" else f"/health{path}" for door, path in doors} == {*ROUTES, *NO_PAGES, AGAIN}
     views = {path.stem for path in (ROOT / "dashboard" / "shotclock_dashboard" / "views").glob("*.py")}
     assert views == {"start", *VIEWS}  # the first leads to one of the others

@@ -125,6 +125,7 @@ def both(pages, kobe):
     row = summary(kobe)
     asked = live(activity="approval", dag_id=EVIL, run_id=EVIL, paused=True)
     yield pages.overview(Overview((row,), (EVIL,), NOW), {"shots": live()})
+    yield pages.states(Overview((row,), (EVIL,), NOW))
     yield pages.project(details(kobe), asked)
     yield pages.alert(alerted(kobe), asked)
     yield pages.window(explained(kobe), asked)
@@ -278,6 +279,19 @@ def test_a_project_without_a_past_says_so_everywhere(pages, kobe):
     assert "There is no earlier champion to roll back to" in text
     assert "Timeline" not in text
     assert "There is no project that you may see" in pages.overview(Overview((), (), NOW), {})
+
+
+def test_on_airflows_first_page_each_model_has_its_state_the_worst_first_and_leads_to_its_page(pages, kobe):
+    rows = [
+        replace(
+            summary(kobe, "plain"), name=level, title=level, fitness=Fitness(level, f"it is {level}", None, False, "")
+        )
+        for level in ("fit", "unfit", "unknown")
+    ]
+    told = pages.states(Overview(tuple(rows), (), NOW))
+    assert re.findall(r'href="/shotclock/health/(\w+)"', told) == ["unfit", "unknown", "fit"]
+    assert all(f"it is {level}" in told for level in ("fit", "unfit", "unknown"))
+    assert "There is no project that you may see." in pages.states(Overview((), (), NOW))
 
 
 def test_who_is_asked_is_led_to_both_side_by_side_and_answers_there_alone(pages, kobe):

@@ -23,7 +23,11 @@ from shotclock_launcher.commands.demo import chain
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running.stack import running
 
-PAGES = ("model_card.html", "decision.html")  # they name MLflow's runs and the hour, which each loop has of its own
+PAGES = (
+    "model_card.html",
+    "challenger_card.html",
+    "decision.html",
+)  # they name MLflow's runs and the hour, which each loop has of its own
 LOOP = (("train", "t1"), ("score", "s1"), ("check", "m1"), ("retrain", "r1"), ("score", "s2"), ("check", "m2"))
 MLFLOW_ID = re.compile("[0-9a-f]{32}")
 

@@ -279,6 +279,7 @@ PAGES = [
     f"/shotclock/summary/{DAG_ID}/RUN/ingest/-1",
     f"/shotclock/report/{DAG_ID}/RUN/drift_check/-1",
     "/shotclock/health",
+    "/shotclock/states",
     "/shotclock/health/sample",
     "/shotclock/health/sample/report/CHECK",
     "/shotclock/health/sample/alerts/ALERT",
@@ -534,16 +535,31 @@ def test_the_pages_change_nothing_whatever_they_are_sent(server: Server) -> None
         assert answer.status_code == 405
 
 
-def test_the_plugin_loads_and_adds_a_tab_to_task_instance_and_run(server: Server) -> None:
+def test_the_plugin_loads_and_adds_its_tabs_and_each_models_state_on_the_first_page(server: Server) -> None:
     assert server.get("/api/v2/plugins/importErrors").raise_for_status().json()["import_errors"] == []
     plugins = server.get("/api/v2/plugins").raise_for_status().json()["plugins"]
-    views = next(plugin["external_views"] for plugin in plugins if plugin["name"] == "shotclock")
+    own = next(plugin for plugin in plugins if plugin["name"] == "shotclock")
+    views = own["external_views"]
     assert {view["destination"]: view["name"] for view in views} == {
         "task_instance": "Summary",
         "dag_run": "Summary",
+        "dag": "Model health",
         "nav": "Model health",
     }
-    assert len({view["url_route"] for view in views}) == 3
+    assert len({view["url_route"] for view in views}) == 4
+    (app,) = own["react_apps"]
+    script = server.get(f"/{app['bundle_url']}").raise_for_status()
+    assert app["destination"] == "dashboard"
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert "globalThis.AirflowPlugin = " in script.text
+
+
+def test_a_dags_tab_leads_to_its_model(server: Server) -> None:
+    led = server.get(f"/shotclock/dag/{DAG_ID}")
+    assert (led.status_code, led.headers["location"]) == (307, "/shotclock/health/sample")
+    for other in ("a_dag_of_somebody", "no_such_project.training", "..%2f..%2fprojects%2fsample.training"):
+        assert server.get(f"/shotclock/dag/{other}").status_code == 404
+    assert server.get(f"/shotclock/dag/{DAG_ID}", user="outsider").status_code == 403
 
 
 def test_a_worker_that_loads_the_plugin_does_not_load_its_app(server: Server) -> None:

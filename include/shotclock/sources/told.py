@@ -28,9 +28,11 @@ def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Ite
 
 
 def is_plain(schema: pa.Schema, columns: Columns, reading: Reading) -> bool:
-    """Whether a parquet file has nothing in words that the project knows as numbers or moments."""
-    known = [schema.field(name) for name in columns.in_file if name in schema.names]
-    return not any(_is_in_words(field, columns, reading) for field in known)
+    """Whether a parquet file has nothing in words that the project knows as numbers or moments; a column that stands twice is
+    nobody's to read."""
+    known = [field for field in schema if field.name in columns.in_file]
+    twice = len({field.name for field in known}) < len(known)
+    return twice or not any(_is_in_words(field, columns, reading) for field in known)
 
 
 def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: str, first: int) -> pa.RecordBatch:

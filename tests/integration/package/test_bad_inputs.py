@@ -108,16 +108,13 @@ def test_columns_and_types(file, refused, prod):
         for name in (*features, "shot_id", "game_date")
     }
     for name, values, found in (
-        ("lat", "north", "string"),
         ("lat", [[1, 2]] * len(prod), "list"),
         ("lat", [{"a": 1}] * len(prod), "struct"),
         ("lat", True, "bool"),
         ("lat", pd.Timestamp("2020-01-01"), "timestamp"),
         ("lat", b"x", "binary"),
-        ("period", "1", "string"),
         ("shot_id", 1.5, "double"),
         ("game_date", 7, "int64"),
-        ("shot_made_flag", "yes", "string"),
     ):
         put = file(
             f"{name} as {found}",
@@ -127,6 +124,13 @@ def test_columns_and_types(file, refused, prod):
             "expected",
         )
         cases[f"{name} as {found}"] = put
+    for name, word in (("lat", "north"), ("period", "first"), ("shot_made_flag", "yes")):  # digits in words are read
+        cases[f"{name} in words"] = file(
+            f"{name} in words",
+            lambda rows, n=name, v=word: _with(rows, n, v),
+            f"column '{name}', row 1: found '{word}'",
+            "expected a number; correct the value, or say under `reading`",
+        )
     refused(cases)
 
 

@@ -53,9 +53,14 @@ BAD = {
         "column 'shot_distance' is missing; near to it: shot_dist",
     ),
     "wrong type": (
-        written(lambda rows: rows.astype({"lat": str})),
+        written(lambda rows: rows.assign(lat=rows["lat"] > 34)),
         ContractError,
-        "column 'lat': found type string, expected a number.*Convert",
+        "column 'lat': found type bool, expected a number.*Convert",
+    ),
+    "words for numbers": (
+        written(lambda rows: rows.assign(lat="north")),
+        ContractError,
+        "column 'lat', row 1: found 'north', expected a number.*reading",
     ),
     "infinite": (
         with_value("lon", float("inf"), slice(0, 999)),
