@@ -181,7 +181,6 @@ def test_on_call_a_message_is_understood_by_one_click_and_acted_on_by_two(
     (run,) = (run for run in _retrainings(airflow) if run["run_type"] == "manual")
     assert run["conf"]["reason"].startswith("Degradation alert of ")
     opens(page, page, "Card of v1", "Is it fit for use?")
-    opens(page, page, "Card of the challenger", "not in service: the gate would promote it in place of v1")
     opens(page, page, "Drift report", "columns drifted")
 
 
