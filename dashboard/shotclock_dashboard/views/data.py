@@ -51,7 +51,10 @@ def _features(details: Details, number: str, columns: Mapping[str, Distribution]
     summary = details.summary
     st.subheader("A window against the reference", anchor=False, help=words.HELP["reference"])
     st.caption(_about(summary, number, columns[summary.rules.columns.probability]))
-    shown = [*summary.rules.columns.features, summary.rules.columns.probability]
+    shown = [
+        *summary.rules.columns.given,
+        summary.rules.columns.probability,
+    ]  # of parts of the time nobody asks for drift
     for start in range(0, len(shown), _ABREAST):
         for place, column in zip(st.columns(_ABREAST), shown[start : start + _ABREAST], strict=False):
             with place.container(border=True, height="stretch"):

@@ -22,6 +22,7 @@ from shotclock.judging.verdict import against_each_other
 from shotclock.judging.year import Gained, Part, Stretch, days, gained, parts
 from shotclock.models.predictor import predictor
 from shotclock.reading.health import windows_of
+from shotclock.rows.parts import moments
 from shotclock.store import history, queries, records
 from shotclock.store.intake import ledger
 from shotclock.store.records import Application
@@ -157,7 +158,7 @@ def _first_scorings(name: str) -> list[Application]:
 
 
 def _ends(rules: Project, rows: pa.Table) -> tuple[date, date]:
-    times = pd.to_datetime(rows[rules.columns.time].to_pandas())
+    times = moments(rows[rules.columns.time]).to_pandas()  # in UTC, where they have a zone
     return times.min().date(), times.max().date()
 
 
@@ -192,7 +193,7 @@ class _Compared:
         never = served
         if self._predict and batch.champion != self._first and found.num_rows:
             never = self._predict(found.select(list(columns.features)).combine_chunks().to_batches()[0])
-        times = pd.to_datetime(found[columns.time].to_pandas())
+        times = moments(found[columns.time]).to_pandas()
         return pd.DataFrame(
             {
                 "id": found[columns.id].to_pandas(),

@@ -22,6 +22,7 @@ from shotclock.models.replay import First, Floats, History
 from shotclock.models.searched import Searched
 from shotclock.projects.split_history import periods_of
 from shotclock.rows import periods, splits
+from shotclock.rows.parts import moments
 from shotclock.steps import fits
 from shotclock.steps.record import EVERYTHING
 from shotclock.store import left, records
@@ -55,7 +56,7 @@ def cut(run: Run) -> PastRows:
     paths = {name: folder / f"{name}.parquet" for name in tables}
     for name, table in tables.items():
         storage.write_table(table, paths[name])
-    times = pd.to_datetime(rows[rules.columns.time].to_pandas())
+    times = moments(rows[rules.columns.time]).to_pandas()  # in UTC, where they have a zone
     begin, *ends = (times.iloc[place].to_pydatetime() for place in (0, *(end - 1 for end in cuts[1:])))
     return PastRows(
         training=str(paths["first_train"]),

@@ -1,23 +1,30 @@
 """Month, weekday and hour of a project's time: through the whole loop, from files and requests that write it differently."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from shotclock import config, flows, notebook
 from shotclock.errors import ContractError
 from shotclock.files import storage
 from shotclock.projects.validate import validate
-from shotclock.reading import demonstration, distributions, health
+from shotclock.reading import demonstration, distributions, health, year
 from shotclock.serving import service
 from shotclock.serving.rules import rules_of
+from shotclock.steps import policies
 from shotclock.store import queries
 from shotclock.store.records import Application, Candidate, Drift
+from shotclock.store.run import Run
 from shotclock.store.server import artifacts
 from shotclock.store.versions import registry
+from shotclock_ui import year_chart
 
+APP = Path(__file__).parents[4] / "dashboard" / "app.py"
 PROJECT = """\
 name: calls
 title: Calls
@@ -78,6 +85,47 @@ def calls(tmp_path_factory, settled):
             "check": flows.check("calls", "m1"),
             "retrain": flows.retrain("calls", "r1", reason="to see"),
         }
+
+
+@pytest.fixture(scope="module")
+def zoned(tmp_path_factory, settled):
+    """The same project, whose times are kept with a zone, after a retraining."""
+    home = tmp_path_factory.mktemp("zoned")
+    for folder in ("projects", "data/raw"):
+        (home / folder).mkdir(parents=True)
+    (home / "projects" / "calls.yaml").write_text(PROJECT.replace("of_time: hour", "of_time: hour, zone: Asia/Tokyo"))
+    for name, given in (("old", rows(1, 3000, 0, "2024-01-01")), ("new", rows(2, 1500, 9000, "2025-01-01"))):
+        kept = given.assign(**{"rang at": given["rang at"].dt.tz_localize("Asia/Tokyo")})
+        kept.to_parquet(home / "data" / "raw" / f"{name}.parquet")
+    with settled(home):
+        flows.train("calls", "t1")
+        flows.score("calls", "s1")
+        flows.check("calls", "m1")
+        flows.retrain("calls", "r1", reason="to see")
+        flows.score("calls", "s2")
+        flows.check("calls", "m2")
+        yield home
+
+
+def test_pages_show_times_with_a_zone_and_columns_that_no_file_holds(zoned, monkeypatch):
+    found = year.year("calls")
+    assert found.parts and "<svg" in str(year_chart.year(found))
+    monkeypatch.setenv("SHOTCLOCK_DASHBOARD_ALONE", "1")
+    st.cache_resource.clear()
+    app = AppTest.from_file(APP, default_timeout=60).run()
+    for page in ("data", "retrainings", "policies", "trial"):
+        app = app.switch_page(f"shotclock_dashboard/views/{page}.py").run()
+        assert [error.message for error in app.exception] == []
+    st.cache_resource.clear()
+
+
+def test_policies_are_replayed_over_times_with_a_zone(zoned):
+    past = policies.cut(Run("calls", "policies", "p1"))
+    assert (past.begin.year, past.begin.tzinfo, len(past.ends) > 1) == (
+        2024,
+        None,
+        True,
+    )  # it is nine hours later in Tokyo
 
 
 def predictions():
