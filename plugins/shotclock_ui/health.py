@@ -7,7 +7,7 @@ user's cookie is `SameSite=Lax`, so no page of another site can press them.
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
@@ -201,11 +201,7 @@ def challenger_card(project: Readable, run_id: str) -> HTMLResponse:
     """The card of a gate's challenger, as MLflow holds it: for who decides whether it takes over."""
     from shotclock.reading import reports
 
-    with _found():
-        page = reports.of_challenger(project, run_id) if _RUN.fullmatch(run_id) else None
-    if page is None:
-        raise HTTPException(404, "This project has no such gate.")
-    return HTMLResponse(page, headers=headers(REPORT_POLICY))
+    return _of_run(reports.of_challenger, project, run_id, "gate")
 
 
 @router.get("/{project}/decisions/{run_id}")
@@ -213,10 +209,15 @@ def decision(project: Readable, run_id: str) -> HTMLResponse:
     """The page of a decision, as MLflow holds it."""
     from shotclock.reading import reports
 
+    return _of_run(reports.of_decision, project, run_id, "decision")
+
+
+def _of_run(look: Callable[[str, str], str | None], project: str, run_id: str, what: str) -> HTMLResponse:
+    """The page that a run of the project holds."""
     with _found():
-        page = reports.of_decision(project, run_id) if _RUN.fullmatch(run_id) else None
+        page = look(project, run_id) if _RUN.fullmatch(run_id) else None
     if page is None:
-        raise HTTPException(404, "This project has no such decision.")
+        raise HTTPException(404, f"This project has no such {what}.")
     return HTMLResponse(page, headers=headers(REPORT_POLICY))
 
 

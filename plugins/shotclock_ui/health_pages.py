@@ -56,13 +56,13 @@ POLICY = (
 
 def states(everything: Overview) -> str:
     """Each project's state in a tile, the worst first: what Airflow's own first page shows."""
-    rows = sorted(everything.projects, key=lambda row: signs.WORST_FIRST.index(row.fitness.level))
+    rows = _worst_first(everything)
     return _render("states.html", title="Model health", rows=rows, refresh=_pace(False))
 
 
 def overview(everything: Overview, live: dict[str, Live]) -> str:
     """The page of all projects, the worst first."""
-    rows = sorted(everything.projects, key=lambda row: signs.WORST_FIRST.index(row.fitness.level))
+    rows = _worst_first(everything)
     counts = {level: sum(row.fitness.level == level for row in rows) for level in signs.WORST_FIRST}
     busy = any(state.run_id for state in live.values())
     return _render(
@@ -160,6 +160,10 @@ def _about(details: Details, live: Live) -> dict[str, object]:
 def _pace(busy: bool) -> int:
     """Seconds until the page looks again: soon while something is under way."""
     return 4 if busy else 30
+
+
+def _worst_first(everything: Overview) -> list[Summary]:
+    return sorted(everything.projects, key=lambda row: signs.WORST_FIRST.index(row.fitness.level))
 
 
 def _render(template: str, **values: object) -> str:

@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 from loop import Loop, Outcome, kill
 
-STORES = {
-    "mlflow-1": True,
-    "s3-1": False,
-}  # whether it comes back with what it held: here the object store's is in memory
+STORES = {"mlflow-1": True, "s3-1": False}
+"""Whether it comes back with what it held: here the object store's is in memory."""
 STAGES = (
     [("training", task) for task in ("ingest", "split", "train", "promote")],
     [("inference", "score"), ("inference", "publish")]

@@ -12,10 +12,8 @@ sys.path.append(str(Path(__file__).parents[1] / "security"))
 from attempts import API, OPEN, REDIRECTS, ROLES, pages, routes, writes
 
 PROJECT = "kobe_shots"
-OF_USERS = (
-    "/assets/events",
-    "/assets/1/materialize",
-)  # FAB's users may say that an asset is new: they may trigger anyway
+OF_USERS = ("/assets/events", "/assets/1/materialize")
+"""FAB's users may say that an asset is new: they may trigger anyway."""
 
 
 class Airflow:

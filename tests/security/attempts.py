@@ -18,9 +18,12 @@ Write = tuple[str, str, Any, str | None]
 
 def pages(project: str) -> list[str]:
     return [
+        "/shotclock/states",
+        "/shotclock/tiles.js",
         "/shotclock/health",
         f"/shotclock/health/{project}",
         f"/shotclock/health/{project}/report/x",
+        f"/shotclock/health/{project}/gates/x/card",
         f"/shotclock/summary/{project}.training/x",
         f"/shotclock/summary/{project}.training/x/split/-1",
         f"/shotclock/report/{project}.training/x/split/-1",
