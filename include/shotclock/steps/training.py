@@ -456,7 +456,7 @@ def _measure(
     record = Tracked(candidate.mlflow_run_id, experiment_id(run.project))
     record.write(records.Holdout(holdout={name: figure.value for name, figure in measured.figures.items()}))
     if measured.gap is None:
-        record.figure(curves.curves(labels, probability), "holdout_curves.png")
+        record.text(curves.curves(labels, probability), "holdout_curves.svg")
     return measured
 
 

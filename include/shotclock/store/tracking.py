@@ -97,10 +97,6 @@ class Tracked:
     def json(self, content: Any, name: str) -> None:
         connect().log_dict(self.id, content, name)
 
-    def figure(self, figure: Any, name: str) -> None:
-        """Write a matplotlib figure as PNG."""
-        connect().log_figure(self.id, figure, name)
-
     def dataset(self, name: str, path: str | Address, digest: str, context: str) -> None:
         """Say which data went in: name, address and sha256."""
         from mlflow.entities import Dataset, DatasetInput, InputTag

@@ -108,6 +108,11 @@ class Drawing:
     def svg(self) -> Markup:
         return _element("svg", self._head, Markup("").join(self._parts))
 
+    def file(self, style: str) -> str:
+        """The picture as a file of its own, which no page gives its looks."""
+        head = {"xmlns": "http://www.w3.org/2000/svg", **self._head}
+        return _element("svg", head, Markup("<style>{}</style>").format(style) + Markup("").join(self._parts))
+
     def _add(self, name: str, look: str, tip: str = "", **attributes: object) -> None:
         told = Markup("<title>{}</title>").format(tip) if tip else ""
         self._parts.append(_element(name, {"class": look or None, **attributes}, told))
