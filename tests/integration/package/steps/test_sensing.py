@@ -50,6 +50,31 @@ def test_a_sensor_that_is_tried_again_has_alerted_once(at, mlflow_runs):
     assert mlflow_runs() == before
 
 
+@pytest.mark.parametrize("kind", ["drift", "degradation", "new_records"])
+def test_what_was_said_and_is_open_is_said_again_as_the_same_alert(at, kind):
+    """By the run after one that was killed between its sensors, or by whoever checks the same rows once more."""
+    at("alerted")
+    again = Run("shots", "monitoring", "m2")
+    monitoring.drift_check(again)
+    monitoring.performance_check(again)
+    before = {alert.kind: alert for alert in history.alerts("shots")}
+    found = sensing.sense(again, kind)
+    assert found.fires and found.alert == found.mlflow_run_id == before[kind].id
+    assert {alert.kind: alert for alert in history.alerts("shots")} == before and len(before) == 3
+
+
+def test_other_figures_or_an_answer_make_another_alert(at, performed):
+    at("alerted")
+    window, before = history.findings("shots", "drift", "1", 1)[0].window, {a.id for a in history.alerts("shots")}
+    performed("m2", window, "alert", {"rows": 6000, "rows_new": 6000})
+    more = sensing.sense(Run("shots", "monitoring", "m2"), "new_records")
+    assert more.fires and more.alert not in before
+    decide(1, answers=(more.alert,), window="w")
+    performed("m3", window, "alert", {"rows": 6000, "rows_new": 6000})
+    after = sensing.sense(Run("shots", "monitoring", "m3"), "new_records")
+    assert after.fires and after.alert not in {*before, more.alert}
+
+
 def test_looking_writes_nothing(at, mlflow_runs):
     at("alerted")
     before = mlflow_runs()
