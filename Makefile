@@ -98,8 +98,8 @@ bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others
 clean: ## remove what running left behind, and the environments; data/raw stays
 	@include/shotclock_launcher/scripts/clean.sh
 
-audit: env ## known vulnerabilities of what the lock holds; AUDIT="--ignore-vuln ID" and the like go to pip-audit
-	@$(run) shotclock_deployment.audit requirements.txt $(AUDIT)
+audit: env ## known vulnerabilities of what the three locks hold; AUDIT="--ignore-vuln ID" and the like go to pip-audit
+	@$(foreach lock,$(wildcard requirements*.txt),$(run) shotclock_deployment.audit $(lock) $(AUDIT) || failed=1;) exit $${failed:-0}
 
 sbom: env ## what the environment consists of, with licences and who needs what, in sbom.json: CycloneDX 1.6
 	@.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file sbom.json .venv/bin/python

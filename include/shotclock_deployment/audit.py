@@ -1,4 +1,4 @@
-"""Known vulnerabilities of what the lock holds: `python -m shotclock_deployment.audit requirements.txt`, or `make audit`.
+"""Known vulnerabilities of what a lock holds: `python -m shotclock_deployment.audit requirements.txt`, or `make audit`.
 
 pip-audit asks a service about each package. Where the service knows nothing of one, or answers everything with nothing, it
 says "No known vulnerabilities found" and ends with 0. Here silence proves nothing: every package of the lock must have been
