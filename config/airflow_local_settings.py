@@ -18,6 +18,10 @@ from shotclock_deployment.health import as_tasks_ask
 
 __all__ = ["create_metadata_engine"]  # Airflow would take every other name here for a setting of its own
 
+gc.set_threshold(
+    50_000
+)  # not 700: modules are no garbage, and looking for it takes a seventh of the time they are imported in
+
 _PATIENCE = 30.0  # seconds; SQLite's 5 are too few where a busy machine stops whoever holds the one write lock
 
 _NEEDED = (
@@ -33,7 +37,6 @@ _NEEDED = (
     "shotclock_airflow.sensors",
     "shotclock.judging.drift.evidently_backend",  # and what they import late, when it is first used
     "git",
-    "matplotlib.backends.backend_agg",
     "pyarrow.pandas_compat",
     "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",

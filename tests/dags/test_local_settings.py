@@ -1,5 +1,6 @@
 """What Airflow loads in each of its processes: `config/airflow_local_settings.py`, and the plugin for SQLite."""
 
+import gc
 import importlib.util
 import inspect
 from pathlib import Path
@@ -47,6 +48,10 @@ def test_on_any_other_database_the_engine_is_as_airflow_makes_it(local_settings)
     options = {"engine_args": {"pool_size": 3}, "connect_args": {"connect_timeout": 2}}
     engine = local_settings.create_metadata_engine("postgresql+psycopg2://h/x", **options)
     assert (engine.dialect.name, engine.pool.size()) == ("postgresql", 3)
+
+
+def test_no_process_looks_for_garbage_at_each_turn_while_it_imports(local_settings):
+    assert gc.get_threshold()[0] == 50_000 and gc.isenabled()
 
 
 def test_all_that_is_loaded_before_the_fork_is_there(local_settings):
