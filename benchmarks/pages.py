@@ -176,7 +176,7 @@ class Source:
             self.insert("params", row | {"run_uuid": new})
         for table in ("metrics", "latest_metrics"):
             for row in known[table]:
-                moved = chance.uniform(-0.01, 0.01) if chance and row["value"] < 0.5 else 0.0
+                moved = chance.uniform(-0.01, 0.01) if chance and row["value"] < 0.5 and row["value"] % 1 else 0.0
                 self.insert(table, row | {"run_uuid": new, "value": row["value"] + moved})
 
     def insert(self, table: str, row: dict[str, Any]) -> int:

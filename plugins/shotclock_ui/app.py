@@ -82,7 +82,7 @@ def task_summary(dag_id: str, run_id: str, task_id: str, map_index: str, session
 @app.get("/report/{dag_id}/{run_id}/{task_id}/{map_index}")
 def report(dag_id: str, run_id: str, task_id: str, map_index: str, session: Asked) -> Response:
     """The drift report that a task made."""
-    from shotclock.reading import reports  # brings MLflow, for which the server's start does not wait
+    from shotclock.reading import reports  # not at the server's start, which does not wait for it
 
     left = outputs.values(session, dag_id, run_id, task_id, _index(map_index))
     try:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException
@@ -64,24 +65,26 @@ def _readable(projects: list[str], user: User, session: Asked) -> set[str]:
 
 @lru_cache(maxsize=1)
 def _projects() -> "Projects":
-    """What all requests share. MLflow takes seconds to import, so this is the first to do so, beside the server's start."""
+    """What all requests share."""
     from shotclock.reading import health
 
     return health.Projects()
 
 
 def warm_up() -> None:
-    """Read everything once, so that the first reader does not wait for it."""
+    """Read everything once, and import what every page needs, so that no first reader waits for it."""
     threading.Thread(target=_warm_up, name="model-health", daemon=True).start()
 
 
 def _warm_up() -> None:
     from shotclock.reading import health
+    from shotclock_ui import health_pages
 
     if health.is_there():
-        _projects().overview()
+        health_pages.overview(_projects().overview(), {})
     else:
         log.info("no MLflow store yet: nothing to read for the Model health page")
+    import_module("shotclock.reading.ahead")
 
 
 @router.get("")

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -15,9 +16,6 @@ from markupsafe import Markup, escape
 from shotclock.judging.drift import MISSING_THRESHOLD
 from shotclock.reading.alert import AlertDetails
 from shotclock.reading.health import Competition, Details, Overview, Summary
-from shotclock.reading.side_by_side import SideBySide
-from shotclock.reading.worsening import WindowDetails
-from shotclock.reading.year import Year
 from shotclock.words import comparisons, glossary, moments, sentences, signs
 from shotclock_ui import charts, year_chart
 from shotclock_ui.activity import Live
@@ -36,6 +34,11 @@ from shotclock_ui.links import (
     window_report_address,
     year_address,
 )
+
+if TYPE_CHECKING:  # they bring scikit-learn, for which the first reader of the other pages does not wait
+    from shotclock.reading.side_by_side import SideBySide
+    from shotclock.reading.worsening import WindowDetails
+    from shotclock.reading.year import Year
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = (_TEMPLATES / "health.css").read_text(encoding="utf-8")
@@ -93,7 +96,7 @@ def alert(told: AlertDetails, live: Live) -> str:
     )
 
 
-def window(told: WindowDetails, live: Live) -> str:
+def window(told: "WindowDetails", live: Live) -> str:
     """The page of one window: why its quality is what it is."""
     details, shown = told.details, told.window
     before = next(
@@ -111,7 +114,7 @@ def window(told: WindowDetails, live: Live) -> str:
     )
 
 
-def comparison(told: SideBySide, live: Live) -> str:
+def comparison(told: "SideBySide", live: Live) -> str:
     """The page on which two models stand side by side, and where it is decided between them."""
     competition = told.competition
     asked = competition is not None and competition.decision is None and live.activity == "approval"
@@ -129,7 +132,7 @@ def comparison(told: SideBySide, live: Live) -> str:
     )
 
 
-def year(shown: Year | None, details: Details, live: Live) -> str:
+def year(shown: "Year | None", details: Details, live: Live) -> str:
     """The page of a year."""
     title = f"A year of {details.summary.title}"
     brought = sentences.retrained(shown.trainings, shown.promotions, shown.gained, shown.first) if shown else ""

@@ -1,21 +1,24 @@
 """The picture of a year: what was served against never having retrained, days by fitness, and decisions, on the data's time."""
 
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from shotclock.judging.year import Stretch
-from shotclock.reading.year import Year
 from shotclock.words import signs
 from shotclock.words.drawing import Drawing, Scale
 from shotclock_ui.charts import OUTCOMES
+
+if TYPE_CHECKING:
+    from shotclock.reading.year import Year
 
 _WIDTH, _LEFT, _RIGHT = 1080.0, 136.0, 12.0
 _SKILL, _DAYS, _DECISIONS = (8.0, 150.0), (164.0, 188.0), (200.0, 228.0)
 _APART = 84.0  # between two dates
 
 
-def year(shown: Year) -> Markup:
+def year(shown: "Year") -> Markup:
     drawing = Drawing(_WIDTH, 264.0, f"{shown.begin} to {shown.end}; the text around it holds its figures", "timeline")
     x = Scale((0.0, float((shown.end - shown.begin).days + 1)), (_LEFT, _WIDTH - _RIGHT))
     _skill(drawing, shown, x)
@@ -25,7 +28,7 @@ def year(shown: Year) -> Markup:
     return drawing.svg()
 
 
-def _place(shown: Year, x: Scale, day: date) -> float:
+def _place(shown: "Year", x: Scale, day: date) -> float:
     return x(float((day - shown.begin).days))
 
 
@@ -35,7 +38,7 @@ def _lane(drawing: Drawing, name: str, ends: tuple[float, float]) -> None:
     drawing.line((_LEFT, bottom), (_WIDTH - _RIGHT, bottom), "rule")
 
 
-def _skill(drawing: Drawing, shown: Year, x: Scale) -> None:
+def _skill(drawing: Drawing, shown: "Year", x: Scale) -> None:
     """A step for each part of the rows: as wide as its time, with the interval of what was served."""
     _lane(drawing, "Skill", _SKILL)
     if not shown.parts:
@@ -55,7 +58,7 @@ def _skill(drawing: Drawing, shown: Year, x: Scale) -> None:
         drawing.dot(((left + right) / 2, y(part.served.value)), 3.0, "filled", tip)
 
 
-def _days(drawing: Drawing, shown: Year, x: Scale) -> None:
+def _days(drawing: Drawing, shown: "Year", x: Scale) -> None:
     _lane(drawing, "Fit?", _DAYS)
     for stretch in shown.stretches:
         left, right = _ends(shown, stretch, x)
@@ -66,12 +69,12 @@ def _days(drawing: Drawing, shown: Year, x: Scale) -> None:
             drawing.mark(((left + right) / 2, (_DAYS[0] + _DAYS[1]) / 2), sign.shape, sign.level, tip)
 
 
-def _ends(shown: Year, stretch: Stretch, x: Scale) -> tuple[float, float]:
+def _ends(shown: "Year", stretch: Stretch, x: Scale) -> tuple[float, float]:
     begin, end = max(stretch.begin, shown.begin), min(stretch.end, shown.end)
     return _place(shown, x, begin), _place(shown, x, end + timedelta(days=1))
 
 
-def _decisions(drawing: Drawing, shown: Year, x: Scale) -> None:
+def _decisions(drawing: Drawing, shown: "Year", x: Scale) -> None:
     _lane(drawing, "Decisions", _DECISIONS)
     middle = sum(_DECISIONS) / 2
     for placed in shown.decisions:
@@ -83,7 +86,7 @@ def _decisions(drawing: Drawing, shown: Year, x: Scale) -> None:
             )
 
 
-def _dates(drawing: Drawing, shown: Year, x: Scale) -> None:
+def _dates(drawing: Drawing, shown: "Year", x: Scale) -> None:
     """The first of each month, as many as there is room for."""
     last = -_APART
     for number in range((shown.end - shown.begin).days + 1):

@@ -9,6 +9,8 @@ from shotclock.files.storage import Address
 from shotclock.store.server import internals, tables
 from shotclock.store.server.client import connect
 
+_SERVED = "mlflow-artifacts:"  # where only MLflow's server can reach a run's files
+
 
 def artifact(run_id: str, name: str) -> Address:
     """The address of a file that was stored with an MLflow run; of a copy, where only MLflow's server can reach it.
@@ -18,10 +20,14 @@ def artifact(run_id: str, name: str) -> Address:
     """
     missing = f"MLflow run {run_id} has no '{name}'; train and promote again"
     folder = _folder(run_id, missing)
-    if folder.startswith("mlflow-artifacts:"):
-        return _downloaded(run_id, name, missing)
-    found = storage.at(folder) / name
-    if not storage.is_file(found):
+    return _downloaded(run_id, name, missing) if folder.startswith(_SERVED) else _lying(folder, name, missing)
+
+
+def _lying(folder: str, name: str, missing: str) -> Address:
+    """The file of that name below the run's folder: a name may be from a tag, which whoever can write to the store has set."""
+    below = storage.at(folder)
+    found = storage.inside(str(below / name), below)
+    if found is None:
         raise StoreError(missing)
     return found
 
@@ -54,6 +60,15 @@ def text(run_id: str, name: str) -> str:
     Raises:
         StoreError: the run has no such file.
     """
+    missing = f"MLflow run {run_id} has no '{name}'"
+    folder = _folder(run_id, missing)
+    if folder.startswith(_SERVED):
+        return _served(run_id, name, missing)
+    return storage.read(_lying(folder, name, missing)).decode("utf-8")
+
+
+def _served(run_id: str, name: str, missing: str) -> str:
+    """By way of MLflow, which takes seconds to import and leaves no copy behind."""
     import mlflow
     from mlflow.exceptions import MlflowException
 
@@ -61,7 +76,7 @@ def text(run_id: str, name: str) -> str:
     try:
         content: str = mlflow.artifacts.load_text(f"runs:/{run_id}/{name}")
     except (MlflowException, OSError) as error:
-        raise StoreError(f"MLflow run {run_id} has no '{name}'") from error
+        raise StoreError(missing) from error
     return content
 
 
