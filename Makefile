@@ -90,7 +90,7 @@ screenshots: env # the pictures in docs/images, from the running system: see doc
 	@$(run) shotclock_launcher screenshots $(if $(PROJECT),--project $(PROJECT))
 
 pages: data # pictures of every page, wide and narrow, light and dark, in var/pages; says what is wrong with one
-	@SCREENSHOTS=var/pages $(run) pytest -q tests/browser/test_pages.py
+	@SCREENSHOTS=var/pages $(run) pytest -q tests/browser/test_journeys.py tests/browser/test_pages.py
 
 bench-scale: data ## scoring 10 and 50 million rows (ROWS="200000000" for others), by 1 and 2 workers, next to plain copies
 	@$(run) benchmarks.scale $(if $(ROWS),--rows $(ROWS))

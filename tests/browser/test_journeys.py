@@ -23,11 +23,14 @@ from shotclock.reading.year import NEWEST
 from shotclock.store import history, queries, records
 from shotclock_launcher.commands import demo
 
+from .reader import in_airflow
+
 Browse = Callable[..., Page]
 
 PROJECT = "approving"
 MARKED = "Shots <script>"
 PATIENCE = 90_000  # milliseconds
+QUESTION = "Both side by side, and your answer"
 CLICKS = (
     "addEventListener('click', e => e.isTrusted && (sessionStorage.clicks = +sessionStorage.clicks + 1 || 1), true)"
 )
@@ -210,8 +213,21 @@ def test_a_newcomer_reads_the_demo_s_end_and_finds_the_same_on_the_page(
     assert " ".join(answer.split()).endswith(f"{verdict.inner_text()}.")
 
 
+def test_the_question_to_an_approver_fits_is_accessible_and_leads_somewhere(
+    chromium: Browser, airflow: SimpleNamespace, log_in: Callable[[str], object]
+) -> None:
+    link = link_of_message(airflow, "approval asked", QUESTION)
+    with in_airflow(chromium, airflow.address, log_in("admin")) as reader:
+        page = reader.context.new_page()
+        page.goto(link)
+        expect(page.get_by_role("button", name="Approve")).to_be_visible()
+        reader.look(page, "question")
+        reader.follow(page)
+    assert not reader.faults, "\n".join(reader.faults)
+
+
 def test_an_approver_compares_both_and_answers_there_with_a_reason(browse: Browse, airflow: SimpleNamespace) -> None:
-    link = link_of_message(airflow, "approval asked", "Both side by side, and your answer")
+    link = link_of_message(airflow, "approval asked", QUESTION)
     met = queries.newest(PROJECT, records.Gate)[0]
     gain = Figure.among(vars(met.record), "gain")
     page = browse()

@@ -1,10 +1,9 @@
 """Every page that people open, wide and narrow, light and dark: it fits, axe-core finds nothing, its links lead somewhere.
 
-After the journeys, on what they have left; run alone, on the like of it. With `SCREENSHOTS=folder` a picture of each is kept
-there.
+After the journeys, on what they have left; run alone, on the like of it. The question to an approver does not outlast them,
+so it is looked at among them.
 """
 
-import os
 import re
 import time
 import urllib.request
@@ -16,8 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
+from playwright.sync_api import Browser, Page, expect
 
 from shotclock import flows
 from shotclock.judging.policies import Aged, Comparison, Replayed
@@ -28,13 +26,11 @@ from shotclock.store.tracking import tracked
 from shotclock.words import comparisons
 from shotclock_launcher.running.services import dashboard_service
 
+from . import reader
+from .reader import LOOKS, PATIENCE, Reader
+
 ROOT = Path(__file__).parents[2]
 PROJECT = "approving"
-LOOKS = ((1440, "light"), (1440, "dark"), (390, "dark"), (390, "light"))  # one thing changes at a time: charts are slow
-STANDARD = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]
-PATIENCE = 90_000  # milliseconds
-REDRAWN = 10_000  # milliseconds in which charts have taken on another width
-FOLDER = os.environ.get("SCREENSHOTS", "")
 ASKED = ("Is the model fit for use?", "Since when not?", "What is being done about it?")
 
 Named = dict[str, str]
@@ -87,10 +83,6 @@ VIEWS = {  # of the dashboard, each with its title and what it says once it is t
     "retrainings": ("Retrainings", "What caused each retraining"),
     "policies": ("When to retrain", "Regret against trainings"),
     "trial": ("Try it", "Try a prediction"),
-}
-OTHERS = {  # what axe-core finds in elements of others, by rule and by what marks such an element
-    ("button-name", "Mui"): "Evidently's switch between light and dark has a picture only",
-    ("color-contrast", "Mui-selected"): "Evidently's chosen tab has a contrast of 4.1 in the dark",
 }
 
 
@@ -151,105 +143,6 @@ def _compare_policies() -> None:
 # Who looks
 
 
-class Reader:
-    """A browser that takes down whatever goes wrong on the pages that it opens. Their clocks stand still."""
-
-    def __init__(self, context: BrowserContext, host: str) -> None:
-        context.set_default_timeout(PATIENCE)
-        context.on("console", self._said)
-        context.on("weberror", lambda error: self._note(True, f"a script fails: {error.error}"))
-        context.on("requestfailed", lambda asked: self._note(True, f"{asked.url}: {asked.failure}"))
-        context.on("request", lambda asked: self._note(self._leaves(asked.url), f"asks another host: {asked.url}"))
-        context.on("response", self._answered)
-        self.context, self.host, self.faults = context, host, list[str]()
-        self._looked_up: dict[str, int] = {}
-
-    def look(self, page: Page, name: str) -> None:
-        """At each width and in each theme: what is too wide, what axe-core finds."""
-        page.evaluate(Axe().axe_script)
-        for width, theme in LOOKS:
-            page.set_viewport_size({"width": width, "height": 900})
-            page.emulate_media(color_scheme=theme)
-            found = [*_too_wide(page), *_against_the_standard(page)]
-            self.faults += [f"{width} {theme}: {fault}" for fault in found]
-            if FOLDER:
-                _keep(page, Path(FOLDER) / f"{name}-{width}-{theme}.png")
-
-    def follow(self, page: Page) -> None:
-        """Its links to this host, each once, and those to a place on the page itself."""
-        for address in page.evaluate(_LINKS):
-            if not self._leaves(address):
-                self._note(self._status(address) >= 400, f"a link leads to {address}: {self._status(address)}")
-        self.faults += [f"no place on the page is called {name}" for name in page.evaluate(_ASTRAY)]
-
-    def _status(self, address: str) -> int:
-        if address not in self._looked_up:
-            self._looked_up[address] = self.context.request.get(_asked_of(address)).status
-        return self._looked_up[address]
-
-    def _said(self, message: ConsoleMessage) -> None:
-        self._note(message.type == "error", f"the console says {message.text}")
-
-    def _answered(self, answer: Response) -> None:
-        self._note(answer.status >= 400, f"{answer.url} answers {answer.status}")
-
-    def _note(self, it_is: bool, fault: str) -> None:
-        self.faults += [fault] if it_is else []
-
-    def _leaves(self, address: str) -> bool:
-        return not address.startswith((self.host, "data:", "blob:", "about:"))
-
-
-_LINKS = """() => [...document.querySelectorAll("a[href]:not([href^='#']), [data-goes] option")].map(
-  one => new URL(one.getAttribute("href") ?? one.value, document.baseURI).href)"""
-_ASTRAY = """() => [...document.querySelectorAll("a[href^='#']")].map(one => one.getAttribute("href").slice(1))
-  .filter(name => name && !document.getElementById(name))"""
-_WIDER = """() => ["html", "[data-testid=stMain]"].map(name => document.querySelector(name)).filter(
-  box => box && box.scrollWidth > box.clientWidth).map(box => `${box.scrollWidth - box.clientWidth} pixels too wide`)"""
-_HEIGHT = """() => document.querySelector("dialog[open]") ? 0 : Math.max(
-  ...["html", "[data-testid=stMain]"].map(name => document.querySelector(name)?.scrollHeight ?? 0))"""
-
-
-def _asked_of(address: str) -> str:
-    """Airflow's UI answers at every address, so what it is to show is asked of its API."""
-    return re.sub(r"/dags/([^/]+)/runs/", r"/api/v2/dags/\1/dagRuns/", address)
-
-
-def _too_wide(page: Page) -> list[str]:
-    wider: list[str] = page.evaluate(_WIDER)
-    end = time.monotonic() + REDRAWN / 1000
-    while wider and time.monotonic() < end:
-        page.wait_for_timeout(100)
-        wider = page.evaluate(_WIDER)
-    return wider
-
-
-def _against_the_standard(page: Page) -> list[str]:
-    """What still is so at a second look: the dashboard draws itself anew every few seconds, faint for a moment on purpose."""
-    return _found_by_axe(page) and _found_by_axe(page)
-
-
-def _found_by_axe(page: Page) -> list[str]:
-    expect(page.locator("[data-stale=true]")).to_have_count(0)
-    asked = {"runOnly": STANDARD, "resultTypes": ["violations"]}
-    rules = page.evaluate("async asked => (await axe.run(asked)).violations", asked)
-    found = ((rule["id"], node) for rule in rules for node in rule["nodes"])
-    return [f"{rule}: {node['failureSummary']} {node['html']}" for rule, node in found if not _is_others(rule, node)]
-
-
-def _is_others(rule: str, node: dict[str, Any]) -> bool:
-    return any(rule == known and mark in node["html"] for known, mark in OTHERS)
-
-
-def _keep(page: Page, picture: Path) -> None:
-    """The whole page, also where a part of it scrolls."""
-    seen = page.viewport_size
-    assert seen is not None
-    page.set_viewport_size({**seen, "height": max(seen["height"], page.evaluate(_HEIGHT))})
-    page.screenshot(path=picture)
-    page.set_viewport_size(seen)
-
-
 _WRONG = """<html lang="en"><title>Wrong</title><body style="margin: 0">
 <p style="color: #999; width: 1500px">faint, and wide</p><a href="/gone">away</a> <a href="#nowhere">down</a>
 <script src="http://elsewhere.example/one.js"></script><script>console.error("of its own")</script>"""
@@ -257,16 +150,16 @@ _WRONG = """<html lang="en"><title>Wrong</title><body style="margin: 0">
 
 def test_what_is_wrong_with_a_page_is_found(chromium: Browser, inbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for setting, value in {"REDRAWN": 0, "FOLDER": ""}.items():
-        monkeypatch.setitem(globals(), setting, value)
+        monkeypatch.setattr(reader, setting, value)
     here = f"http://127.0.0.1:{inbox.server_address[1]}"  # it has no pages
     with chromium.new_context() as context:
-        reader, page = Reader(context, here), context.new_page()
+        found, page = Reader(context, here), context.new_page()
         context.route("**/one.js", lambda route: route.fulfill(status=404, body="nothing"))
         context.route("**/wrong", lambda route: route.fulfill(content_type="text/html", body=_WRONG))
         page.goto(f"{here}/wrong")
-        reader.look(page, "wrong")
-        reader.follow(page)
-    told = "\n".join(reader.faults)
+        found.look(page, "wrong")
+        found.follow(page)
+    told = "\n".join(found.faults)
     for fault in (
         "1440 light: 60 pixels",
         "390 dark: 1110 pixels",
@@ -284,9 +177,8 @@ def test_what_is_wrong_with_a_page_is_found(chromium: Browser, inbox: Any, monke
 
 @pytest.fixture(scope="module")
 def in_airflow(chromium: Browser, story: SimpleNamespace, log_in: Callable[[str], object]) -> Iterator[Reader]:
-    with chromium.new_context(base_url=story.address, storage_state=log_in("admin")) as context:
-        context.add_init_script("setInterval = () => 0")  # a page looks again by itself
-        yield Reader(context, story.address)
+    with reader.in_airflow(chromium, story.address, log_in("admin")) as reading:
+        yield reading
 
 
 @pytest.mark.parametrize("route", ROUTES)
