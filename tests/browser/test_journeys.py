@@ -237,7 +237,7 @@ def test_an_approver_compares_both_and_answers_there_with_a_reason(browse: Brows
         re.compile(r"^The challenger predicts better than v1, by [\d.]+% to [\d.]+%")
     )
     expect(page.locator(".advice")).to_contain_text(f"gain over the champion {gain} nats per row")
-    expect(page.locator(".advice")).to_contain_text(f" on {met.record.rows} rows: above 0.001, and the interval")
+    expect(page.locator(".advice")).to_contain_text(f" on {met.record.rows:,} rows: above 0.001, and the interval")
     expect(page.locator(".advice")).to_contain_text("are predicted otherwise than by v1, at a probability of 0.5")
     losses = page.locator(".sides tr").filter(has_text=re.compile(r"^\s*Log loss")).locator("td")
     expect(losses.nth(0)).to_contain_text(f"{met.record.champion_log_loss:.4f} [")

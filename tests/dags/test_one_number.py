@@ -96,6 +96,7 @@ def test_the_figures_of_a_gates_rows_are_the_same_wherever_they_are_read(at, sta
     measured = unseen.measured(project("shots"), rows)
     expected = {name: str(measured.figures[name]) for name in FIVE}
     assert [told(page[page.index("figure value") :], names) for page in pages] == [expected, expected]
+    assert f"its log-loss skill is {expected['log_loss_skill']}." in pages[0]
     (candidate,) = (
         found
         for found in queries.newest("shots", records.Candidate, parent=gate.record.training_run, most=9)

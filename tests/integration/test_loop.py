@@ -327,7 +327,7 @@ def test_the_retraining_says_which_alerts_it_answers_and_with_what_gain(rested: 
     known = {alert.id: alert.reason for alert in history.alerts("kobe_shots")}
     assert done.answers
     assert all(known[alert] in rested.said("kobe_shots.retraining", run, "decide") for alert in done.answers)
-    assert "on 1623 rows" in done.reason
+    assert "on 1,623 rows" in done.reason
     names = {task for task in rested.states("kobe_shots.retraining", run) if task.startswith("train[")}
     twice = {
         f"{name}.{rows}" for name in ("decision_tree", "logistic_regression") for rows in ("recent", "older_and_recent")

@@ -189,11 +189,11 @@ def judge(champion: ArrayLike | None, challenger: ArrayLike, y: ArrayLike, rules
 def decide(gains: Gains, labels: Floats, against: Opponent) -> tuple[Outcome, str]:
     """The outcome, and why, as people read it."""
     rules, rows, gain = gains.rules, gains.rows, gains.mean
-    figures = f"gain over the {against} {gain} nats per row on {rows} rows"
+    figures = f"gain over the {against} {gain} nats per row on {rows:,} rows"
     if rows < rules.min_rows:
         return "not enough data", f"{rows:,} rows to judge by, {rules.min_rows:,} are needed; {figures}; {_told(gains)}"
     if labels.min() == labels.max():
-        return "not enough data", f"all {rows} labels are {int(labels[0])}: nothing to compare by; {figures}"
+        return "not enough data", f"all {rows:,} labels are {int(labels[0])}: nothing to compare by; {figures}"
     if gain.value <= rules.min_gain:
         return "keep", f"{figures}: not above the smallest gain worth a change, {rules.min_gain:g}"
     if gain.low <= 0:

@@ -135,12 +135,17 @@ def measure(
     return _performance(rows, positives, _exact(labels, probabilities, threshold), drawn, confidence)
 
 
+def by_rules(y: ArrayLike, p: ArrayLike, rules: DegradationRules) -> Performance:
+    """`measure` as a project has it: one number has one interval, wherever it is read."""
+    return measure(y, p, confidence=rules.confidence, resamples=rules.resamples, seed=rules.seed)
+
+
 def _performance(
     rows: int, positives: int, values: Mapping[str, float], drawn: Mapping[str, Floats], confidence: float
 ) -> Performance:
     gap = None
     if positives in (0, rows):
-        gap = f"all {rows} labels are {min(positives, 1)}: log-loss skill and ROC AUC need both"
+        gap = f"all {rows:,} labels are {min(positives, 1)}: log-loss skill and ROC AUC need both"
     return Performance(
         rows,
         positives,
@@ -185,7 +190,7 @@ def judge_performance(current: Performance | None, reference: Performance | None
         return Verdict("insufficient data", "no labelled rows in this window yet", {"rows": 0})
     figures: dict[str, object] = {"rows": current.rows, "current": asdict(current)}
     if current.rows < rules.min_rows:
-        return Verdict("insufficient data", f"{current.rows} labelled rows, {rules.min_rows} are needed", figures)
+        return Verdict("insufficient data", f"{current.rows:,} labelled rows, {rules.min_rows:,} are needed", figures)
     skill = current.log_loss_skill
     if skill is None:
         return Verdict("insufficient data", current.gap or "log-loss skill was not measured", figures)

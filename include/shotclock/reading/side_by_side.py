@@ -185,10 +185,7 @@ def _measured(rules: Project, rows: pd.DataFrame, given: Given, gain: Figure | N
 
 
 def _figures(rules: Project, labels: np.ndarray, given: np.ndarray) -> dict[str, Figure]:
-    rule = rules.degradation  # as monitoring has it: one number has one interval, wherever it is read
-    return performance.measure(
-        labels, given, confidence=rule.confidence, resamples=rule.resamples, seed=rule.seed
-    ).figures
+    return performance.by_rules(labels, given, rules.degradation).figures
 
 
 def _side(rules: Project, version: registry.Version, labels: np.ndarray, given: np.ndarray) -> Side:

@@ -52,7 +52,7 @@ def refit(run: Run, candidates: list[Compared], selection: Selection, decision: 
     labels = shown[rules.columns.target].to_numpy()
     return replace(
         made,
-        measured=performance.measure(labels, earlier, resamples=200, seed=rules.gate.seed),
+        measured=performance.by_rules(labels, earlier, rules.degradation),
         measured_on=str(_write_scores(run, rules.columns, shown, earlier, "refit_record")),
         summary=summaries.refit(recipe, len(rows), why),
     )
@@ -78,7 +78,7 @@ def base_rate(run: Run, selection: Selection, data: AnyData, shown: pd.DataFrame
     labels, given = (
         fits.frame(made.scores)[name].to_numpy() for name in (rules.columns.target, rules.columns.probability)
     )
-    measured = performance.measure(labels, given, resamples=200, seed=rules.gate.seed)
+    measured = performance.by_rules(labels, given, rules.degradation)
     return replace(made, measured=measured, measured_on=made.scores, summary=f"\n\n{summaries.alone(made)}.")
 
 

@@ -449,10 +449,7 @@ def _measure(
     probability: NDArray[Any], labels: NDArray[Any], candidate: Competitor, run: Run
 ) -> performance.Performance:
     """One candidate's figures on the holdout, also written to its run with its curves."""
-    rules = project(run.project).degradation  # as monitoring has it: one number has one interval, wherever it is read
-    measured = performance.measure(
-        labels, probability, confidence=rules.confidence, resamples=rules.resamples, seed=rules.seed
-    )
+    measured = performance.by_rules(labels, probability, project(run.project).degradation)
     record = Tracked(candidate.mlflow_run_id, experiment_id(run.project))
     record.write(records.Holdout(holdout={name: figure.value for name, figure in measured.figures.items()}))
     if measured.gap is None:

@@ -117,7 +117,7 @@ def test_windows_reach_back_until_they_hold_the_minimum_and_name_their_batches(s
         seasons.score()
         found = seasons.check()
         total += ROWS[name]
-        assert found.drift_check.reason.startswith(f"{total} current and 4057 reference rows, 1000 are needed")
+        assert found.drift_check.reason.startswith(f"{total} current and 4,057 reference rows, 1,000 are needed")
         assert fired(found) == []
     seasons.put("2001-02")
     seasons.score()
@@ -266,12 +266,12 @@ def test_a_window_without_labels_is_judged_again_once_they_have_come(seasons, pe
     seasons.score()
     found = seasons.check()
     before = found.performance_check
-    assert (before.verdict, before.reason) == ("insufficient data", "0 labelled rows, 1000 are needed")
+    assert (before.verdict, before.reason) == ("insufficient data", "0 labelled rows, 1,000 are needed")
     assert "estimate_log_loss_error" not in performance().metrics
     assert fired(found) == ["drift"]
 
     seasons.label(*list(ROWS)[:5])
-    assert seasons.check().performance_check.reason == "803 labelled rows, 1000 are needed"
+    assert seasons.check().performance_check.reason == "803 labelled rows, 1,000 are needed"
     change(degradation={"min_rows": 900})
     seasons.label("2001-02")
     found = seasons.check()

@@ -189,7 +189,7 @@ def test_no_rows_at_all_is_a_decision_and_not_an_error():
 def test_a_holdout_of_one_class_decides_nothing():
     decision = judge(np.full(1000, 0.5), np.full(1000, 0.9), np.ones(1000), RULES)
     assert decision.outcome == "not enough data"
-    assert "all 1000 labels are 1" in decision.because
+    assert "all 1,000 labels are 1" in decision.because
 
 
 def alike(generator, rows, correlation, spread=0.15):

@@ -216,7 +216,7 @@ def test_one_class_gives_what_can_be_measured_and_says_what_cannot():
     assert found.log_loss is not None
     assert found.log_loss_skill is None
     assert found.roc_auc is None
-    assert "all 2000 labels are 1" in found.gap
+    assert "all 2,000 labels are 1" in found.gap
     assert np.isfinite(list(found.metrics().values())).all()
     verdict = judge_performance(found, None, RULES)
     assert verdict.status == "insufficient data"

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from shotclock.config import Project
-from shotclock.judging.performance import Performance, Tally, measure
+from shotclock.judging.performance import Performance, Tally, by_rules
 from shotclock.store.records import Application
 from shotclock.store.window import MOST_FOR_LABELS, Window, labelled, labels
 
@@ -47,14 +47,8 @@ def judge(window: Window, frame: pd.DataFrame, rows: int, trained_on: NDArray[An
 
 def measured(project: Project, rows: pd.DataFrame) -> Performance:
     """The figures on these labelled rows."""
-    rules = project.degradation
-    return measure(
-        rows[project.columns.target].to_numpy(dtype=float),
-        rows[project.columns.probability].to_numpy(),
-        confidence=rules.confidence,
-        resamples=rules.resamples,
-        seed=rules.seed,
-    )
+    labels, given = rows[project.columns.target].to_numpy(dtype=float), rows[project.columns.probability].to_numpy()
+    return by_rules(labels, given, project.degradation)
 
 
 def unseen(project: Project, frame: pd.DataFrame, trained_on: NDArray[Any]) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def test_before_the_first_training_every_page_says_that_no_model_is_in_service(o
         ("alerted", "Worse than guessing the base rate, by 1.9% to 3.5%"),
         (
             "rested",
-            "Nobody can tell yet: 0 labelled rows, 1000 are needed; 5,412 labelled rows of this window are those",
+            "Nobody can tell yet: 0 labelled rows, 1,000 are needed; 5,412 labelled rows of this window are those",
         ),
     ],
 )

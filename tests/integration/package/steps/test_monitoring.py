@@ -77,7 +77,7 @@ def test_fewer_than_1000_rows_are_no_verdict(at, prod, put):
     at("trained")
     drifted, performed = checked(put(prod.head(999)))
     assert drifted.verdict == performed.verdict == "insufficient data"
-    assert drifted.reason.startswith("999 current and 4057 reference rows, 1000 are needed")
+    assert drifted.reason.startswith("999 current and 4,057 reference rows, 1,000 are needed")
     assert fired() == []
 
 
@@ -86,7 +86,7 @@ def test_labels_that_are_all_missing_are_no_verdict_on_the_model(at, prod, put, 
     at("trained")
     flows.score("shots", "s1", path=put(prod.assign(shot_made_flag=None).astype({"shot_made_flag": kind})))
     found = monitoring.performance_check(M1)
-    assert (found.verdict, found.reason) == ("insufficient data", "0 labelled rows, 1000 are needed")
+    assert (found.verdict, found.reason) == ("insufficient data", "0 labelled rows, 1,000 are needed")
 
 
 def test_a_window_without_labels_is_judged_by_its_features_alone(at, prod, put):
@@ -102,7 +102,7 @@ def test_labels_of_one_class_are_no_verdict_on_the_model(at, prod, put):
     at("trained")
     drifted, performed = checked(put(prod.assign(shot_made_flag=1.0)))
     assert performed.verdict == "insufficient data"
-    assert performed.reason.startswith("all 6426 labels are 1")
+    assert performed.reason.startswith("all 6,426 labels are 1")
     assert "labels not judged: all labels of one window are the same" in drifted.reason
 
 

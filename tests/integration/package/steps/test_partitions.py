@@ -243,7 +243,7 @@ def test_a_large_file_without_labels_waits_for_them(at, change, raw):
     at("trained")
     change(drift={"max_rows": 2000}, scoring={"partition_rows": 3000}, data={"labels": "late"})
     flows.score("shots", "s1", path=put(raw.drop_columns(["shot_made_flag"])))
-    assert performance(1)[0] == ("insufficient data", "0 labelled rows, 1000 are needed")
+    assert performance(1)[0] == ("insufficient data", "0 labelled rows, 1,000 are needed")
     (settings().data / "raw" / "late").mkdir()
     pq.write_table(raw.select(LABELS), settings().data / "raw" / "late" / "a.parquet")
     (verdict, _), figures = performance(2)

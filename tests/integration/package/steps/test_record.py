@@ -160,7 +160,7 @@ def test_a_window_that_the_champion_has_learnt_from_is_told_in_words_and_alerts_
     (newest, *_) = stored_runs("performance")
     assert newest.data.tags["shotclock.verdict"] == "insufficient data"
     assert newest.data.tags["shotclock.reason"] == (
-        "0 labelled rows, 1000 are needed; 5,412 labelled rows of this window are those that it has learnt from; before it "
+        "0 labelled rows, 1,000 are needed; 5,412 labelled rows of this window are those that it has learnt from; before it "
         "had, on 5,412 rows, it was better than guessing the base rate, by 0.6% to 1.5%; log-loss skill 0.0105 [0.0056, 0.0153]"
     )
     assert stored_runs("alert") and not [

@@ -14,7 +14,7 @@ def test_training_again_on_the_training_file_does_not_replace_the_adapted_champi
     decision = flows.train("shots", again)
     newest = history.decisions("shots")[0]
     assert decision.decision == "keep" and registry.require_champion("shots").number == adapted
-    assert "gain over the champion -0.0" in newest.reason and "on 5412 rows" in newest.reason
+    assert "gain over the champion -0.0" in newest.reason and "on 5,412 rows" in newest.reason
 
 
 def test_all_labelled_rows_stay_with_a_champion_that_learnt_from_recent_rows_alone(at):
