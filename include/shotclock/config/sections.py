@@ -212,6 +212,11 @@ class Columns(Section):
         return {name: feature for name, feature in self.features.items() if feature.of_time is not None}
 
     @property
+    def texts(self) -> set[str]:
+        """The names of the features that hold text."""
+        return {name for name, feature in self.features.items() if feature.is_text}
+
+    @property
     def in_file(self) -> list[str]:
         """What a raw file is read for."""
         return [self.id, self.time, *self.given, self.target]

@@ -32,15 +32,9 @@ def compare(name: str, number: str, window_id: str = "") -> Compared:
     window = Window.past(name, version, window_id) if window_id else Window.newest(name, version)
     reference = reference_rows(name, version)
     columns, rows = window.project.columns, window.rows()[0].to_pandas()
-    texts = {name for name, feature in columns.features.items() if feature.is_text}
     shown = (*columns.features, columns.probability, columns.target)
     return Compared(
-        {
-            column: (distributions.compare_levels if column in texts else distributions.compare)(
-                rows[column], reference[column]
-            )
-            for column in shown
-        },
+        distributions.of_columns(rows, reference, shown, columns.texts),
         window.id,
         tuple(batch.batch for batch in window.batches),
     )

@@ -5,6 +5,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from shotclock.config import Columns
@@ -12,6 +14,7 @@ from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
+from shotclock.judging.drift import distributions
 from shotclock.judging.verdict import against_base_rate
 from shotclock.steps import shadow
 from shotclock.store import history, left, records
@@ -23,6 +26,7 @@ from shotclock.store.tracking import tracked
 from shotclock.store.versions import registry
 from shotclock.store.window import Window, given_before, names_of, recent_rows, reference_rows, unseen
 from shotclock.words import summaries
+from shotclock.words.cards import drift_report
 
 
 def drift_check(run: Run, version: int | None = None) -> Checked:
@@ -33,50 +37,68 @@ def drift_check(run: Run, version: int | None = None) -> Checked:
     """
     left.take_up(run)
     window = Window.newest(run.project, _version(run, version))
-    found = _drift(window)
+    found, page = _drift(window)
     report = folder_of(run) / "drift_report.html"
-    if found.html:
-        with storage.replacing(report) as partial:
-            partial.write_text(found.html, encoding="utf-8")
+    with storage.replacing(report) as partial:
+        partial.write_text(page, encoding="utf-8")
     with tracked(run, "drift", records.Drift) as record:
         record.write(
             records.Drift(
                 threshold_share=window.project.drift.share,
                 figures=found.metrics(),
                 broken=", ".join(found.broken),
-                report=str(report) if found.html else None,
+                report=str(report),
                 verdict=found.verdict.status,
                 reason=found.verdict.reason,
                 **_about(window),
             )
         )
         record.json(found.to_dict(), "drift.json")
-        if found.html:
-            record.artifact(report)
+        record.artifact(report)
     storage.publish(folder_of(run), "monitoring")
     return Checked(
         verdict=found.verdict.status,
         reason=found.verdict.reason,
         window=window.id,
-        report=str(report) if found.html else "",
+        report=str(report),
         mlflow_run_id=record.id,
         summary=summaries.drift(found),
     )
 
 
-def _drift(window: Window) -> drift.Drift:
+def _drift(window: Window) -> tuple[drift.Drift, str]:
+    """What was found, and the report."""
     columns = window.project.columns
     needed = [*columns.features, columns.probability, columns.target]
     rows, count = window.rows()
-    return drift.check(
-        rows.select(needed).to_pandas(),  # texts would be a third of the memory
-        reference_rows(window.project.name, window.version),
+    current = rows.select(needed).to_pandas()  # texts would be a third of the memory
+    reference = reference_rows(window.project.name, window.version)
+    found = drift.check(
+        current,
+        reference,
         columns.given,  # a window is of another time than its reference: that its month is another is no drift
         window.project.drift,
         prediction=columns.probability,
         target=columns.target,
         current_rows=count,
     )
+    about = drift_report.About(
+        project=window.project.name,
+        title=window.project.title,
+        version=window.version.number,
+        window=window.files,
+        period=_days(rows.column(columns.time)),
+        reference_period=_days(reference[columns.time]),
+        spreads=distributions.of_columns(current, reference, needed, columns.texts),
+        synthetic=window.synthetic,
+    )
+    return found, drift_report.page(found, about)
+
+
+def _days(times: Any) -> tuple[str, str]:
+    """The first and the last day."""
+    found = pc.min_max(pa.array(times) if isinstance(times, pd.Series) else times)
+    return str(found["min"])[:10], str(found["max"])[:10]
 
 
 def performance_check(run: Run, version: int | None = None) -> Checked:

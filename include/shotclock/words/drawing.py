@@ -54,6 +54,7 @@ class Drawing:
     def __init__(
         self, width: float, height: float, label: str, look: str, corner: Point = (0, 0), *, grows: bool = False
     ) -> None:
+        self.width = width
         self._parts: list[Markup] = []
         size = {} if grows else {"width": width, "height": height}
         view = " ".join(str(_rounded(number)) for number in (*corner, width, height))

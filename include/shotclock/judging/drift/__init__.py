@@ -14,7 +14,6 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,6 @@ _MOST_LEVELS, _RARE = 10, 0.02  # of a category that are told apart, and the sha
 _OTHERS, _MISSING = "(all others)", "(missing)"
 MISSING_THRESHOLD = 0.1  # of two shares of missing values: 3 % where none were, a third where a fifth were
 _BROKEN = "is the feed broken?"
-_HEADINGS = ("Column", "Kind", "Method", "Score", "Threshold", "Result")
 _OFFLINE = (  # what the page may load: nothing but itself
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "font-src data:; img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -91,7 +89,7 @@ class Rows:
     there: int
 
     def __str__(self) -> str:
-        return f"{self.used}" if self.used == self.there else f"a seeded sample of {self.used} of {self.there}"
+        return f"{self.used:,}" if self.used == self.there else f"a seeded sample of {self.used:,} of {self.there:,}"
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class Drift:
     prediction: ColumnDrift | None = None
     label: ColumnDrift | None = None
     html: str = field(default="", repr=False)
-    """The report: one page that loads nothing from outside."""
+    """Evidently's report: one page that loads nothing from outside."""
 
     @property
     def broken(self) -> list[str]:
@@ -193,7 +191,7 @@ def check(  # noqa: PLR0913 (two windows, their columns and their true sizes, by
     verdict = _verdict(features, predictions, labels, (now_rows, then_rows), rules)
     found = Drift(verdict, now_rows, then_rows, features, _share(features), predictions, labels)
     log.info("drift: %s: %s", found.verdict.status, found.verdict.reason)
-    return replace(found, html=_page(found, page))
+    return replace(found, html=_page(page))
 
 
 def _sample(
@@ -272,7 +270,7 @@ def _gap(now: "pd.Series[float]", then: "pd.Series[float]", feature: Feature, mi
     for side, values in (("current", now), ("reference", then)):
         usable = int(values.count())
         if usable < min_rows:
-            return f"{usable} values in the {side} window, {min_rows} are needed"
+            return f"{usable:,} values in the {side} window, {min_rows:,} are needed"
     if feature.is_category:
         return None
     if then.min() == then.max():
@@ -320,10 +318,9 @@ def _share(features: tuple[ColumnDrift, ...]) -> float | None:
 
 
 def _too_small(current: Rows, reference: Rows, floor: int) -> Drift:
-    reason = f"{current} current and {reference} reference rows, {floor} are needed on each side"
+    reason = f"{current} current and {reference} reference rows, {floor:,} are needed on each side"
     figures = {"rows": {"current": asdict(current), "reference": asdict(reference)}}
-    found = Drift(Verdict("insufficient data", reason, figures), current, reference)
-    return replace(found, html=_page(found, ""))
+    return Drift(Verdict("insufficient data", reason, figures), current, reference, html=_page(""))
 
 
 def _verdict(
@@ -359,37 +356,8 @@ def _verdict(
     return Verdict(status, "; ".join([said, *apart, where]), figures)
 
 
-def _page(found: Drift, report: str) -> str:
-    """Our verdict above Evidently's report, as one page that loads nothing and is the same for the same figures."""
+def _page(report: str) -> str:
+    """Evidently's report as a page that loads nothing and is the same for the same figures."""
     page = report or "<!DOCTYPE html><html lang='en'><head></head><body></body></html>"
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_OFFLINE}">'
-    head = f'<head>\n<meta charset="UTF-8">\n{policy}\n<title>Drift: {escape(found.verdict.status)}</title>'
-    return page.lstrip().replace("<head>", head, 1).replace("<body>", f"<body>\n{_summary(found)}", 1)
-
-
-def _summary(found: Drift) -> str:
-    verdict, cell = found.verdict, "border: 1px solid #ccc; padding: .3em .8em; text-align: left"
-    kinds = [("feature", column) for column in found.columns]
-    kinds += [(kind, c) for kind, c in (("prediction", found.prediction), ("label", found.label)) if c]
-    header = "".join(f'<th scope="col" style="{cell}">{name}</th>' for name in _HEADINGS)
-    rows = [[c.column, kind, c.method, _score(c), f"{c.threshold:g}", _result(c)] for kind, c in kinds]
-    lines = [header, *("".join(f'<td style="{cell}">{escape(text)}</td>' for text in row) for row in rows)]
-    table = "".join(f"<tr>{line}</tr>\n" for line in lines) if kinds else ""
-    return (
-        '<section style="font-family: sans-serif; margin: 2em">\n'
-        f"<h1>Drift: {escape(verdict.status)}</h1>\n<p>{escape(verdict.reason)}</p>\n"
-        f'<div style="overflow-x: auto" tabindex="0"><table style="border-collapse: collapse">\n{table}</table></div>\n'
-        "</section>"
-    )
-
-
-def _score(column: ColumnDrift) -> str:
-    return "" if column.score is None else f"{column.score:.3f}"
-
-
-def _result(column: ColumnDrift) -> str:
-    judged = ("drifted" if column.drifted else "not drifted") if column.judged else ""
-    missing = (
-        "" if column.missing is None else f"what is missing: {column.missing:.3f} (threshold {MISSING_THRESHOLD:g})"
-    )
-    return "; ".join(filter(None, [column.gap, judged, missing]))
+    return page.lstrip().replace("<head>", f'<head>\n<meta charset="UTF-8">\n{policy}\n<title>Drift</title>', 1)

@@ -1,6 +1,6 @@
 """How a column's values spread over a window and over its reference, as shares of a few bins: small enough to be drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -42,6 +42,13 @@ class Distribution:
     mean_reference: float | None
     missing_current: float = 0.0
     missing_reference: float = 0.0
+
+
+def of_columns(
+    current: pd.DataFrame, reference: pd.DataFrame, columns: Iterable[str], texts: Container[str]
+) -> dict[str, Distribution]:
+    """How each of the columns spreads over two sides; `texts`: those that hold text."""
+    return {name: (compare_levels if name in texts else compare)(current[name], reference[name]) for name in columns}
 
 
 def compare(current: Values, reference: Values) -> Distribution:

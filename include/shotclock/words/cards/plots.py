@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from shotclock.judging.drift.distributions import Distribution
 from shotclock.judging.figure import Figure
 from shotclock.judging.intervals import wilson
 from shotclock.words.drawing import Drawing, Scale
@@ -17,6 +18,7 @@ Floats = NDArray[np.float64]
 
 _BINS = 10
 _BAR, _GAIN = 200, 420  # pixels that their scales are long
+_SPREAD = (260.0, 64.0)  # width and height
 _SIDE, _EDGE = 320, 36  # pixels of the reliability curve, and of its margins
 
 
@@ -46,6 +48,22 @@ def gain(figure: Figure, smallest: float) -> Markup:
     drawing.line((0, 50), (_GAIN, 50), "axis")
     for tick in x.ticks():
         drawing.text((x(tick), 66), f"{tick:g}")
+    return drawing.svg()
+
+
+def spread(found: Distribution) -> Markup:
+    """How a column's values spread: bars for the window, a line of steps for its reference."""
+    width, highest = _SPREAD[0] / len(found.labels), max(*found.current, *found.reference) or 1.0
+    drawing = Drawing(*_SPREAD, "", "spread", grows=True)
+    steps = []
+    for place, (now, then) in enumerate(zip(found.current, found.reference, strict=True)):
+        left, high = place * width, _SPREAD[1] * now / highest
+        drawing.bar(
+            (left + width * 0.1, _SPREAD[1] - high), width * 0.8, high, "now", f"{found.labels[place]}: {now:.1%}"
+        )
+        level = _SPREAD[1] - (_SPREAD[1] - 2) * then / highest
+        steps += [(left, level), (left + width, level)]
+    drawing.way(steps, "then")
     return drawing.svg()
 
 

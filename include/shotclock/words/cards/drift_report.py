@@ -1,0 +1,69 @@
+"""The drift report: what the check concluded, of which rows, column by column, above Evidently's own page about them."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from shotclock.judging.drift import ColumnDrift, Drift
+from shotclock.judging.drift.distributions import Distribution
+from shotclock.judging.verdict import UNLIKE, Status
+from shotclock.words import signs
+from shotclock.words.cards import pages
+
+_VERDICTS: dict[Status, str] = {
+    "ok": "the rows are like those that it was judged on",
+    "warning": "single columns are no longer like those that it was judged on: too few for an alert",
+    "alert": UNLIKE,
+    "insufficient data": "nobody can tell whether the rows are still like those that it was judged on",
+}
+
+
+@dataclass(frozen=True)
+class About:
+    """What was compared.
+
+    Attributes:
+        window: the names of its batches, newest first; `period` and `reference_period`: first and last day of either side.
+        spreads: how each column spreads over both sides.
+    """
+
+    project: str
+    title: str
+    version: str
+    window: tuple[str, ...]
+    period: tuple[str, str]
+    reference_period: tuple[str, str]
+    spreads: Mapping[str, Distribution]
+    synthetic: bool = False
+
+
+def page(found: Drift, about: About) -> str:
+    """One page that loads nothing and is the same for the same figures."""
+    told = pages.drift_report(
+        {
+            "about": about,
+            "drift": found,
+            "sign": signs.sign(found.verdict.status),
+            "word": signs.DRIFT[found.verdict.status],
+            "verdict": _VERDICTS[found.verdict.status],
+            "columns": _worst_first(found),
+        }
+    )
+    head, _, part = told.partition("<body>\n")
+    return _once(r"<title>.*?</title>", head, _once("<body>", f"<body>\n{part}", found.html))
+
+
+def _worst_first(found: Drift) -> list[tuple[str, ColumnDrift]]:
+    """The features, and then what is apart from them: predictions and labels."""
+    others = [(kind, one) for kind, one in (("predictions", found.prediction), ("labels", found.label)) if one]
+    return [*(("feature", one) for one in sorted(found.columns, key=_place)), *others]
+
+
+def _place(column: ColumnDrift) -> tuple[bool, bool, float]:
+    """By what is wrong with a column, then by its distance, as a share of its own threshold."""
+    return not column.broken, not column.drifted, -(column.score or 0.0) / column.threshold
+
+
+def _once(pattern: str, by: str, text: str) -> str:
+    given: Callable[[object], str] = lambda _: by  # noqa: E731 - so that no backslash in it counts
+    return re.sub(pattern, given, text, count=1)
