@@ -185,7 +185,7 @@ def labels_over_time(windows: Sequence[WindowHealth]) -> go.Figure:
         )
     )
     _name_windows(made, windows)
-    made.update_yaxes(tickformat=".0%")
+    made.update_yaxes(tickformat=".0%", rangemode="tozero")
     return made
 
 
@@ -299,7 +299,7 @@ def candidates(compared: Sequence[Candidate]) -> go.Figure:
             )
         )
     made.update_yaxes(autorange="reversed", automargin=True, categoryorder="array", categoryarray=names)
-    made.update_xaxes(title="log loss", tickformat=".3f", nticks=5, tickangle=0)
+    made.update_xaxes(title="log loss", tickformat=".3f", nticks=3, tickangle=0)
     return made
 
 

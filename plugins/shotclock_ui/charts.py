@@ -80,21 +80,24 @@ def timeline(details: Details) -> Markup:
     windows = details.windows
     step = min(_LONGEST_STEP, (_WIDTH - _LEFT - _RIGHT) / max(len(windows), 1))
     xs = [_LEFT + step * (number + 0.5) for number in range(len(windows))]
+    width = min(
+        _WIDTH, _LEFT + step * (len(windows) + 1)
+    )  # a few windows leave no room empty, to which a phone would scroll
     drawing = Drawing(
-        _WIDTH, 304.0, f"timeline of {len(windows)} windows; the tables below hold its figures", "timeline"
+        width, 304.0, f"timeline of {len(windows)} windows; the tables below hold its figures", "timeline"
     )
     _skill_lane(drawing, windows, xs)
     _drift_lane(drawing, details, xs, step)
     _alert_lane(drawing, details, xs)
     _decision_lane(drawing, details, step)
-    _version_lane(drawing, details, xs, step)
+    _version_lane(drawing, details, step)
     _dates(drawing, windows, xs)
     return drawing.svg()
 
 
 def _lane(drawing: Drawing, name: str, top: float, bottom: float) -> None:
     drawing.text((0.0, (top + bottom) / 2 + 4), name, "lane")
-    drawing.line((_LEFT - 8, bottom), (_WIDTH, bottom), "rule")
+    drawing.line((_LEFT - 8, bottom), (drawing.width, bottom), "rule")
 
 
 def _skill_lane(drawing: Drawing, windows: Sequence[WindowHealth], xs: Sequence[float]) -> None:
@@ -103,7 +106,7 @@ def _skill_lane(drawing: Drawing, windows: Sequence[WindowHealth], xs: Sequence[
     if not points:
         return
     y = Scale.around([figure for _, _, figure in points], 0.0, pixels=(98.0, 8.0), room=0.0)
-    drawing.line((_LEFT - 8, y(0.0)), (_WIDTH, y(0.0)), "zero")
+    drawing.line((_LEFT - 8, y(0.0)), (drawing.width, y(0.0)), "zero")
     drawing.text((_LEFT - 12, y(0.0) + 4), "0", "tick")
     for x, window, figure in points:
         drawing.interval(figure, y, x, f"whisker {window.level}", upright=True)
@@ -120,7 +123,7 @@ def _drift_lane(drawing: Drawing, details: Details, xs: Sequence[float], step: f
             look = "fill over" if share >= limit else "fill"
             tip = f"{window.name}: {share:.0%} of the columns drifted, {limit:.0%} raise an alert"
             drawing.bar((x - width / 2, y(share)), width, y(0.0) - y(share), look, tip)
-    drawing.line((_LEFT - 8, y(limit)), (_WIDTH, y(limit)), "limit")
+    drawing.line((_LEFT - 8, y(limit)), (drawing.width, y(limit)), "limit")
     drawing.text((_LEFT - 12, y(limit) + 4), f"{limit:.0%}", "tick")
 
 
@@ -149,9 +152,9 @@ def _decision_lane(drawing: Drawing, details: Details, step: float) -> None:
         )
 
 
-def _version_lane(drawing: Drawing, details: Details, xs: Sequence[float], step: float) -> None:
+def _version_lane(drawing: Drawing, details: Details, step: float) -> None:
     drawing.text((0.0, 268.0), "In service", "lane")
-    end = _WIDTH - _RIGHT if len(xs) * step > _WIDTH / 2 else (xs[-1] + step if xs else _WIDTH - _RIGHT)
+    end = drawing.width - _RIGHT
     for number, tenure in enumerate(reversed(details.tenures)):
         begin = _after(tenure.since, details.windows, step)
         until = _after(tenure.until, details.windows, step) if tenure.until else end

@@ -402,7 +402,8 @@ def test_a_timeline_of_any_length_stays_inside_its_picture(pages, kobe, count):
     windows = tuple(window(number / 10, champion=str(number % 3)) for number in range(count))
     drawn = charts.timeline(replace(details(kobe, "plain"), windows=windows))
     xs = [float(x) for x in re.findall(r'\b(?:x|cx|x1|x2)="(-?[\d.]+)"', drawn)]
-    assert 0 <= min(xs) <= max(xs) <= 1080
+    width = float(re.search(r' width="([\d.]+)"', drawn)[1])
+    assert 0 <= min(xs) <= max(xs) <= width == min(1080, 136 + 96 * (count + 1))  # no room is left empty
 
 
 def test_a_columns_picture_marks_where_it_drifted_and_where_it_stands(pages):

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import streamlit as st
 
@@ -117,9 +116,11 @@ def _labels(details: Details, columns: Mapping[str, Distribution]) -> None:
 
 
 def _label_rows(windows: Sequence[WindowHealth]) -> str:
-    newest: Any = windows[-1] if windows else None
-    if newest is None or not newest.judged_rows:
-        return "No label has come yet."
+    if not windows:
+        return "Nothing has been checked yet."
+    newest = windows[-1]
+    if not newest.judged_rows:
+        return words.plain(f"{newest.name} holds no label that v{newest.champion} has not learnt from")
     return words.plain(f"With 95 % interval, of the rows that the champion was not trained on; last: {about(newest)}")
 
 

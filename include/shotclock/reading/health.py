@@ -119,6 +119,8 @@ class Gate:
     gain: Figure | None
     min_gain: float
     mlflow_run_id: str
+    champion_log_loss: float | None = None
+    """Of who the challenger met, on these rows."""
     churn: str = ""
     """How much would change against the champion, in a sentence, once what may take over was verified."""
 
@@ -419,6 +421,7 @@ def _gate(stored: Stored[records.Gate]) -> Gate:
         gain=gain,
         min_gain=told.min_gain,
         mlflow_run_id=stored.id,
+        champion_log_loss=told.champion_log_loss,
         churn=changes.told(told.champion) if changes and told.champion else "",
     )
 

@@ -87,10 +87,20 @@ for (const kind of ["mouseover", "focusin"]) {
   });
 }
 
+// On a phone a row's cells stand below one another, each with its column's name: see `.stacked` in the style sheet.
+function stack(table) {
+  const names = [...table.tHead.rows[0].cells].map((cell) => (cell.querySelector(".term")?.firstChild ?? cell).textContent.trim());
+  for (const cell of table.tBodies[0].querySelectorAll("td:not([colspan])")) {
+    if (names[cell.cellIndex]) cell.dataset.label = names[cell.cellIndex];
+  }
+  table.classList.add("stacked");
+}
+
 // What is newest stands on the right. The page looks again by itself, but never while somebody writes, reads an opened part, or
 // goes from control to control by keyboard.
 addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".wide").forEach((part) => { if (part.querySelector(".timeline")) part.scrollLeft = part.scrollWidth; });
+  document.querySelectorAll("table:has(thead)").forEach(stack);
   const seconds = Number(document.body.dataset.refresh);
   if (!seconds) return;
   setInterval(() => {
