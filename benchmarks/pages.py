@@ -10,6 +10,7 @@ asked for the pages. The files are removed afterwards.
 import argparse
 import os
 import random
+import re
 import sqlite3
 import statistics
 import tempfile
@@ -216,6 +217,10 @@ def measure(folder: Path) -> None:
         show("overview, the first time", pages, ["/shotclock/health"])
         show("overview, again", pages, ["/shotclock/health"] * TIMES)
         show("one project", pages, [f"/shotclock/health/{name}" for name in names[:TIMES]])
+        leads = pages.get(f"/shotclock/health/{names[0]}").text
+        for kind in ("alerts", "windows", "gates", "versions", "years", "decisions", "cards", "report"):
+            found = re.search(rf'"(/shotclock/health/{names[0]}/{kind}/[^"]+)"', leads)
+            show(f"{kind}, the first time", pages, [found[1]] if found else [])
 
 
 @contextmanager
@@ -249,6 +254,8 @@ def answers(client: httpx.Client) -> bool:
 
 def show(what: str, pages: httpx.Client, addresses: list[str]) -> None:
     """The median time of some requests."""
+    if not addresses:
+        return
     seconds, size = [], 0
     for address in addresses:
         start = time.perf_counter()
