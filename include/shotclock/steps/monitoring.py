@@ -86,7 +86,7 @@ def _drift(window: Window) -> tuple[drift.Drift, str]:
         project=window.project.name,
         title=window.project.title,
         version=window.version.number,
-        window=window.files,
+        window=tuple(storage.at(name).stem for name in window.files),
         period=_days(rows.column(columns.time)),
         reference_period=_days(reference[columns.time]),
         spreads=distributions.of_columns(current, reference, needed, columns.texts),

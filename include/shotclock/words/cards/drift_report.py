@@ -46,6 +46,7 @@ def page(found: Drift, about: About) -> str:
             "sign": signs.sign(found.verdict.status),
             "word": signs.DRIFT[found.verdict.status],
             "verdict": _VERDICTS[found.verdict.status],
+            "figures": found.verdict.reason.removeprefix(f"{UNLIKE}: "),
             "columns": _worst_first(found),
         }
     )

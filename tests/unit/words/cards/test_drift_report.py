@@ -7,7 +7,7 @@ import pytest
 
 from shotclock.judging.drift import ColumnDrift, Drift, Rows
 from shotclock.judging.drift.distributions import compare
-from shotclock.judging.verdict import Verdict
+from shotclock.judging.verdict import UNLIKE, Verdict
 from shotclock.words.cards.drift_report import About, page
 
 EVIDENTLY = (
@@ -23,7 +23,7 @@ def column(name: str, **options: object) -> ColumnDrift:
 
 
 def drift(status: str = "alert", columns: tuple[str, ...] = ("near", "far", "farther")) -> Drift:
-    verdict = Verdict(status, "2 of 3 columns drifted", {})  # type: ignore[arg-type]
+    verdict = Verdict(status, f"{UNLIKE}: 2 of 3 columns drifted", {})  # type: ignore[arg-type]
     found = tuple(column(name) for name in columns)
     return Drift(verdict, Rows(6426, 6426), Rows(500, 20_000), found, None, column("chance"), column("made"), EVIDENTLY)
 
@@ -61,7 +61,7 @@ def test_it_begins_with_what_it_is_about_and_the_verdict_in_words(status: str, s
     assert "<title>Drift of Kobe&#39;s shots: " in html
     for part in (
         sentence,
-        "model v7",
+        " 2 of 3 columns drifted. project shots model v7",
         "window 2016-04.parquet, 2016-03.parquet: 2016-03-01 to 2016-04-13, 6,426 rows",
         "2010-05-10 to 2016-02-28, a seeded sample of 500 of 20,000 rows",
     ):
