@@ -73,12 +73,13 @@ def _day(text: str) -> date:
 
 
 def _decision(done: "Told") -> str:
+    from shotclock.words.moments import when
     from shotclock.words.text import wrapped
 
     gate = f" (the gate: {done.gate})" if done.gate not in (done.outcome, "") else ""
     champion = f"champion v{done.champion}" if done.champion else "no champion"
     lines = [
-        f"{done.at.replace('T', ' ')}  {done.flow}: {done.outcome.upper()}{gate}, {champion}",
+        f"{when(datetime.fromisoformat(done.at))}  {done.flow}: {done.outcome.upper()}{gate}, {champion}",
         wrapped(done.reason, "  why:        "),
         f"  decided by: {done.decided_by}",
     ]

@@ -25,6 +25,7 @@ from shotclock.store.tracking import open_run, tracked
 from shotclock.store.versions import registry
 from shotclock.store.window import Window, recent_rows
 from shotclock.words import summaries
+from shotclock.words.glossary import spoken
 from shotclock.words.moments import moment
 
 
@@ -95,7 +96,7 @@ def _nothing_new(name: str, champion: registry.Version) -> str:
 
 
 def _why(by: str, reason: str | None, alerts: Sequence[Alert]) -> str:
-    said = "; ".join(f"{alert.kind}: {alert.reason}" for alert in alerts)
+    said = "; ".join(f"{spoken(alert.kind)}: {alert.reason}" for alert in alerts)
     if by == "alert":
         return said or "an alert"
     return visible(reason or by) + (f" (open alerts: {said})" if said else "")

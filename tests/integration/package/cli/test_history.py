@@ -16,7 +16,7 @@ def test_history_tells_the_decisions_newest_first_with_why_and_by_whom(at, shotc
     newer, older = text.index("retraining: PROMOTE, champion v2"), text.index("training: PROMOTE, champion v1")
     assert newer < older
     assert text.count("decided by: gate") == 2
-    assert "started by: new_records: 5,412 new labelled rows" in text
+    assert "started by: new records: 5,412 new labelled rows" in text
     found = json.loads(shotclock("history", "shots", "--json").stdout)
     assert [(done["outcome"], done["champion"], done["run"]) for done in found] == [
         ("promote", "2", "r1"),
