@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shotclock.errors import StoreError
 from shotclock.files import storage
@@ -20,6 +20,9 @@ from shotclock.store.queries import stored
 from shotclock.store.records import R, Record
 from shotclock.store.run import Run
 from shotclock.store.server.client import PARENT, TAG, connect, experiment_id
+
+if TYPE_CHECKING:
+    from mlflow.entities import DatasetInput
 
 log = logging.getLogger(__name__)
 _KEPT_TAGS = (
@@ -103,8 +106,19 @@ class Tracked:
 
         data = Dataset(name=name, digest=digest[:_DIGEST_LENGTH], source_type="local", source=str(path))
         inputs = DatasetInput(dataset=data, tags=[InputTag("mlflow.data.context", context)])
-        connect().log_inputs(self.id, [inputs])
+        self._input(inputs)
         connect().set_tag(self.id, f"{TAG}sha256.{name}", digest)
+
+    def _input(self, inputs: "DatasetInput") -> None:
+        """MLflow looks for the data before it writes them; in between, a fit beside this one may have written the same."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            connect().log_inputs(self.id, [inputs])
+        except MlflowException as error:
+            if "unique constraint" not in str(error).lower():
+                raise
+            connect().log_inputs(self.id, [inputs])
 
 
 def open_run(run: Run, step: str, kind: type[Record], *, name: str = "", parent: str = "") -> Tracked:

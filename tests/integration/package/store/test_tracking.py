@@ -1,6 +1,8 @@
 """MLflow runs, as steps write them: a second try goes on with the run of the first."""
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from shotclock.errors import StoreError
 from shotclock.store import queries, records, tracking
@@ -101,6 +103,37 @@ def test_what_an_earlier_try_has_written_is_read_back_once_it_is_whole(store):
     opened.write(records.Change(before="2", after="1"))
     assert opened.written(records.Change) == records.Change(before="2", after="1")
     assert opened.written(records.Decision) is None, "it says not yet what was decided"
+
+
+@pytest.fixture
+def beaten(monkeypatch):
+    """`beaten(said)`: the next look of MLflow at a run's data fails with these words."""
+    real = MlflowClient.log_inputs
+
+    def fails_once(said):
+        def fails(*given):
+            monkeypatch.setattr(MlflowClient, "log_inputs", real)
+            raise MlflowException(said)
+
+        monkeypatch.setattr(MlflowClient, "log_inputs", fails)
+
+    return fails_once
+
+
+@pytest.mark.parametrize("said", ["UNIQUE constraint failed: datasets.name", 'violates unique constraint "dataset_pk"'])
+def test_data_that_a_fit_beside_this_one_names_at_the_same_moment_are_named_all_the_same(runs, beaten, said):
+    opened = tracking.open_run(RUN, "prepare", records.Preparation)
+    beaten(said)
+    opened.dataset("raw", "/data/raw.parquet", "f" * 64, "raw")
+    (found,) = runs()
+    assert len(found.inputs.dataset_inputs) == 1
+
+
+def test_data_that_cannot_be_named_are_an_error(runs, beaten):
+    opened = tracking.open_run(RUN, "prepare", records.Preparation)
+    beaten("the store is away")
+    with pytest.raises(MlflowException, match="away"):
+        opened.dataset("raw", "/data/raw.parquet", "f" * 64, "raw")
 
 
 def test_a_data_set_is_named_with_its_address_and_digest(runs):
