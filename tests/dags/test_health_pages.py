@@ -393,6 +393,15 @@ def test_synthetic_rows_are_named(pages, kobe):
     assert all("synthetic sample" in page for page in both(pages, kobe))
 
 
+def test_of_a_window_whose_drift_nobody_could_judge_no_count_is_told(pages, kobe):
+    judged = window(1)
+    unjudged = replace(judged, drift=replace(judged.drift, status="insufficient data", metrics={}))
+    row = replace(summary(kobe, "plain", windows=(unjudged,)), drifted=())
+    text = pages.overview(Overview((row,), (), NOW), {"shots": live()})
+    assert "too few rows" in text
+    assert "0 of" not in text[text.index("too few rows") - 200 : text.index("too few rows") + 200]
+
+
 @pytest.mark.parametrize("count", [1, 2, 60])
 def test_a_timeline_of_any_length_stays_inside_its_picture(pages, kobe, count):
     import re

@@ -43,7 +43,7 @@ def pictures(project: str, dashboard: str) -> list[Picture]:
     return [
         Picture("model-health", "/plugin/model-health", ".model .verdict", frame=True, height=420),
         Picture("model-page", page, ".decisions", height=1360),
-        Picture("drift-report", f"{page}#report", "table", height=760),
+        Picture("drift-report", f"{page}#report", ".shotclock li", height=980),
         Picture("dashboard", f"{dashboard}/trial?project={project}", ".heatmaplayer image", height=1900),
     ]
 
@@ -92,13 +92,14 @@ def _log_in(page: Page, login: credentials.Login) -> None:
 def _open(page: Page, picture: Picture, password: str) -> None:
     """The dashboard asks for a password of its own.
 
-    `#report` stands for the drift report to which the page's first link of that name leads."""
+    `#report` stands for the drift report of the window that the page's first alert is about."""
     address, _, report = picture.address.partition("#")
     page.goto(address)
     if picture.name == "dashboard":
         page.locator("input[type=password]").fill(password)
         page.get_by_role("button", name="Log in").click()
     if report:
+        page.goto(page.locator("a[href*='/alerts/']").first.get_attribute("href") or "")
         page.goto(page.get_by_role("link", name="Drift report").first.get_attribute("href") or "")
     place = page.frame_locator("iframe").locator(picture.awaited) if picture.frame else page.locator(picture.awaited)
     place.first.wait_for()
