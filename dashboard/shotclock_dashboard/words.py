@@ -1,10 +1,9 @@
 """The package's words and signs as Streamlit and Plotly take them, and texts made harmless."""
 
 import re
-from urllib.parse import quote
 
-from shotclock.config import settings
 from shotclock.judging.figure import Figure
+from shotclock.reading import reports
 from shotclock.words import glossary, signs
 
 HELP = glossary.HELP
@@ -42,9 +41,9 @@ def badge(state: signs.State, text: str) -> str:
     return f":{sign.colour}-badge[{ICONS[sign.shape]} {text}]"
 
 
-def run_link(run_id: str) -> str:
-    """The way to a run in MLflow's UI, which finds the experiment itself."""
-    return f"[MLflow run {plain(run_id)}]({settings().mlflow_ui}/#/runs/{quote(run_id, safe='')})"
+def run_link(project: str, run_id: str) -> str:
+    """The way to a run in MLflow's UI."""
+    return f"[MLflow run {plain(run_id)}]({reports.of_run(project, run_id)})"
 
 
 def figure(measured: Figure | None) -> str:

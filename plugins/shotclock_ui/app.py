@@ -111,7 +111,7 @@ def _part(dag_id: str, run_id: str, output: outputs.Output) -> pages.Part:
     if "report" in left:
         links.append(("Drift report", report_address(dag_id, run_id, output.task_id, output.map_index)))
     if "mlflow_run_id" in left:
-        links.append(("MLflow run", mlflow_address(left["mlflow_run_id"])))
+        links.append(("MLflow run", mlflow_address(dag_id.rpartition(".")[0], left["mlflow_run_id"])))
     return pages.Part(heading, output.state or "waiting", left.get("summary", ""), _note(output.state), tuple(links))
 
 

@@ -152,6 +152,7 @@ def _about(details: Details, live: Live) -> dict[str, object]:
     return {
         "details": details,
         "row": details.summary,
+        "project": details.summary.name,
         "live": live,
         "api": api_address(),
         "undecided": next((one for one in competitions if one.run_id == live.run_id and one.decision is None), None),

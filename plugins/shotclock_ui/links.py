@@ -7,7 +7,6 @@ from urllib.parse import quote, urlsplit
 from airflow.configuration import conf
 from airflow.sdk import BaseOperatorLink
 
-from shotclock.config import settings
 from shotclock_airflow import internals
 from shotclock_airflow.paths import PREFIX, alert_path, gate_path
 
@@ -90,12 +89,11 @@ def _address(*place: object) -> str:
     return "/".join([base, *(quote(str(part), safe="") for part in place)])
 
 
-def mlflow_address(run_id: str) -> str:
-    """The page of an MLflow run (MLflow finds the experiment itself).
+def mlflow_address(project: str, run_id: str) -> str:
+    """The page of an MLflow run. Only pages and the API server ask, and only they may read the store: hence the late import."""
+    from shotclock.reading import reports
 
-    `SHOTCLOCK_MLFLOW_UI` names MLflow's UI as the reader's browser reaches it.
-    """
-    return f"{settings().mlflow_ui}/#/runs/{quote(run_id, safe='')}"
+    return reports.of_run(project, run_id)
 
 
 class DriftReportLink(BaseOperatorLink):
@@ -112,7 +110,7 @@ class MlflowRunLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str:
         run_id = _values(ti_key).get("mlflow_run_id")
-        return mlflow_address(run_id) if run_id else ""
+        return mlflow_address(ti_key.dag_id.rpartition(".")[0], run_id) if run_id else ""
 
 
 def _values(ti_key: "TaskInstanceKey") -> dict[str, str]:

@@ -468,7 +468,7 @@ def test_links_stand_only_on_the_task_that_left_something_to_open(server: Server
     run = quote(server.run, safe="")
     assert server.links("drift_check") == {
         "Drift report": f"/shotclock/report/{DAG_ID}/{run}/drift_check/-1",
-        "MLflow run": "http://mlflow.test:5001/#/runs/abc123",
+        "MLflow run": "http://mlflow.test:5001/#/experiments/1/runs/abc123?workflowType=machine_learning",
     }
     assert server.links("ingest") == {"Drift report": None, "MLflow run": None}
     assert server.links("train", map_index=0) == {"Drift report": None, "MLflow run": None}

@@ -24,7 +24,7 @@ def show(name: str) -> None:
     found = compared.comparison
     st.markdown(
         words.plain(f"What each way to decide when to retrain would have cost on {comparisons.about(found)}.")
-        + f" {words.plain(f'Replayed {when(compared.at)}.')} {words.run_link(compared.mlflow_run_id)}"
+        + f" {words.plain(f'Replayed {when(compared.at)}.')} {words.run_link(name, compared.mlflow_run_id)}"
     )
     _drawn(name, found)
     _figures(found)

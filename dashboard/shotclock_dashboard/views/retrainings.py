@@ -97,7 +97,7 @@ def _decision(details: Details, done: Decision) -> None:
             earlier = f" (and {len(alerts) - 1} before it)" if len(alerts) > 1 else ""
             st.markdown(f"- answered: **{words.plain(kind)}**{earlier}: {words.plain(alerts[0].reason)}")
         st.markdown(f"**Reason** {words.plain(done.reason)}", help=words.gloss(done.reason))
-        st.caption(f"{words.plain(f'Decided by {done.by}.')} {words.run_link(done.id)}")
+        st.caption(f"{words.plain(f'Decided by {done.by}.')} {words.run_link(details.summary.name, done.id)}")
 
 
 def _cause(done: Decision, competition: Competition | None, answered: list[Alert]) -> str:
@@ -107,7 +107,10 @@ def _cause(done: Decision, competition: Competition | None, answered: list[Alert
             return f"an alert: {', '.join(_by_kind(answered))}" if answered else "a person's order"
         return f"a run of {done.flow}"
     why = competition.why.partition(" (open alerts: ")[0]
-    if any(why.startswith(f"{alert.kind}: ") for alert in answered):
+    named = tuple(
+        f"{kind}: " for alert in answered for kind in (spoken(alert.kind), alert.kind)
+    )  # the latter in older stores
+    if why.startswith(named):
         return f"{'an alert' if len(answered) == 1 else 'alerts'}: {', '.join(_by_kind(answered))}"
     return why
 

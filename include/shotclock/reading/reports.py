@@ -1,4 +1,6 @@
-"""Pages that others wrote, as they are: drift reports, which a task has left or MLflow holds; cards; decisions."""
+"""Pages that others wrote: drift reports, which a task has left or MLflow holds; cards; decisions; where MLflow shows a run."""
+
+from urllib.parse import quote
 
 from shotclock.config import settings
 from shotclock.errors import StoreError
@@ -6,6 +8,7 @@ from shotclock.files import storage
 from shotclock.store import queries
 from shotclock.store.records import Decision, Drift, Gate
 from shotclock.store.server import artifacts
+from shotclock.store.server.client import find_experiment
 from shotclock.store.versions import registry
 
 
@@ -61,3 +64,13 @@ def card(project: str, number: str) -> str:
     if not name:
         raise StoreError(f"{version.uri}: it was registered without a card")
     return artifacts.text(run_id, name)
+
+
+def of_run(project: str, run_id: str) -> str:
+    """Where MLflow shows a run, as the reader's browser reaches it (`SHOTCLOCK_MLFLOW_UI`).
+
+    In its view of models: without the experiment and that word MLflow 3 begins with the one for prompts.
+    """
+    run, experiment = quote(run_id, safe=""), find_experiment(project)
+    place = f"experiments/{experiment}/runs/{run}?workflowType=machine_learning" if experiment else f"runs/{run}"
+    return f"{settings().mlflow_ui}/#/{place}"

@@ -15,6 +15,7 @@ from shotclock.judging.policies import Aged, Comparison, Replayed
 from shotclock.reading import demonstration
 from shotclock.store import queries, records
 from shotclock.store.run import Run
+from shotclock.store.server.client import find_experiment
 from shotclock.store.tracking import tracked
 from shotclock.words.glossary import HELP
 
@@ -153,7 +154,8 @@ def test_retrainings_tell_cause_answered_alerts_and_reason(open_page):
     ):
         assert part in told, part
     newest = queries.newest("shots", records.Decision)[0]
-    assert f"[MLflow run {newest.id}](http://127.0.0.1:5000/#/runs/{newest.id})" in told
+    place = f"experiments/{find_experiment('shots')}/runs/{newest.id}?workflowType=machine_learning"
+    assert f"[MLflow run {newest.id}](http://127.0.0.1:5000/#/{place})" in told
     names = app.dataframe[0].value["candidate"].tolist()
     assert len(names) == 5
     assert names[0].endswith("★")
