@@ -6,10 +6,14 @@ from collections.abc import Mapping
 import streamlit as st
 
 from shotclock.config import Value, project
-from shotclock.errors import StoreError
-from shotclock.reading.demonstration import Input, Served
+from shotclock.errors import ContractError, StoreError
+from shotclock.reading.demonstration import Input, Served, strange
 from shotclock_dashboard import missing, standing, store, words
 
+_TOLD = (
+    "As a file has it: a day, with the time of day where the model asks for the hour, such as 2016-04-13T20:15, or "
+    "2016-04-13T20:15+02:00 with a zone. What it tells the model stands beside the answer."
+)
 _WIDEST_SLIDER = 100  # whole numbers; among more of them nobody finds the one that is meant
 
 
@@ -25,8 +29,15 @@ def show(name: str) -> None:
     except StoreError as error:  # a version's files, or its reference, are gone: its own words say which
         missing.reason(str(error))
         return
-    trial = project(name).trial()
     st.subheader("Try a prediction", anchor=False)
+    try:
+        _try(name, roles, served, asked)
+    except ContractError as error:  # a time that is none
+        st.error(words.capital(words.plain(str(error))), icon=":material/edit:")
+
+
+def _try(name: str, roles: Mapping[str, str], served: Mapping[str, Served], asked: list[Input]) -> None:
+    trial = project(name).trial()
     if trial is None:
         values = _form(name, asked)
         _outside(served["champion"], asked, values)
@@ -58,6 +69,8 @@ def _asked(key: str, one: Input) -> Value:
 
 
 def _widget(key: str, label: str, one: Input) -> Value:
+    if one.parts:
+        return st.text_input(label, str(one.start), key=key, help=_TOLD)
     if one.is_text:  # of another level than those seen, too: the model knows what to make of it
         index = one.choices.index(one.start) if one.start in one.choices else None
         return st.selectbox(label, one.choices, index, accept_new_options=True, key=key) or ""
@@ -81,9 +94,8 @@ def _number(key: str, label: str, one: Input, start: float) -> float:
 
 def _outside(champion: Served, asked: list[Input], values: Mapping[str, Value]) -> None:
     """Said above the answer: what is unlike everything that the champion was judged on."""
-    strange = [one for one in asked if not one.knows(values[one.name])]
-    if strange:
-        named = ", ".join(f"{one.name} ({_judged_on(one)})" for one in strange)
+    if unlike := strange(champion, asked, values):
+        named = ", ".join(f"{one.name} ({_judged_on(one)})" for one in unlike)
         told = words.plain(f"outside of what v{champion.number} was judged on: {named}")
         st.warning(f"{words.capital(told)}. Nobody knows how good the answer is there.", icon=":material/warning:")
 
@@ -109,7 +121,11 @@ def _answers(served: Mapping[str, Served], values: Mapping[str, Value]) -> None:
                 st.write(f"v{version.number} ({role}) asks for other inputs: {words.plain(', '.join(version.inputs))}")
         if "previous" not in served:
             st.caption("There is no previous version yet.")
-    champion = served["champion"]
+        champion = served["champion"]
+        if champion.of_time:
+            taken = champion.taken([values]).iloc[0]
+            told = ", ".join(f"{part} {float(taken[part]):g}" for part in champion.of_time)
+            st.caption(f"The time tells the model: {words.plain(told)}")
     with st.expander("What the model is given"):
         sent = {"columns": list(champion.inputs), "data": [[values[column] for column in champion.inputs]]}
         st.caption(

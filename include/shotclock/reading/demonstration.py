@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from pandas import DataFrame, Series
 
 from shotclock.config import Feature, Value, project
 from shotclock.files import storage
-from shotclock.rows import values
+from shotclock.rows import contract, parts, values
 from shotclock.store.versions import registry
 from shotclock.store.window import Window, reference_rows
 
@@ -28,7 +29,8 @@ class Input:
 
     `low`, `high` and `whole` are of a number. `choices` are all there are; of text, where the project file names none, those
     that were seen most often. `start` is None where nothing was seen. `seen` is what the version was judged on: of a number the
-    least and the greatest value, of text every level.
+    least and the greatest value, of text every level. `parts` is what the model takes of a row's time, of which the row brings
+    the time itself, as text in ISO's way.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Input:
     is_text: bool = False
     may_be_missing: bool = False
     seen: tuple[Value, ...] = field(default=(), compare=False)
+    parts: tuple["Input", ...] = ()
 
     def knows(self, value: Value) -> bool:
         """Whether a value is like those that the version was judged on."""
@@ -53,22 +56,47 @@ class Input:
 
 @dataclass(frozen=True)
 class Served:
-    """A registered version, loaded: what an endpoint that serves it answers."""
+    """A registered version, loaded: what an endpoint that serves it answers, by the project file as it is now."""
 
+    project: str
     number: str
     asked: tuple[values.Input, ...]
     """The columns of its signature, in their order."""
     model: Any
 
     @property
+    def of_time(self) -> dict[str, Feature]:
+        """Those of its columns that are parts of a row's time."""
+        known = project(self.project).columns.of_time
+        return {column.name: known[column.name] for column in self.asked if column.name in known}
+
+    @property
     def inputs(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.asked)
+        """What a row brings: in place of the parts of its time, the time."""
+        names = (column.name for column in self.asked)
+        return tuple(parts.given(names, self.of_time, project(self.project).columns.time))
+
+    def taken(self, rows: Sequence[Mapping[str, Value]]) -> DataFrame:
+        """What the model is given of rows, with the parts of their time as a batch would have them.
+
+        Raises:
+            ContractError: a time is none, or does not tell its parts.
+        """
+        frame = DataFrame(list(rows), dtype=object)
+        if of_time := self.of_time:
+            time = project(self.project).columns.time
+            made = contract.parts_of(pa.array(frame[time], pa.string()), of_time, time)
+            frame = frame.assign(**{name: part.to_pylist() for name, part in made.items()})
+        kinds = {column.name: object if column.is_text else float for column in self.asked}
+        return frame.reindex(columns=list(kinds)).astype(kinds)
 
     def probability(self, rows: Sequence[Mapping[str, Value]]) -> list[float]:
-        """P(target = 1) of each row."""
-        kinds = {column.name: object if column.is_text else float for column in self.asked}
-        frame = DataFrame(list(rows), columns=list(self.inputs), dtype=object).astype(kinds)
-        found: list[float] = self.model.predict_proba(frame)[:, 1].tolist()
+        """P(target = 1) of each row.
+
+        Raises:
+            ContractError: see `taken`.
+        """
+        found: list[float] = self.model.predict_proba(self.taken(rows))[:, 1].tolist()
         return found
 
 
@@ -85,22 +113,43 @@ def load(name: str, number: str) -> Served:
         StoreError: there is no such version.
     """
     version = registry.version(name, number)
-    return Served(number, version.inputs(), version.load())
+    return Served(name, number, version.inputs(), version.load())
 
 
 def inputs(name: str, served: Served) -> list[Input]:
-    """The inputs that a version's signature asks for. What the project file does not say about one, its reference does.
+    """The inputs that a row brings for a version. What the project file does not say about one, its reference does.
 
     Raises:
         StoreError: no decision left a reference for the version.
     """
-    known, reference = project(name).columns.features, reference_rows(name, registry.version(name, served.number))
-    return [
-        _category(column, known.get(column.name), reference[column.name])
+    columns, reference = project(name).columns, reference_rows(name, registry.version(name, served.number))
+    known = columns.features
+    found = {
+        column.name: _category(column, known.get(column.name), reference[column.name])
         if column.is_text
         else _number(column, known.get(column.name), reference[column.name].to_numpy(dtype=float))
         for column in served.asked
-    ]
+    }
+    if of_time := served.of_time:
+        made = tuple(one for part, one in found.items() if part in of_time)
+        found[columns.time] = _time(columns.time, reference[columns.time], made)
+    return [found[name] for name in served.inputs]
+
+
+def _time(name: str, seen: "Series[Any]", made: tuple[Input, ...]) -> Input:
+    """A row's time; to begin with, the newest one."""
+    newest = seen.max()
+    return Input(name, False, 0, 0, newest if isinstance(newest, str) else newest.isoformat(), is_text=True, parts=made)
+
+
+def strange(served: Served, asked: Sequence[Input], row: Mapping[str, Value]) -> list[Input]:
+    """The inputs of a row that are unlike all that the version was judged on; of its time, the parts that are.
+
+    Raises:
+        ContractError: see `Served.taken`.
+    """
+    taken = served.taken([row]).iloc[0]
+    return [one for each in asked for one in each.parts or (each,) if not one.knows({**row, **taken}[one.name])]
 
 
 def _category(column: values.Input, feature: Feature | None, seen: "Series[Any]") -> Input:

@@ -196,6 +196,19 @@ def time_rules(times: pa.ChunkedArray | pa.Array, of_time: Mapping[str, Feature]
             yield "no time of day", _mask(pc.less_equal(pc.utf8_length(plain(times)), _DAY_ALONE).fill_null(False))
 
 
+def parts_of(times: pa.Array, of_time: Mapping[str, Feature], column: str) -> dict[str, pa.Array]:
+    """The parts of times that somebody gives by themselves, as a batch's rows have them.
+
+    Raises:
+        ContractError: one of them is no time, or does not tell its parts; the message names the first such row, 0 is the first.
+    """
+    for rule, broken in time_rules(times, of_time):
+        if broken.any():
+            row = int(broken.argmax())
+            raise ContractError(f"column '{column}': row {row} is {times[row]}: {rule}; expected such as {A_TIME}")
+    return {name: parts.part(times, feature) for name, feature in of_time.items()}
+
+
 def wanted(feature: Feature) -> str:
     """What a value of a feature must be, in words."""
     ends = (("at least", feature.min), ("at most", feature.max))

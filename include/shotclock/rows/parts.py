@@ -5,6 +5,7 @@ the zone that the project names: what zone a system writes may change from one e
 notice. One without is read as it is written.
 """
 
+from collections.abc import Container, Iterable
 from datetime import datetime
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -27,6 +28,13 @@ def added(rows: Rows, columns: Columns) -> Rows:
         place = min(columns.all.index(name), known.num_columns)
         rows = known.add_column(place, name, part(rows[columns.time], feature))
     return rows
+
+
+def given(names: Iterable[str], of_time: Container[str], time: str) -> list[str]:
+    """What a row has to bring for features of these names: in place of the parts of its time, the time."""
+    named = list(names)
+    kept = [name for name in named if name not in of_time]
+    return kept if len(kept) == len(named) else [*kept, time]
 
 
 def part(times: Column, feature: Feature) -> Column:

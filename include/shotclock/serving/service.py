@@ -17,7 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from shotclock.config import project_names
-from shotclock.errors import ConfigError, ContractError, StoreError
+from shotclock.errors import ConfigError, StoreError
 from shotclock.models.predictor import without_names
 from shotclock.rows import contract, parts
 from shotclock.rows.values import Input
@@ -63,8 +63,7 @@ class Loaded:
     @property
     def asked(self) -> list[str]:
         """The columns that a row of a request must have: in place of the parts of its time, the time."""
-        of_time = self.rules.of_time(self.features)
-        return [*(name for name in self.features if name not in of_time), *([self.rules.time] if of_time else [])]
+        return parts.given(self.features, self.rules.of_time(self.features), self.rules.time)
 
     @property
     def row(self) -> dict[str, float | str | None]:
@@ -88,14 +87,8 @@ class Loaded:
         of_time, time = self.rules.of_time(self.features), self.rules.time
         rest = [column for column in self.inputs if column.name not in of_time]
         rows = protocol.table(body, kind, [*rest, Input(time, is_time=True)])
-        times = pa.array(rows.pop(time), pa.string())
-        for rule, broken in contract.time_rules(times, of_time):
-            if broken.any():
-                row = int(broken.argmax())
-                raise ContractError(
-                    f"column '{time}': row {row} is {times[row]}: {rule}; expected such as {contract.A_TIME}"
-                )
-        made = {name: parts.part(times, rule).to_numpy(zero_copy_only=False) for name, rule in of_time.items()}
+        made = contract.parts_of(pa.array(rows.pop(time), pa.string()), of_time, time)
+        made = {name: part.to_numpy(zero_copy_only=False) for name, part in made.items()}
         return pd.DataFrame({**rows, **made})[list(self.features)]
 
 

@@ -1,6 +1,7 @@
 """Month, weekday and hour of a project's time: through the whole loop, from files and requests that write it differently."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,20 @@ def test_pages_show_times_with_a_zone_and_columns_that_no_file_holds(zoned, monk
     for page in ("data", "retrainings", "policies", "trial"):
         app = app.switch_page(f"shotclock_dashboard/views/{page}.py").run()
         assert [error.message for error in app.exception] == []
+    told, answer, sent = tried(app, "2025-01-08T18:30Z")  # half past three in Tokyo
+    assert "The time tells the model: hour 3, day of week 2, month 1" in told
+    assert answer == tried(app, "2025-01-08T03:30")[1]
+    assert '"columns": ["age", "rang at"]' in sent and '"2025-01-08T18:30Z"' in sent
+    (refused,) = app.text_input[0].set_value("noon").run().error
+    assert "row 0 is noon" in refused.value.replace("\\", "")
     st.cache_resource.clear()
+
+
+def tried(app, time):
+    """What *Try it* says of a call at that time: its captions, the probability, and the request."""
+    app.text_input[0].set_value(time).run()
+    assert [error.message for error in (*app.exception, *app.error)] == []
+    return "\n".join(one.value for one in app.caption).replace("\\", ""), app.metric[0].value, app.code[0].value
 
 
 def test_policies_are_replayed_over_times_with_a_zone(zoned):
@@ -189,14 +203,25 @@ def test_the_card_tells_slices_by_hour_and_no_limits_of_what_may_not_be_otherwis
     assert "hour in 0, 1" not in card
 
 
-def test_the_form_offers_every_month_weekday_and_hour(calls):
+def test_the_form_asks_for_the_time_and_no_part_of_it(calls):
     served = demonstration.load("calls", "2")
     asked = {one.name: one for one in demonstration.inputs("calls", served)}
-    assert asked["month"].choices == tuple(str(month) for month in range(1, 13))
-    assert asked["day of week"].choices == tuple(map(float, range(7)))
+    assert list(asked) == list(served.inputs) == ["age", "rang at"]
+    assert [part.name for part in asked["rang at"].parts] == MADE
     start = {name: one.start for name, one in asked.items()}
-    answered, not_answered = served.probability([start | {"hour": "21"}, start | {"hour": "20"}])
+    assert datetime.fromisoformat(start["rang at"]) == predictions()["rang at"].astype("datetime64[us]").max()
+    answered, not_answered = served.probability([start | {"rang at": f"2025-01-08T{hour}:30"} for hour in (21, 20)])
     assert answered > not_answered + 0.3
+    with pytest.raises(ContractError, match="column 'rang at': row 0 is tomorrow: not an ISO date; expected such as"):
+        served.probability([start | {"rang at": "tomorrow"}])
+
+
+def test_a_part_that_the_version_was_not_judged_on_is_told_though_the_time_was_given(calls):
+    served = demonstration.load("calls", "2")
+    asked = demonstration.inputs("calls", served)
+    row = {"age": 41.0, "rang at": "2025-12-08T20:30"}
+    assert [one.name for one in demonstration.strange(served, asked, row)] == ["month"]
+    assert demonstration.strange(served, asked, ROW) == []
 
 
 # The endpoint
