@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from shotclock.config import Columns, Feature
 from shotclock.errors import ContractError
+from shotclock.kinds import all_names, is_number, is_text
 from shotclock.rows import parts
 from shotclock.rows import values as kept
 
@@ -251,8 +252,10 @@ def _kind(rule: Feature) -> str:
 def _column_problem(schema: pa.Schema, name: str, kind: str, likely: Sequence[str] = ()) -> str | None:
     found = schema.get_all_field_indices(name)
     if not found:
-        near = difflib.get_close_matches(name, schema.names, n=3) or likely
-        hint = f"; near to it: {', '.join(near)}" if near else f"; found: {', '.join(schema.names)}"
+        there = all_names(schema)
+        near = [other for other in there if other.casefold() == name.casefold()]
+        near = near or difflib.get_close_matches(name, there, n=3) or list(likely)
+        hint = f"; near to it: {', '.join(near)}" if near else f"; found: {', '.join(there)}"
         return f"column '{name}' is missing{hint}. Rename the file's column, or correct the name in the project file"
     if len(found) > 1:
         return f"column '{name}' stands {len(found)} times, expected once; remove what is not meant"
@@ -279,16 +282,6 @@ def _hours(of_time: Mapping[str, Feature]) -> list[str]:
     return [name for name, feature in of_time.items() if feature.of_time == "hour"]
 
 
-def is_text(kind: pa.DataType) -> bool:
-    """Whether values of this type are texts, plain or in a dictionary."""
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
 def _is_id(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind)) or is_text(kind)
 
@@ -298,7 +291,7 @@ def _is_time(kind: pa.DataType) -> bool:
 
 
 def _is_truth(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_boolean(kind)) or _is_number(kind)
+    return bool(pa.types.is_boolean(kind)) or is_number(kind)
 
 
 def _is_name(kind: pa.DataType) -> bool:
@@ -306,7 +299,7 @@ def _is_name(kind: pa.DataType) -> bool:
 
 
 def _is_target(kind: pa.DataType) -> bool:
-    return _is_number(kind) or bool(pa.types.is_null(kind))  # a column without one label has the type null
+    return is_number(kind) or bool(pa.types.is_null(kind))  # a column without one label has the type null
 
 
 _DAY_ALONE = 10  # characters, at most, of an ISO date without a time of day
@@ -315,8 +308,8 @@ _OR_NOTHING = ", or nothing"  # a column without one value has the type null
 _KINDS: dict[str, tuple[str, Any]] = {
     "id": ("integer or text", _is_id),
     "time": ("date, timestamp or text such as 2016-04-13", _is_time),
-    "number": ("a number (integer or float)", _is_number),
-    "integer": ("an integer (or a float with whole values)", _is_number),
+    "number": ("a number (integer or float)", is_number),
+    "integer": ("an integer (or a float with whole values)", is_number),
     "boolean": ("true and false, or 0 and 1 as integer or float", _is_truth),
     "category": ("text, or codes as integers (or floats with whole values)", _is_name),
     "target": ("0 and 1 as integer or float, null where unlabelled", _is_target),

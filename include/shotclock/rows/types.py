@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from shotclock.config import Columns
 from shotclock.errors import ContractError
-from shotclock.rows.contract import Column, Rows, is_text
+from shotclock.kinds import inner, is_text
+from shotclock.rows.contract import Column, Rows
 
 FEATURES = {"number": pa.float64(), "integer": pa.int64(), "boolean": pa.int8(), "category": pa.string()}
 TARGET = pa.int64()
@@ -28,10 +29,6 @@ def of(columns: Columns, known: pa.Schema) -> pa.Schema:
     fields = [(columns.id, _id(known.field(columns.id).type)), (columns.time, _time(known.field(columns.time).type))]
     features = [(name, FEATURES[rule.type]) for name, rule in columns.features.items()]
     return pa.schema([*fields, *features, (columns.target, TARGET)])
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _id(kind: pa.DataType) -> pa.DataType:
@@ -56,7 +53,7 @@ def refuse_others(found: pa.Schema, types: pa.Schema, source: str) -> None:
     """
     wanted = dict(zip(types.names, ("id", "time"), strict=False))
     problems = [
-        f"column '{name}': found type {_plain(found.field(name).type)}, expected {types.field(name).type}, as "
+        f"column '{name}': found type {inner(found.field(name).type)}, expected {types.field(name).type}, as "
         f"{_KNOWN_AS[role]} are that the model has learnt from; write both from the same column"
         for name, role in wanted.items()
         if name in found.names and not _same_kind(found.field(name).type, types.field(name).type)
@@ -96,7 +93,7 @@ def cast(rows: Rows, types: pa.Schema, source: str) -> Rows:
         except _LostError as lost:
             value, key = given.column(place)[lost.row], types.names[0]
             raise ContractError(
-                f"{source}: column '{field.name}', row with {key} {given[key][lost.row]}: found {value} ({field.type}), "
+                f"{source}: column '{field.name}', row with {key} {given[key][lost.row]}: found {value} ({inner(field.type)}), "
                 f"which is no {wanted.type}, the project's type of this column; correct the value, or write it so"
             ) from lost
     return rows

@@ -6,12 +6,13 @@ import lzma
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -21,24 +22,27 @@ from shotclock.config import Columns, Reading
 from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.sources import told
+from shotclock.kinds import with_names
+from shotclock.sources import tabular, told
 
 _ROWS = 1 << 17
 _LAYERS = 3  # how often a file may be packed
 _NOT_YET = ("_temporary", "_incomplete")  # what Spark and Hadoop keep in a folder while they write it
 _BESIDE = ("__MACOSX", ".", "Thumbs.db", "desktop.ini")  # what systems put into an archive by themselves
+_NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # how hive writes that a row has no value there
 _PARQUET = b"PAR1"
 
 
-def _zstandard(path: Path) -> IO[bytes]:
-    return pa.CompressedInputStream(str(path), "zstd")  # type: ignore[no-any-return]
+def _by_arrow(codec: str) -> Callable[[Path], IO[bytes]]:
+    return lambda path: pa.CompressedInputStream(str(path), codec)
 
 
 _PACKED: dict[bytes, Callable[[Path], IO[bytes]]] = {
     b"\x1f\x8b": gzip.open,  # type: ignore[dict-item]
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
-    b"\x28\xb5\x2f\xfd": _zstandard,
+    b"\x28\xb5\x2f\xfd": _by_arrow("zstd"),
+    b"\x04\x22\x4d\x18": _by_arrow("lz4"),
 }
 _OTHER = {
     b"\xd0\xcf\x11\xe0": "an Excel workbook",
@@ -48,6 +52,13 @@ _OTHER = {
     b"\x89HDF": "an HDF5 file",
     b"%PDF": "a PDF document",
     b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive",
+    b"\x1f\x9d": "a file packed by compress",
+    b"ORC": "an ORC file",
+    b"FEA1": "a Feather file",
+    b"\x93NUMPY": "an array of NumPy's",
+    b"<stata_dta>": "a Stata file",
+    b"$FL": "an SPSS file",
     b"{": "JSON",
     b"[{": "JSON",
     **dict.fromkeys((b"<!", b"<html", b"<?xml"), "a page of HTML or XML"),
@@ -81,14 +92,18 @@ def unpacked(address: Address) -> Iterator[Path]:
             inner = Path(folder) / str(layer)
             _unpack(path, way, inner, str(address))
             path = inner
-        begins = _beginning(path).lstrip()
-        kind = next((kind for beginning, kind in _OTHER.items() if begins.startswith(beginning)), "")
-        if kind or _way(begins):
-            raise SourceError(
-                f"{address}: found {kind or f'a file that is packed more than {_LAYERS} times'}, expected text (CSV) or "
-                "parquet; export it as one of these"
-            )
+        if kind := _no_table(path):
+            raise SourceError(f"{address}: found {kind}, expected text (CSV) or parquet; export it as one of these")
         yield path
+
+
+def _no_table(path: Path) -> str:
+    """What a file is, if neither text nor parquet; empty where it may be."""
+    begins = _beginning(path).lstrip()
+    if _way(begins):
+        return f"a file that is packed more than {_LAYERS} times"
+    known = next((kind for beginning, kind in _OTHER.items() if begins.startswith(beginning)), "")
+    return known or ("bytes that are no text" if not begins.startswith(_PARQUET) and tabular.is_binary(path) else "")
 
 
 def _unpack(path: Path, way: Callable[[Path, str], Any], inner: Path, shown: str) -> None:
@@ -158,14 +173,29 @@ def write_parquet(address: Address, columns: Columns, reading: Reading, target: 
 
 def _rows(address: Address, columns: Columns, reading: Reading) -> Iterator[pa.RecordBatch]:
     for part in parts(address):
-        if is_parquet(part):
-            yield from _parquet_rows(part, columns, reading, str(part))
-            continue
-        with unpacked(part) as path:
-            if is_parquet(path):
-                yield from _parquet_rows(path, columns, reading, str(part))
-            else:
-                yield from told.read_rows(path, columns, reading, str(part))
+        said = {name: text for name, text in by_folders(part, address).items() if name in columns.in_file}
+        row = 0
+        for batch in _rows_of(part, columns, reading):
+            yield told.in_types(_with(batch, said), columns, reading, str(part), row)
+            row += batch.num_rows
+
+
+def _with(batch: pa.RecordBatch, said: Mapping[str, str | None]) -> pa.RecordBatch:
+    """Rows with the columns that stand in the names of their folders, where they have none of that name."""
+    for name in said.keys() - set(batch.schema.names):
+        batch = batch.append_column(name, pa.repeat(pa.scalar(said[name], pa.string()), batch.num_rows))
+    return batch
+
+
+def _rows_of(part: Address, columns: Columns, reading: Reading) -> Iterator[pa.RecordBatch]:
+    if is_parquet(part):
+        yield from _parquet_rows(part, columns)
+        return
+    with unpacked(part) as path:
+        if is_parquet(path):
+            yield from _parquet_rows(path, columns)
+        else:
+            yield from told.read_rows(path, columns, reading, str(part))
 
 
 def rows_as_times(first: int, rows: int, moment: datetime) -> pa.Array:
@@ -185,13 +215,12 @@ def _in_order(batches: Iterator[pa.RecordBatch], columns: Columns, moment: datet
         row += batch.num_rows
 
 
-def _parquet_rows(part: Address, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
+def _parquet_rows(part: Address, columns: Columns) -> Iterator[pa.RecordBatch]:
     with storage.open_parquet(part) as file:
-        names = [name for name in columns.in_file if name in file.schema_arrow.names]
-    row = 0
+        there = file.schema_arrow.names
+    names = [name for name in columns.in_file if name in there]
     for batch in storage.read_batches(part, names, _ROWS):
-        yield told.in_types(batch, columns, reading, shown, row)
-        row += batch.num_rows
+        yield batch.replace_schema_metadata(with_names(there))
 
 
 def is_as_kept(address: Address, columns: Columns, reading: Reading) -> bool:
@@ -199,6 +228,13 @@ def is_as_kept(address: Address, columns: Columns, reading: Reading) -> bool:
     with storage.open_parquet(address) as file:
         schema = file.schema_arrow
     return told.is_plain(schema, columns, reading) and not (reading.row_order and columns.time not in schema.names)
+
+
+def by_folders(part: Address, address: Address) -> dict[str, str | None]:
+    """What the names of a part's folders say of all its rows, such as `month=2025-06`, as hive lays tables down."""
+    folders = str(part).removeprefix(str(address.parent)).split("/")[:-1]
+    said = dict(folder.split("=", 1) for folder in folders if "=" in folder)
+    return {unquote(name): None if text == _NO_PARTITION else unquote(text) for name, text in said.items()}
 
 
 def parts(address: Address) -> list[Address]:

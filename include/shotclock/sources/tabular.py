@@ -9,7 +9,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -51,10 +51,14 @@ _HEAD = 1 << 20  # bytes that all but the encoding is seen from
 _LINES = 1000
 _BLOCK = 1 << 20  # Arrow holds several dozen of them
 _FEW = 1000  # values that are tried before all are
-_SHOWN = 60
+_SHOWN, _FIRST = 60, 4
+_IN_TEXT = bytes(set(range(256)) - {0, *range(4, 9), *range(14, 26), *range(27, 32)})  # Hive parts by the first three
+_MOST_BINARY = 0.02  # of the bytes of a text may be others: somebody's data hold a zero
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _PADDED, _DIGITS = r"^0\d+$", r"^[+-]?\d+$"
+_SIGNS = (("^\u2212", "-"), (r"^\((.*\d.*)\)$", r"-\1"), (r"^(\D*\d[\d.,' ]*)-$", r"-\1"))
 _SPACES = "[ \u00a0\u202f]"
+GUESSED = ("cp1252", "latin-1")  # encodings that hold for what is no Unicode
 _BOMS = (  # the longer ones first
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -94,10 +98,29 @@ def encoding(path: Path) -> str:
     for mark, name in _BOMS:
         if head.startswith(mark):
             return name
-    for name, zeros in (("utf-16-le", head[1:200:2]), ("utf-16-be", head[0:200:2])):
-        if zeros.count(0) > len(zeros) / 2:
-            return name
-    return next(name for name in ("utf-8", "cp1252", "latin-1") if _is_written_in(path, name))
+    if wide := _wide(head):
+        return wide
+    return next(name for name in ("utf-8", *GUESSED) if _is_written_in(path, name))
+
+
+def _wide(head: bytes) -> str:
+    """The UTF-16 without a mark that the first bytes of a file are; empty where they are none."""
+    first, second = head[0:200:2], head[1:200:2]
+    for name, zeros, letters in (("utf-16-le", second, first), ("utf-16-be", first, second)):
+        if zeros.count(0) > len(zeros) / 2 and letters.count(0) < len(letters) / 10:
+            with suppress(UnicodeDecodeError):
+                codecs.getincrementaldecoder(name)().decode(head[:_FEW])
+                return name
+    return ""
+
+
+def is_binary(path: Path) -> bool:
+    """Whether a file begins with bytes that no text holds, in whatever encoding."""
+    with path.open("rb") as file:
+        head = file.read(_FEW)
+    if head.startswith(tuple(mark for mark, _ in _BOMS)) or _wide(head):
+        return False
+    return len(head.translate(None, _IN_TEXT)) > _MOST_BINARY * len(head)
 
 
 def _is_written_in(path: Path, name: str) -> bool:
@@ -171,7 +194,7 @@ def sniff(path: Path, shown: str) -> Reading:
         rows = _rows(lines[above:], written)
     except csv.Error as error:
         raise _no_table(shown, error) from error
-    fields = [field.strip() for row in rows[1:] for field in row]
+    fields = [_unsigned(field.strip()) for row in rows[1:] for field in row]
     units = tuple(unit for unit in _UNITS if any(_beside(field, unit) for field in fields))
     money = [_beside(field, *(unit for unit in units if unit != "%")) for field in fields]
     decimal, thousands = _marks([_beside(field, *units) or field for field in fields], written.separator, money)
@@ -237,6 +260,12 @@ def _above(lines: list[str], written: Reading) -> int:
     return 0
 
 
+def _unsigned(field: str) -> str:
+    for shape, plain in _SIGNS:
+        field = re.sub(shape, plain, field)
+    return field.lstrip("+-")
+
+
 def _beside(field: str, *units: str) -> str:
     """The number that stands beside one of the units; empty where none does."""
     for unit in units:
@@ -291,6 +320,11 @@ def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | Non
     """
     names, above, is_all = _header(path, reading, shown)
     wanted = names if columns is None else [name for name in columns if name in names]
+    if not wanted:
+        raise SourceError(
+            f"{shown}: found {_listed(names)} in the first line, expected names such as {_listed(columns or ())}; write the "
+            f"names of the columns there, or correct `reading` in the project file: fields are parted by {reading.separator!r}"
+        )
     if is_all:
         yield pa.RecordBatch.from_arrays([pa.array([], pa.string()) for _ in wanted], wanted)
         return
@@ -308,9 +342,10 @@ def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | Non
         invalid_row_handler=refuse,
     )
     try:
-        # by its path: were Arrow given a Python file, its threads would call Python, and a process that ends would crash
+        # Arrow's own file: with one of Python its threads would call Python, and a process that ends would crash; and of a mere
+        # path it takes the ending for the way in which the file is packed.
         yield from pacsv.open_csv(
-            str(path),
+            pa.OSFile(str(path)),
             pacsv.ReadOptions(column_names=names, skip_rows=above, block_size=_BLOCK, use_threads=False),
             parsing,
             pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=wanted),
@@ -319,6 +354,20 @@ def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | Non
         if "UTF8" in str(error):
             raise _other_encoding(shown, "utf-8", "somewhere below its first lines") from error
         raise SourceError(f"{shown}: not a readable CSV file ({_said(error, wrong)}); correct that line") from error
+
+
+def names(path: Path, reading: Reading, shown: str) -> list[str]:
+    """The names of the columns of a file in UTF-8.
+
+    Raises:
+        SourceError: see `read_csv`.
+    """
+    return _header(path, reading, shown)[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{name[:_SHOWN]}'" for name in names[:_FIRST])
+    return f"{shown}, …" if len(names) > _FIRST else shown
 
 
 def _said(error: pa.ArrowInvalid, wrong: list[pacsv.InvalidRow]) -> str:
@@ -407,12 +456,12 @@ def _any_is(texts: pa.ChunkedArray, beginning: str, shape: str = "") -> bool:
 
 
 def _integers(texts: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray | None:
-    found = _as(pa.int64())(plain_numbers(texts, reading), reading)
+    found = _as_numbers(texts, reading, pa.int64())
     return None if found is None or _any_is(texts, "0", r"^0[\dxX]") else found
 
 
 def _numbers(texts: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray | None:
-    found = _as(pa.float64())(plain_numbers(texts, reading), reading)
+    found = _as_numbers(texts, reading, pa.float64())
     if found is None or not pc.all(pc.is_finite(found)).as_py() or _any_is(texts, "0", _PADDED):
         return None
     large = pc.greater_equal(pc.abs(found), float(2**63))
@@ -420,11 +469,38 @@ def _numbers(texts: pa.ChunkedArray, reading: Reading) -> pa.ChunkedArray | None
     return None if pc.any(is_digits).as_py() else found
 
 
+def _as_numbers(texts: pa.ChunkedArray, reading: Reading, kind: pa.DataType) -> pa.ChunkedArray | None:
+    try:
+        return numbers(texts, reading, kind)
+    except pa.ArrowInvalid:
+        return None
+
+
+def numbers(texts: Texts, reading: Reading, kind: pa.DataType) -> Texts:
+    """Texts as numbers.
+
+    Raises:
+        pa.ArrowInvalid: one is none.
+    """
+    try:
+        return plain_numbers(texts, reading).cast(kind)
+    except pa.ArrowInvalid:  # such signs are rare, and looking for them takes its time
+        return plain_numbers(signed(texts), reading).cast(kind)
+
+
+def signed(texts: Texts) -> Texts:
+    """Numbers with their sign before them, where accounts write (1.50), SAP 1.50-, and typesetters a minus of their own."""
+    for shape, plain in _SIGNS:
+        texts = pc.replace_substring_regex(texts, shape, plain)
+    return texts
+
+
 def plain_numbers(texts: Texts, reading: Reading) -> Texts:
     """Numbers as Arrow reads them: without units and marks of thousands, with a decimal point. Other text stays no number."""
     if reading.units:
         units = "|".join(map(re.escape, reading.units))
-        texts = pc.replace_substring_regex(texts, rf"^({units})\s*|\s*({units})$", "")
+        texts = pc.replace_substring_regex(texts, rf"^([+-]?)\s*({units})\s*", r"\1")
+        texts = pc.replace_substring_regex(texts, rf"\s*({units})$", "")
     if reading.thousands:
         group = _group(reading.thousands)
         is_grouped = pc.match_substring_regex(

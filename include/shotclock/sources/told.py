@@ -8,35 +8,39 @@ import pyarrow.compute as pc
 
 from shotclock.config import Columns, Reading
 from shotclock.errors import ContractError
+from shotclock.kinds import inner, is_known, is_text, known, with_names
 from shotclock.sources import tabular
 
 
 def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
     """The columns that the project names, as far as a file of text has them, by its rules: what `reading` says decides.
 
+    The names of all its columns go with the schema: see `kinds.all_names`.
+
     Raises:
-        SourceError: see `tabular.read_csv`, or it is not in the encoding of `reading`.
+        SourceError: see `tabular.read_csv`; it is not in the encoding of `reading`, or has none of the columns.
         ContractError: a value is not what its column holds: the column, the row, what was found and expected.
     """
     row = 0
     with tabular.in_utf_8(path, reading.encoding, shown) as plain:
+        there = tabular.names(plain, reading, shown)
         for batch in tabular.texts(plain, reading, shown, columns.in_file):
             names = batch.schema.names
             read = [_Column(name, columns, reading, shown, row).typed(batch[name]) for name in names]
-            yield pa.RecordBatch.from_arrays(read, names)
+            yield pa.RecordBatch.from_arrays(read, names).replace_schema_metadata(with_names(there))
             row += batch.num_rows
 
 
 def is_plain(schema: pa.Schema, columns: Columns, reading: Reading) -> bool:
-    """Whether a parquet file has nothing in words that the project knows as numbers or moments; a column that stands twice is
-    nobody's to read."""
-    known = [field for field in schema if field.name in columns.in_file]
-    twice = len({field.name for field in known}) < len(known)
-    return twice or not any(_is_in_words(field, columns, reading) for field in known)
+    """Whether a parquet file has nothing in words that the project knows as numbers or moments, and only types that it takes; a
+    column that stands twice is nobody's to read."""
+    named = [field for field in schema if field.name in columns.in_file]
+    twice = len({field.name for field in named}) < len(named)
+    return twice or not any(_is_in_words(field, columns, reading) or _is_other(field, columns) for field in named)
 
 
 def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: str, first: int) -> pa.RecordBatch:
-    """Rows of a parquet file, with what stands there in words read by the project's rules.
+    """Rows of a parquet file, in types that the project takes, with what stands there in words read by its rules.
 
     Args:
         first: how many rows of the file were before these.
@@ -44,6 +48,11 @@ def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: s
     Raises:
         ContractError: see `read_rows`.
     """
+    for place, field in enumerate(batch.schema):
+        if _is_other(field, columns):
+            column = known(batch.column(place))
+            column = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
+            batch = batch.set_column(place, field.name, column)
     for place, field in enumerate(batch.schema):
         if _is_in_words(field, columns, reading):
             column = _Column(field.name, columns, reading, shown, first)
@@ -53,13 +62,24 @@ def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: s
 
 def _is_in_words(field: pa.Field, columns: Columns, reading: Reading) -> bool:
     """Text where numbers or a time in a layout are meant; or digits that count the time."""
-    kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
     if field.name == columns.time:
         layout = reading.times.get(field.name, "")
-        return bool(layout) and bool(is_text or (tabular.is_counted(layout) and pa.types.is_integer(kind)))
+        counts = tabular.is_counted(layout) and pa.types.is_integer(inner(field.type))
+        return bool(layout) and (is_text(field.type) or counts)
+    return is_text(field.type) and _is_numeric(field.name, columns)
+
+
+def _is_numeric(name: str, columns: Columns) -> bool:
+    """Whether the project knows a column as numbers: the target, and all features but categories."""
+    feature = columns.features.get(name)
+    return name == columns.target or (feature is not None and feature.type != "category")
+
+
+def _is_other(field: pa.Field, columns: Columns) -> bool:
+    """A type that nothing later takes for this column: see `kinds.known`; or truth where numbers are meant."""
     feature = columns.features.get(field.name)
-    return bool(is_text and (field.name == columns.target or (feature and feature.type != "category")))
+    is_truth = pa.types.is_boolean(field.type) and not (feature and feature.type == "boolean")
+    return not is_known(field.type) or (is_truth and _is_numeric(field.name, columns))
 
 
 class _Column:
@@ -101,9 +121,7 @@ class _Column:
         )
         is_one, is_zero = (pc.is_in(texts, pa.array(words, pa.string())) for words in (ones, zeros))
         texts = pc.if_else(is_one, "1", pc.if_else(is_zero, "0", texts))
-        return self._read(
-            texts, lambda found: tabular.plain_numbers(found, self._reading).cast(pa.float64()), "a number"
-        )
+        return self._read(texts, lambda found: tabular.numbers(found, self._reading, pa.float64()), "a number")
 
     def _read(self, texts: pa.Array, way: Callable[[pa.Array], pa.Array], expected: str) -> pa.Array:
         try:

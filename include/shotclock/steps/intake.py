@@ -95,16 +95,16 @@ def _look(rules: Project, known: pa.Schema | None, path: storage.Address) -> led
     """
     rows_path = taken.as_parquet(rules, path)
     seen = ledger.look(rows_path)
-    _refuse_schema(rules, known, rows_path)
+    _refuse_schema(rules, known, rows_path, str(path))
     return seen
 
 
-def _refuse_schema(rules: Project, known: pa.Schema | None, path: storage.Address) -> int:
+def _refuse_schema(rules: Project, known: pa.Schema | None, path: storage.Address, shown: str) -> int:
     """Refuse a production file whose columns or types are not the project's; else the number of its rows."""
     with storage.open_parquet(path) as file:
         rows, schema = int(file.metadata.num_rows), file.schema_arrow
-    contract.check_schema(schema, rules.columns, str(path), needs_target=False)
-    types.refuse_others(schema, known or types.of(rules.columns, schema), str(path))
+    contract.check_schema(schema, rules.columns, shown, needs_target=False)
+    types.refuse_others(schema, known or types.of(rules.columns, schema), shown)
     return rows
 
 
@@ -147,15 +147,15 @@ def validate(run: Run, source: Source) -> ValidRows:
     rules, path = project(run.project), storage.at(source.rows_path)
     with storage.open_parquet(path) as file:
         schema = file.schema_arrow
-    contract.check_schema(schema, rules.columns, str(path), needs_target=True)
+    contract.check_schema(schema, rules.columns, source.path, needs_target=True)
     examined = contract.examine(storage.read_table(path, rules.columns.in_file), rules.columns)
-    good = types.cast(examined.good, types.of(rules.columns, schema), str(path))
+    good = types.cast(examined.good, types.of(rules.columns, schema), source.path)
     bad = examined.bad.num_rows
     valid, quarantine = folder_of(run) / "data_valid.parquet", folder_of(run) / "quarantine.parquet"
     if bad:
         storage.write_table(examined.bad, quarantine)
-    contract.refuse_above(bad, examined.reasons, source.rows, str(path), rules.quarantine.training, str(quarantine))
-    contract.refuse_untold(good, rules.columns, str(path))
+    contract.refuse_above(bad, examined.reasons, source.rows, source.path, rules.quarantine.training, str(quarantine))
+    contract.refuse_untold(good, rules.columns, source.path)
     storage.write_table(good, valid)
     reasons = "".join(f"\n- {reason}: {count}" for reason, count in examined.reasons.items())
     return ValidRows(
@@ -193,12 +193,12 @@ def _validated_or_passed_over(run: Run, batch: Batch) -> list[ValidBatch]:
 
 def _validated(run: Run, batch: Batch) -> list[ValidBatch]:
     rules, path = project(run.project), storage.at(batch.rows_path)
-    rows = _refuse_schema(rules, store_types.learnt(rules), path)
+    rows = _refuse_schema(rules, store_types.learnt(rules), path, batch.path)
     if batch.named:
-        contract.refuse_empty(rows, str(path))
+        contract.refuse_empty(rows, batch.path)
     if rows >= rules.drift.min_rows:  # in fewer, a value may well stand still by chance
-        contract.refuse_stuck(_stuck(rules, path, rows), rows, str(path))
-    summary = f"`{path}`: {rows:,} rows; every column is there, with its type"
+        contract.refuse_stuck(_stuck(rules, path, rows), rows, batch.path)
+    summary = f"`{batch.path}`: {rows:,} rows; every column is there, with its type"
     valid = ValidBatch(**{**vars(batch), "rows": rows, "summary": summary})
     if rows <= rules.scoring.partition_rows:
         return [valid]
@@ -220,7 +220,7 @@ def _repeated(run: Run, batch: ValidBatch) -> str:
     rules, path = project(run.project), storage.at(batch.rows_path)
     repeated = scoring.repeated_rows(path, rules.columns)
     reasons = {f"{rules.columns.id}: repeated": repeated.num_rows}
-    contract.refuse_above(repeated.num_rows, reasons, batch.rows, str(path), rules.quarantine.production)
+    contract.refuse_above(repeated.num_rows, reasons, batch.rows, batch.path, rules.quarantine.production)
     written = folder_of(run) / f"repeated_{batch.number}.parquet"
     storage.write_table(repeated, written)
     return str(written)

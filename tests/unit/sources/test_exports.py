@@ -6,8 +6,11 @@ import gzip
 import io
 import lzma
 import os
+import pickle
+import tarfile
 import zipfile
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +18,7 @@ import pytest
 
 from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError, ShotclockError, SourceError
+from shotclock.rows import contract
 from shotclock.sources import exports, tabular, told
 
 COLUMNS = Columns(
@@ -51,6 +55,15 @@ def archived(**files):
 
 def zipped(**files):
     return archived(**{f"{name}__csv": content for name, content in files.items()})
+
+
+def tarred(content):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        entry = tarfile.TarInfo("june.csv")
+        entry.size = len(content)
+        archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def packed_often(content, times):
@@ -137,6 +150,12 @@ SAME_ROWS = {
     "currency": changed("1.5", "1.5 €").replace("-20.25", "-20.25 €"),
     "currency before": changed("1.5", "$1.5").replace("-20.25", "$-20.25"),
     "percent": changed("1.5", "1.5%").replace("-20.25", "-20.25%"),
+    "lz4": pa.compress(TEXT.encode(), codec="lz4", asbytes=True),
+    "minus as accounts write it": changed("-20.25", "(20.25)"),
+    "minus as SAP writes it": changed("-20.25", "20.25-"),
+    "minus as it is set in books": changed("-20.25", "\u221220.25"),
+    "minus before the currency": changed("1.5", "$1.5").replace("-20.25", "-$20.25"),
+    "currency as accounts write it": changed("1.5", "$1.5").replace("-20.25", "($20.25)"),
 }
 
 
@@ -145,6 +164,12 @@ def test_the_same_rows_are_read_however_the_file_is_written(tmp_path, content):
     path = tmp_path / "export.csv"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     assert read(path) == [{name: row[name] for name in COLUMNS.all} for row in ROWS]
+
+
+@pytest.mark.parametrize("name", ["june.csv.gz", "june.bz2", "june.csv.zst", "june.lz4", "june.xlsx", "50% of #1?.csv"])
+def test_how_a_file_is_called_does_not_matter(tmp_path, name):
+    (tmp_path / name).write_text(TEXT)
+    assert len(read(tmp_path / name)) == 2
 
 
 @pytest.mark.parametrize(
@@ -246,7 +271,19 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (TEXT + "\x1a", {}, ["line 4: found 1 fields, expected 5"]),
         (changed("7,", '"7,'), {}, ["june.csv: not a readable CSV file"]),
         (TEXT + '9,2025-06-03,"' + "x" * (1 << 21), {}, ["found a line of more than 1 MB: is a quotation mark not closed?"]),
-        (changed("1.5", "(1.50)"), {}, ["column 'amount', row 1: found '(1.50)', expected a number"]),
+        (changed("1.5", "(a)"), {}, ["column 'amount', row 1: found '(a)', expected a number"]),
+        (changed("-20.25", "-"), {}, ["column 'amount', row 2: found '-', expected a number"]),
+        (semicolons(), {}, ["june.csv: found 'key;at;amount;visits;bought' in the first line, expected names such as 'key'",
+                            "fields are parted by ','"]),
+        ("\n".join(LINES[1:]), {}, ["june.csv: found '7', '2025-06-01', '1.5', '3', … in the first line"]),
+        (b"Rar!\x1a\x07" + bytes(60), {}, ["june.csv: found a RAR archive"]),
+        (b"\x1f\x9d\x90" + bytes(60), {}, ["june.csv: found a file packed by compress"]),
+        (b"ORC" + bytes(60), {}, ["june.csv: found an ORC file"]),
+        (b"\x93NUMPY\x01" + bytes(60), {}, ["june.csv: found an array of NumPy's"]),
+        (pickle.dumps(ROWS), {}, ["june.csv: found bytes that are no text, expected text (CSV) or parquet"]),
+        (pa.compress(TEXT.encode() * 9, codec="brotli", asbytes=True), {}, ["june.csv: found bytes that are no text"]),
+        (tarred(TEXT.encode()), {}, ["june.csv: found bytes that are no text"]),
+        (bytes(5000), {}, ["june.csv: found bytes that are no text"]),
         (changed("1.5", "0x1f"), {}, ["column 'amount', row 1: found '0x1f', expected a number"]),
         (changed("1.5", "1.5"), {"decimal": ","}, ["column 'amount', row 1: found '1.5', expected a number"]),
         (changed("1.5", "1.23"), {"decimal": ",", "thousands": "."}, ["column 'amount', row 1: found '1.23'"]),
@@ -299,6 +336,41 @@ def test_a_folder_of_parts_is_one_table(tmp_path, parts):
     assert list(found[0]) == ["key", "at", "amount", "visits", "bought"]
 
 
+@pytest.mark.parametrize("named", ["june.parquet", "visits=3"])
+@pytest.mark.parametrize("text", [True, False], ids=["text", "parquet"])
+def test_what_the_names_of_folders_say_is_a_column_of_their_rows(tmp_path, text, named):
+    inner = "" if "=" in named else "visits=3/"
+    for day, part in ((1, "at=2025-06-01"), (2, "at=2025-06-02"), (3, "at=__HIVE_DEFAULT_PARTITION__")):
+        path = tmp_path / named / f"{inner}{part}/part-0.csv"
+        path.parent.mkdir(parents=True)
+        rows = pa.table({"key": [day], "amount": [1.5], "bought": [1]})
+        path.write_text(f"key,amount,bought\n{day},1.5,1\n") if text else pq.write_table(rows, path)
+    found = read(tmp_path / named, Reading())
+    assert [row["at"] for row in found] == ["2025-06-01", "2025-06-02", None]
+    assert [row["visits"] for row in found] == [3.0] * 3
+
+
+def test_a_value_that_a_folder_names_wrongly_is_refused(tmp_path):
+    place = folder(tmp_path / "june", **{"visits=many__0.parquet": PARTS.drop_columns(["visits"])})
+    with pytest.raises(
+        ContractError, match=r"visits=many/0\.parquet: column 'visits', row 1: found 'many', expected a number"
+    ):
+        read(place, Reading())
+
+
+def test_a_missing_column_is_looked_for_among_all_that_the_file_has(tmp_path):
+    for name, content in (("june.csv", changed("amount", "Amount").encode()), ("june.parquet", None)):
+        if content is None:
+            pq.write_table(
+                PARTS.rename_columns({"amount": "Amount"}).set_column(5, "bought", pa.array(["1"])), tmp_path / name
+            )
+        else:
+            (tmp_path / name).write_bytes(content)
+        exports.write_parquet(tmp_path / name, COLUMNS, Reading(), tmp_path / "taken.parquet")
+        with pytest.raises(ContractError, match="column 'amount' is missing; near to it: Amount"):
+            contract.check_schema(pq.read_schema(tmp_path / "taken.parquet"), COLUMNS, name, needs_target=True)
+
+
 def test_parts_of_text_are_one_table_too(tmp_path):
     (tmp_path / "june").mkdir()
     for number in range(2):
@@ -341,6 +413,14 @@ PLAIN = {"key": [7], "at": pa.array([AT], pa.timestamp("s")), "amount": [1.5], "
         ({"amount": ["1.5"], "visits": ["NA"]}, False, {"amount": [1.5], "visits": [None]}),
         ({"amount": pa.array(["1.5"]).dictionary_encode()}, False, {"amount": [1.5]}),
         ({"key": ["007"]}, True, {"key": ["007"]}),
+        ({"key": pa.array([Decimal(7)], pa.decimal128(20, 0))}, False, {"key": [7]}),
+        ({"key": pa.array(["007"], pa.string_view())}, False, {"key": ["007"]}),
+        ({"key": pa.array([7]).dictionary_encode()}, True, {"key": [7]}),
+        ({"bought": [True]}, False, {"bought": [1]}),
+        ({"bought": pa.array([Decimal("1.00")], pa.decimal128(3, 2))}, False, {"bought": [1.0]}),
+        ({"amount": pa.array([Decimal("-20.25")], pa.decimal128(9, 2))}, False, {"amount": [-20.25]}),
+        ({"amount": pa.array([1.5]).cast(pa.float16())}, False, {"amount": [1.5]}),
+        ({"visits": [True]}, False, {"visits": [1]}),
     ],
 )
 def test_what_stands_in_words_in_a_parquet_file_is_read_and_the_rest_is_what_it_is(tmp_path, change, is_plain, found):

@@ -23,7 +23,9 @@ from shotclock.models.searched import Search, Settings
 
 MODEL = "model"  # the name of the pipeline's last step
 ENCODE = "encode"  # of the step that makes numbers of all columns, where a pipeline needs one
-RARE = 10  # a level with fewer rows has no column of its own: it shares one with all such and with those never seen
+RARE = {"decision_tree": 10, "logistic_regression": 2}
+"""A level with fewer rows has no column of its own: it shares one with all such and with those never seen. No leaf is smaller
+than the tree's; a regression draws what it says of a level in few rows to 0 by itself, and long tails of such levels tell."""
 MOST_LEVELS = 254  # that boosting tells apart; of scikit-learn's 255 bins one is kept for what is missing
 
 # Only regularised settings, so that a search of a single draw ends well too. A tree grown without bounds has pure
@@ -205,9 +207,9 @@ def in_pipeline(settings: Settings) -> Settings:
 def _steps(algorithm: str, seed: int, inputs: Inputs) -> list[tuple[str, Any]]:
     """A pipeline takes the rows as they are kept: numbers, and text where `inputs` says so."""
     if algorithm == "decision_tree":
-        return [*_encoded(inputs, scale=False), (MODEL, DecisionTreeClassifier(random_state=seed))]
+        return [*_encoded(inputs, algorithm, scale=False), (MODEL, DecisionTreeClassifier(random_state=seed))]
     if algorithm == "logistic_regression":
-        first = _encoded(inputs, scale=True) or [("scale", StandardScaler())]
+        first = _encoded(inputs, algorithm, scale=True) or [("scale", StandardScaler())]
         return [*first, (MODEL, LogisticRegression(max_iter=1000))]
     # Early stopping would hold rows back, and by default does so on large data only.
     boosting = HistGradientBoostingClassifier(early_stopping=False, random_state=seed)
@@ -217,7 +219,7 @@ def _steps(algorithm: str, seed: int, inputs: Inputs) -> list[tuple[str, Any]]:
     return [(ENCODE, _ordinal(inputs)), (MODEL, boosting)]
 
 
-def _encoded(inputs: Inputs, *, scale: bool) -> list[tuple[str, Any]]:
+def _encoded(inputs: Inputs, algorithm: str, *, scale: bool) -> list[tuple[str, Any]]:
     """Nothing where all columns are numbers without gaps. Else: medians for gaps, marked as such; a column for each level."""
     if not inputs.categories and not inputs.gaps:
         return []
@@ -225,7 +227,7 @@ def _encoded(inputs: Inputs, *, scale: bool) -> list[tuple[str, Any]]:
     filled = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     steps = [*([("fill", filled)] if inputs.gaps else []), *([("scale", StandardScaler())] if scale else [])]
     numbers = Pipeline(steps) if steps else "passthrough"
-    levels = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE)
+    levels = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE[algorithm])
     return [(ENCODE, _apart(inputs, levels, numbers))]
 
 

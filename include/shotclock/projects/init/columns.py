@@ -1,7 +1,7 @@
 """A table of which one column at a time is held, whatever its size: what becomes of the others lies on disk."""
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -114,15 +114,49 @@ class ParquetFile:
         return storage.read_table(self._path, [name])[name]
 
 
+class Partitioned:
+    """A table of parts, and the columns that the names of their folders tell, as hive lays them down: `month=2025-06`.
+
+    Args:
+        said: of each part what its folders say, and how many rows it has.
+        as_text: columns that are text, as it stands there.
+    """
+
+    def __init__(
+        self,
+        table: Given,
+        said: Sequence[tuple[Mapping[str, str | None], int]],
+        reading: Reading,
+        as_text: Sequence[str],
+    ) -> None:
+        self._table, self._said, self._reading, self._as_text = table, said, reading, as_text
+        self._told = dict.fromkeys(name for told, _ in said for name in told if name not in table.column_names)
+        self.num_rows, self.column_names = table.num_rows, [*table.column_names, *self._told]
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._told:
+            return self._table[name]
+        pieces = [pa.repeat(pa.scalar(told.get(name), pa.string()), rows) for told, rows in self._said]
+        texts = tabular.trimmed(pa.chunked_array(pieces))
+        return texts if name in self._as_text else tabular.typed(texts, self._reading)
+
+
 class Joined:
     """The rows of several tables, one after the other; a column that one of them lacks is missing there.
 
     Raises:
-        ContractError: a column is of two types that do not fit each other.
+        ContractError: a column is of two types that do not fit each other, or a table has none of the first one's columns.
     """
 
     def __init__(self, tables: Sequence[Given], shown: Sequence[str]) -> None:
         self._tables, self._shown = tables, shown
+        for table, name in zip(tables, shown, strict=True):
+            if not set(table.column_names) & set(tables[0].column_names):
+                raise ContractError(
+                    f"{name}: found the columns {', '.join(table.column_names[:4])}, expected those of {shown[0]}: "
+                    f"{', '.join(tables[0].column_names[:4])}; take it out of the folder, or write the names of its columns "
+                    "in its first line"
+                )
         self.num_rows = sum(table.num_rows for table in tables)
         self.column_names = list(dict.fromkeys(name for table in tables for name in table.column_names))
 

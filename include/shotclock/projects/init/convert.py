@@ -1,6 +1,6 @@
 """Values as the contract wants them: truth values as 0 and 1, dates that are written some other way than ISO."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from shotclock.config import Reading
 from shotclock.errors import ContractError
+from shotclock.kinds import is_number, is_text, known
 from shotclock.projects.init.columns import Column, Rows
 from shotclock.rows import values
 from shotclock.sources import tabular
@@ -51,9 +52,13 @@ _DAYS = (
     ),
     *("%b %d, %Y", "%B %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y"),
 )
-_HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %I:%M%p", " %I:%M:%S%p")
 _MONTHS = ("%Y-%m", "%m/%Y", "%b-%Y", "%b %Y", "%B %Y", "%b-%y")
-FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), *_MONTHS, "%a, %d %b %Y %H:%M:%S GMT")
+_MOMENTS = (  # of mails, BigQuery, SQL Server, C, and a web server's log
+    *("%a, %d %b %Y %H:%M:%S GMT", "%Y-%m-%d %H:%M:%S UTC", "%b %d %Y %I:%M%p", "%a %b %d %H:%M:%S %Y"),
+    *("%d/%b/%Y:%H:%M:%S %z", "[%d/%b/%Y:%H:%M:%S %z]"),
+)
+FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), *_MONTHS, *_MOMENTS)
 _TRIED = 50  # different values that a layout is tried on before all are
 _PIECE = 1 << 13  # rows that are looked at together
 _MANY = 20  # different values beyond which a column is no pair of words
@@ -73,28 +78,11 @@ def tidy(table: Rows, reading: Reading) -> tuple[dict[str, str], Words]:
     notes: dict[str, str] = {}
     words = Words()
     for name in table.column_names:
-        column, note = _tidied(plain(table[name]), words, reading)
+        column, note = _tidied(known(table[name]), words, reading)
         if note:
             notes[name] = note
         table.put(name, column)
     return notes, words
-
-
-def plain(column: Column) -> Column:
-    """The same values in the types that all of Arrow's functions know."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return plain(column.cast(kind.value_type))
-    if pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    if pa.types.is_float16(kind):
-        return column.cast(pa.float32())
-    if not pa.types.is_decimal(kind):
-        return column
-    try:
-        return column.cast(pa.int64() if kind.scale <= 0 else pa.float64())
-    except pa.ArrowInvalid:  # more than a whole number of 64 bits
-        return column.cast(pa.float64())
 
 
 def _tidied(column: Column, words: Words, reading: Reading) -> tuple[Column, str]:
@@ -106,14 +94,15 @@ def _tidied(column: Column, words: Words, reading: Reading) -> tuple[Column, str
     if pa.types.is_floating(kind):
         return pc.if_else(pc.is_finite(column), column, None), ""
     if is_text(kind) and (binary := from_words(column)) is not None:
-        found = sorted(few(column), key=lambda word: word.strip().lower() in _TRUE)
-        words.zeros |= {word.strip() for word in found if word.strip().lower() in _FALSE}
-        words.ones |= {word.strip() for word in found if word.strip().lower() in _TRUE}
-        return binary, f"{' and '.join(sorted(found))} became 0 and 1"
+        found = {word.strip() for word in few(column)}
+        ones, zeros, missing = ({word for word in found if _means(word) is meaning} for meaning in (True, False, None))
+        words.ones, words.zeros, words.missing = words.ones | ones, words.zeros | zeros, words.missing | missing
+        lost = f"; {_and(missing)} became missing values" if missing else ""
+        return binary, f"{_and(zeros | ones)} became 0 and 1{lost}"
     if is_text(kind) and (numbers := without_words(column, reading)) is not None:
         meant = sorted(_not_numbers(column, reading))
         words.missing |= set(meant)
-        return numbers, f"{' and '.join(meant)} became missing values"
+        return numbers, f"{_and(meant)} became missing values"
     return column, ""
 
 
@@ -133,10 +122,10 @@ def without_words(column: Column, reading: Reading) -> Column | None:
     meant = _not_numbers(column, reading)
     if not meant or not meant <= set(MISSING):
         return None
-    known = pc.if_else(pc.is_in(pc.utf8_trim_whitespace(column), pa.array(sorted(meant), column.type)), None, column)
-    if known.null_count == len(known):
+    told = pc.if_else(pc.is_in(pc.utf8_trim_whitespace(column), pa.array(sorted(meant), column.type)), None, column)
+    if told.null_count == len(told):
         return None
-    found = tabular.typed(tabular.trimmed(known), reading)
+    found = tabular.typed(tabular.trimmed(told), reading)
     return found if is_number(found.type) else None
 
 
@@ -144,9 +133,9 @@ def names(column: Column, words: Words) -> Column | None:
     """Plain text and codes as the text of a category, null for the file's words for what is missing; None of other values."""
     if not is_text(column.type) and not is_number(column.type):
         return None
-    known = values.without_nan(column)
-    texts = values.as_text(known)
-    if texts.null_count > known.null_count:  # a float that is no whole number
+    there = values.without_nan(column)
+    texts = values.as_text(there)
+    if texts.null_count > there.null_count:  # a float that is no whole number
         return None
     return pc.if_else(pc.is_in(texts, pa.array(sorted(words.missing), pa.string())), None, texts)
 
@@ -155,31 +144,40 @@ def _not_numbers(column: Column, reading: Reading) -> set[str]:
     """The different texts that are no numbers; of many, the first ones."""
     found: set[str] = set()
     for chunk in column.chunks:
-        texts = pc.utf8_trim_whitespace(chunk)
-        numbers = pc.match_substring_regex(tabular.plain_numbers(texts, reading), r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
-        others = texts.filter(pc.invert(numbers)).unique()
+        others = _no_numbers(pc.utf8_trim_whitespace(chunk), reading).unique()
+        others = others.filter(pc.is_in(tabular.signed(others), _no_numbers(tabular.signed(others), reading)))
         found |= {word for word in others.slice(0, len(MISSING) + 1).to_pylist() if word is not None}
         if not found <= set(MISSING):
             break
     return found
 
 
+def _no_numbers(texts: pa.Array, reading: Reading) -> pa.Array:
+    numbers = pc.match_substring_regex(tabular.plain_numbers(texts, reading), r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$")
+    return texts.filter(pc.invert(numbers))
+
+
 def from_words(column: Column) -> Column | None:
-    """0 and 1 for a column of yes and no, true and false and the like; None for any other."""
+    """0 and 1 for a column of yes and no, true and false and the like, in one way or several, and of words for what is missing;
+    None for any other."""
     found = few(column)
-    meant = {word.strip().lower() for word in found}
-    if len(meant) != 2 or not meant & _TRUE or not meant & _FALSE:
+    plain = {word.strip().lower() for word in found} - {word.lower() for word in MISSING}
+    if not plain <= _TRUE | _FALSE | {"0", "1"} or not plain & (_TRUE | _FALSE):
         return None
-    is_true = pc.is_in(column, pa.array([word for word in found if word.strip().lower() in _TRUE], column.type))
-    return pc.if_else(pc.is_valid(column), is_true, None).cast(pa.int8())
+    true, false = ([word for word in found if _means(word) is meaning] for meaning in (True, False))
+    if not true or not false:
+        return None
+    is_true, is_false = (pc.is_in(column, pa.array(words, column.type)) for words in (true, false))
+    return pc.if_else(is_true, 1, pc.if_else(is_false, 0, None)).cast(pa.int8())
 
 
-def is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+def _means(word: str) -> bool | None:
+    plain = word.strip().lower()
+    return True if plain in _TRUE or plain == "1" else False if plain in _FALSE or plain == "0" else None
 
 
-def is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+def _and(words: Iterable[str]) -> str:
+    return " and ".join(sorted(words))
 
 
 def as_time(column: Column, layout: str | None = None) -> Column | None:
@@ -237,10 +235,10 @@ def usual_layout(column: Column) -> str | None:
 
 
 def _layout_of_digits(column: Column) -> str | None:
-    known = column.drop_null()
-    if not len(known):
+    there = column.drop_null()
+    if not len(there):
         return None
-    low, high = pc.min(known).as_py(), pc.max(known).as_py()
+    low, high = pc.min(there).as_py(), pc.max(there).as_py()
     for layout, least, most in (
         ("%Y", 1900, 2100),
         ("excel", 20_000, 80_000),  # 1954 to 2119

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shotclock.config import Feature
+from shotclock.kinds import is_number, is_text
 from shotclock.projects.init.columns import Column
-from shotclock.projects.init.convert import few, is_number, is_text
+from shotclock.projects.init.convert import few
 
 FEW = 10  # rows: of a level with fewer, a model learns nothing of its own
 TELLING = 0.8  # share of the target's uncertainty that one feature alone takes away: the world is rarely that kind

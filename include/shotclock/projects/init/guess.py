@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from shotclock.config import TIME_PARTS, Columns, Feature, Reading
 from shotclock.errors import ContractError
+from shotclock.kinds import is_text, known
 from shotclock.projects.init import convert, features, roles
 from shotclock.projects.init.columns import Column, Given, Rows
 from shotclock.rows import parts
@@ -82,7 +83,7 @@ def guess(given: Given, split: Mask | float, wishes: Wishes, written: Reading = 
         table.put(role.name, role.values)
     rest = [name for name in table.column_names if name not in (target.name, time.name, key.name)]
     for name in rest:
-        if name in wishes.categories or convert.is_text(table[name].type):
+        if name in wishes.categories or is_text(table[name].type):
             table.put(name, _names(given, name, words))
             notes.pop(name, None)
     training = roles.older(table[time.name], split) if isinstance(split, float) else split
@@ -95,7 +96,7 @@ def guess(given: Given, split: Mask | float, wishes: Wishes, written: Reading = 
         ones=tuple(sorted({*words.ones, *target.ones})),
         zeros=tuple(sorted({*words.zeros, *target.zeros})),
         times={time.name: time.layout} if time.layout else {},
-        text=(key.name,) if convert.is_text(key.values.type) else (),
+        text=(key.name,) if is_text(key.values.type) else (),
         row_order=wishes.row_order,
     )
     why = {role.name: _joined(role.why, notes.get(role.name)) for role in (key, time, target)} | found.why
@@ -188,7 +189,7 @@ def _roles(table: Rows, wishes: Wishes) -> tuple[roles.Role, roles.Role, roles.R
 
 def _names(given: Given, name: str, words: convert.Words) -> Column:
     """A column's values as those of a category."""
-    found = convert.names(convert.plain(given[name]), words)
+    found = convert.names(known(given[name]), words)
     if found is None:
         raise ContractError(
             f"--category: found '{name}' with {given[name].type} values, expected text or whole numbers"

@@ -11,18 +11,21 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from shotclock.config import Columns, Project, Reading, load_yaml, settings
-from shotclock.errors import ConfigError, SourceError
+from shotclock.errors import ConfigError, ContractError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
+from shotclock.kinds import is_text
 from shotclock.projects.init import draft
-from shotclock.projects.init.columns import Given, Joined, ParquetFile, TextFile
+from shotclock.projects.init.columns import Given, Joined, ParquetFile, Partitioned, Rows, TextFile
 from shotclock.projects.init.guess import Guess, Wishes, guess
 from shotclock.rows import contract
 from shotclock.sources import exports, tabular
 
+_SHOWN = 80
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -104,7 +107,7 @@ def make_project(
         columns=guessed.columns,
         why=guessed.why,
         left_out=guessed.left_out,
-        warnings=(*guessed.warnings, *_size_warnings(facts)),
+        warnings=(*_encoding_warnings(reading, guessed.table), *guessed.warnings, *_size_warnings(facts)),
     )
 
 
@@ -160,7 +163,14 @@ def _given(file: Address, as_text: tuple[str, ...], stack: ExitStack) -> tuple[G
     parts = exports.parts(file)
     found = [_part(part, as_text, stack) for part in parts]
     table = found[0][0] if len(found) == 1 else Joined([part for part, _ in found], [str(part) for part in parts])
+    said = [(exports.by_folders(part, file), of.num_rows) for part, (of, _) in zip(parts, found, strict=True)]
+    table = Partitioned(table, said, found[0][1] or Reading(), as_text)
     contract.refuse_empty(table.num_rows, str(file))
+    if len(table.column_names) == 1:
+        raise ContractError(
+            f"{file}: found one column, '{table.column_names[0][:60]}', expected several: a time, what is to be predicted, and "
+            "what tells it; write a comma, a semicolon or a tab between the fields"
+        )
     return table, found[0][1]
 
 
@@ -206,6 +216,25 @@ def _facts(name: str, title: str, origin: str, guessed: Guess, reading: Reading 
         production_labelled=int(known[~guessed.training].sum()),
         reading=reading,
     )
+
+
+def _encoding_warnings(reading: Reading | None, table: Rows) -> list[str]:
+    """That letters may be wrong: of a file that is no Unicode nobody can know which of the 8-bit encodings it is in."""
+    if reading is None or reading.encoding not in tabular.GUESSED:
+        return []
+    texts = [*table.column_names, *(text for name in table.column_names for text in _strange(table[name]))]
+    shown = ", ".join(f"'{text}'" for text in texts if not text.isascii())[:_SHOWN]
+    return [
+        f"the file is not UTF-8 and was read as {reading.encoding}: {shown}. If these are no words, write the file as UTF-8"
+    ]
+
+
+def _strange(column: pa.ChunkedArray) -> list[str]:
+    """A text of a column that is not of ASCII alone, if there is one."""
+    if not is_text(column.type):
+        return []
+    different = column.unique().drop_null()
+    return list(different.filter(pc.invert(pc.string_is_ascii(different))).slice(0, 1).to_pylist())
 
 
 def _size_warnings(facts: draft.Facts) -> list[str]:

@@ -11,13 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from shotclock.errors import ContractError
+from shotclock.kinds import is_number, is_text
 from shotclock.projects.init.columns import Column, Given, Rows
-from shotclock.projects.init.convert import as_time, few, is_number, is_text, layouts, no_time, usual_layout
+from shotclock.projects.init.convert import as_time, few, layouts, no_time, usual_layout
 from shotclock.sources.exports import rows_as_times
 
 ADDED_ID, ADDED_TIME = "row_id", "row_order"
+_COUNTS = re.compile(r"unnamed(:.*)?|index|no|nr|number|row.?(id|no|nr|number)", re.IGNORECASE)
 _HEAD = 1000  # rows in which most columns already repeat a value
 _SPARSE = 2  # of the numbers of a numbering at least every other one stands in a row
+_NEARLY = 0.1  # of the rows of a column that would be the target, but for these
 _CLASSES = 20  # of more different numbers one would not speak as of classes
 
 _TARGET = re.compile(r"target|label|labels|y|class|outcome|response", re.IGNORECASE)
@@ -78,9 +81,10 @@ def target(table: Rows, wished: str | None, others: tuple[str, ...] = ()) -> Rol
     plain = [name for name in twofold if set(values[name]) == {0, 1}]
     named = [name for name in (*plain, *twofold) if _TARGET.fullmatch(name)]
     if not twofold:
+        near = [told for name in table.column_names if name not in others and (told := _nearly(name, table[name]))]
         raise ContractError(
             "target: found no column with two different values, such as 0 and 1 or yes and no, expected one; "
-            "name it with --target, and with --positive the value that counts as 1"
+            f"{''.join(f'{told}; ' for told in near)}name it with --target, and with --positive the value that counts as 1"
         )
     alike = plain or twofold
     chosen = named[0] if named else alike[-1]
@@ -92,6 +96,19 @@ def target(table: Rows, wished: str | None, others: tuple[str, ...] = ()) -> Rol
     guessed = [] if is_sure else [f"target: '{chosen}' is a guess, it may be {_listed(beside)} as well: see --target"]
     found = _outcomes(chosen, table[chosen], why)
     return replace(found, warnings=[*guessed, *found.warnings])
+
+
+def _nearly(name: str, column: Column) -> str:
+    """Which values keep a column from having two, where nearly all rows have one of two: a sum, or a second line of names."""
+    counts = pc.value_counts(column.drop_null()).to_pylist() if is_number(column.type) or is_text(column.type) else []
+    counts.sort(key=lambda item: -item["counts"])
+    others = sum(item["counts"] for item in counts[2:])
+    if not others or others > _NEARLY * sum(item["counts"] for item in counts):
+        return ""
+    odd = counts[2]["values"]
+    row = pc.index(column, pa.scalar(odd, column.type)).as_py() + 1
+    low, high = sorted(str(item["values"]) for item in counts[:2])
+    return f"column '{name}' holds '{odd}' in row {row:,}, and {low} or {high} elsewhere: take out what is no row of the table"
 
 
 def _values(column: Column) -> list[object]:
@@ -234,9 +251,12 @@ def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:
                 "one value of its own for each row; name another --id, or leave it out and one is added"
             )
         return Role(wished, table[wished], "as --id says")
-    for name in table.column_names:
-        if name not in taken and _ID.search(name) and _is_key(table[name]):
-            return Role(name, table[name], "is different in every row, and has such a name")
+    named = [name for name in table.column_names if name not in taken and _ID.search(name)]
+    for name in sorted(named, key=lambda name: bool(_COUNTS.fullmatch(name))):
+        if _is_key(table[name]):
+            doubt = f"id: '{name}' may count the rows of one file, and begin anew in the next; see --id"
+            why = "is different in every row, and has such a name"
+            return Role(name, table[name], why, [doubt] if _COUNTS.fullmatch(name) else [])
     for name in table.column_names:
         if name not in taken and _tells_rows_apart(table[name]):
             doubt = (

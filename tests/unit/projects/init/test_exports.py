@@ -50,6 +50,11 @@ def days(layout):
         (days("%B %d, %Y"), "%B %d, %Y", "2025-01-01 00:00:00"),
         (days("%a, %d %b %Y %H:%M:%S GMT"), "%a, %d %b %Y %H:%M:%S GMT", "2025-01-01 00:00:00"),
         (days("%Y-%m"), "%Y-%m", "2025-01-01 00:00:00"),
+        (days("%Y-%m-%d %H:%M:%S UTC"), "%Y-%m-%d %H:%M:%S UTC", "2025-01-01 00:00:00"),
+        (days("%b %d %Y %I:%M%p"), "%b %d %Y %I:%M%p", "2025-01-01 00:00:00"),
+        (days("%m/%d/%Y %I:%M%p"), "%m/%d/%Y %I:%M%p", "2025-01-01 00:00:00"),
+        (days("%a %b %d %H:%M:%S %Y"), "%a %b %d %H:%M:%S %Y", "2025-01-01 00:00:00"),
+        (days("[%d/%b/%Y:%H:%M:%S +0000]"), "[%d/%b/%Y:%H:%M:%S %z]", "2025-01-01 00:00:00+00:00"),
     ],
 )
 @pytest.mark.parametrize("wished", [None, "ordered_at"])
@@ -112,6 +117,8 @@ def test_other_words_among_numbers_are_named():
         (["да" if n % 3 else "нет" for n in range(ROWS)], ("да",), ("нет",)),
         ([["Yes", "NO", "yes", "no"][n % 4] for n in range(ROWS)], ("Yes", "yes"), ("NO", "no")),
         (["T" if n % 3 else "F" for n in range(ROWS)], ("T",), ("F",)),
+        ([["Yes", "N", " YES ", "0"][n % 4] for n in range(ROWS)], ("YES", "Yes"), ("0", "N")),
+        ([["true", "0", "1", "FALSE", "N"][n % 5] for n in range(ROWS)], ("1", "true"), ("0", "FALSE", "N")),
         ([1 + n % 2 for n in range(ROWS)], ("2",), ("1",)),
     ],
 )
@@ -119,6 +126,33 @@ def test_any_two_valued_target_is_taken_and_its_words_are_kept(values, ones, zer
     found = made(bought=values)
     assert set(found.table["bought"].to_pylist()) == {0, 1}
     assert (found.reading.ones, found.reading.zeros) == (ones, zeros)
+
+
+def test_words_for_what_is_missing_among_yes_and_no_are_missing_values():
+    found = made(bought=[["yes", "no", "NULL", "-"][n % 4] for n in range(ROWS)])
+    assert found.table["bought"].null_count == ROWS // 2
+    assert {"NULL", "-"} <= set(found.reading.missing)
+    assert "no and yes became 0 and 1; - and NULL became missing values" in found.why["bought"]
+
+
+@pytest.mark.parametrize(("odd", "row"), [("298", ROWS), ("Bought", 1), ("0/1", 1), ("---", 1)])
+def test_a_row_that_is_none_of_the_table_is_named_where_no_target_is_found(odd, row):
+    values = [str(n % 2) for n in range(ROWS)]
+    values[row - 1] = odd
+    with pytest.raises(
+        ContractError, match=rf"column 'bought' holds '{odd}' in row {row}, and 0 or 1 elsewhere: take out"
+    ):
+        made(Wishes(), bought=values, member=["x"] * ROWS)
+
+
+def test_row_numbers_are_the_id_only_where_nothing_else_is_and_that_is_said():
+    numbers = list(range(ROWS))
+    found = guess(pa.table({"unnamed": numbers, **dict(zip(table().column_names, table().columns, strict=True))}), 0.6,
+                  Wishes(target="bought"))  # fmt: skip
+    assert found.columns.id == "order_id"
+    found = guess(table(index=numbers).drop_columns(["order_id"]), 0.6, Wishes(target="bought"))
+    assert found.columns.id == "index"
+    assert any("'index' may count the rows of one file, and begin anew in the next" in told for told in found.warnings)
 
 
 def test_which_word_counts_as_1_is_said_to_be_a_guess():

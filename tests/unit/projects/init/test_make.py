@@ -255,6 +255,45 @@ def test_a_folder_of_parts_is_one_table(home, loans):
     assert validate("loans").faults == ()
 
 
+@pytest.mark.parametrize("column", ["city", "granted"])
+def test_what_the_names_of_folders_say_is_a_column_like_others(home, loans, column):
+    table, place = pq.read_table(loans("all.parquet")), home.parent / "files" / "loans"
+    pq.write_to_dataset(table, place, partition_cols=[column])
+    done = made(place)
+    assert column in (done.columns.time, *done.columns.features)
+    rules = load_project(home / "include" / "projects" / "loans.yaml")
+    exports.write_parquet(place, rules.columns, rules.reading, home / "later.parquet")
+    read = pq.read_table(home / "later.parquet")
+    found = {row["loan id"]: row[column] for row in read.to_pylist()}
+    assert found == {row["loan id"]: row[column] for row in table.to_pylist()}
+    types.cast(read, types.of(rules.columns, pq.read_schema(done.training.file)), "later")
+
+
+def test_a_part_of_another_table_is_named(home, loans):
+    (home.parent / "files" / "loans").mkdir()
+    path = loans("loans/part-0.csv")
+    path.with_name("README.md").write_text("# Loans, by month\nby us, for you\n")
+    with pytest.raises(
+        ContractError, match=r"part-0\.csv: found the columns loan id, .* expected those of .*README\.md"
+    ):
+        made(path.parent)
+
+
+@pytest.mark.parametrize("text", ["loan id  granted  repaid\n1  2024-01-01  yes\n", "<p>\nhello\n"])
+def test_a_file_without_fields_is_refused_as_such(home, text):
+    path = home.parent / "files" / "loans.txt"
+    path.write_text(text)
+    with pytest.raises((ContractError, SourceError), match=r"loans\.txt: found (one column, |a page of HTML)"):
+        made(path)
+
+
+def test_letters_of_a_file_that_is_no_unicode_are_shown(home, loans):
+    path = loans("loans.csv")
+    path.write_bytes(path.read_text().replace("Rome", "Malmö").encode("cp850"))
+    done = made(path)
+    assert done.warnings[0].startswith("the file is not UTF-8 and was read as cp1252: 'Malm”'. If these are no words")
+
+
 def test_a_table_without_a_time_is_a_project_of_rows_in_order_and_so_are_its_later_files(home, loans):
     path = loans("loans.csv", lambda table: table.drop_columns("granted"))
     made(path, wishes={"row_order": True})
