@@ -4,6 +4,7 @@ Features have the type that the project file says. Id and time are as the traini
 moments or ISO text. So nothing later on ever meets two types of one column.
 """
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import cast as typed
 
@@ -45,21 +46,39 @@ def _time(kind: pa.DataType) -> pa.DataType:
     return pa.timestamp("ns" if kind.unit == "ns" else "us", tz="UTC" if kind.tz else None)
 
 
-def refuse_others(found: pa.Schema, types: pa.Schema, source: str) -> None:
+def refuse_others(found: pa.Schema, types: pa.Schema, source: str, where: Callable[[str], str] = lambda _: "") -> None:
     """Refuse a file whose ids or times are of another kind than the project's: they could never meet.
+
+    Args:
+        where: says of a column in which row the first such value stands; empty where that is not looked for.
 
     Raises:
         ContractError: it lists each such column with both types.
     """
     wanted = dict(zip(types.names, ("id", "time"), strict=False))
     problems = [
-        f"column '{name}': found type {inner(found.field(name).type)}, expected {types.field(name).type}, as "
+        f"column '{name}'{where(name)}: found type {inner(found.field(name).type)}, expected {types.field(name).type}, as "
         f"{_KNOWN_AS[role]} are that the model has learnt from; write both from the same column"
         for name, role in wanted.items()
         if name in found.names and not _same_kind(found.field(name).type, types.field(name).type)
     ]
     if problems:
         raise ContractError("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+def first_text(batches: Iterable[pa.RecordBatch]) -> str:
+    """Where the first text stands that is no whole number, in a column of ids: `, row 601 ('Total')`; empty where none is."""
+    row = 0
+    for batch in batches:
+        ids = batch.column(0)
+        if not is_text(ids.type):
+            return ""
+        texts = ids.cast(pa.string())
+        place = pc.index(pc.match_substring_regex(texts, r"^\s*[+-]?\d+\s*$"), False).as_py()
+        if place >= 0:
+            return f", row {row + place + 1:,} ('{texts[place]}')"
+        row += batch.num_rows
+    return ""
 
 
 def _same_kind(found: pa.DataType, wanted: pa.DataType) -> bool:

@@ -76,10 +76,10 @@ def _is_numeric(name: str, columns: Columns) -> bool:
 
 
 def _is_other(field: pa.Field, columns: Columns) -> bool:
-    """A type that nothing later takes for this column: see `kinds.known`; or truth where numbers are meant."""
+    """A type that nothing later takes for this column: see `kinds.known`; or truth where 0 and 1 are meant."""
     feature = columns.features.get(field.name)
-    is_truth = pa.types.is_boolean(field.type) and not (feature and feature.type == "boolean")
-    return not is_known(field.type) or (is_truth and _is_numeric(field.name, columns))
+    is_pair = field.name == columns.target or (feature is not None and set(feature.allowed or ()) == {0, 1})
+    return not is_known(field.type) or (is_pair and pa.types.is_boolean(field.type))
 
 
 class _Column:

@@ -26,6 +26,7 @@ from shotclock.store.versions import types as store_types
 log = logging.getLogger(__name__)
 
 _MOST_SCORINGS = 1000  # how far back a window that is scored again may reach
+_LOOKED_AT = 100_000  # rows at a time
 
 
 def ingest(run: Run, role: Role, path: str | Address | None = None) -> Source:
@@ -104,7 +105,10 @@ def _refuse_schema(rules: Project, known: pa.Schema | None, path: storage.Addres
     with storage.open_parquet(path) as file:
         rows, schema = int(file.metadata.num_rows), file.schema_arrow
     contract.check_schema(schema, rules.columns, shown, needs_target=False)
-    types.refuse_others(schema, known or types.of(rules.columns, schema), shown)
+    wanted = known or types.of(rules.columns, schema)
+    types.refuse_others(
+        schema, wanted, shown, lambda name: types.first_text(storage.read_batches(path, [name], _LOOKED_AT))
+    )
     return rows
 
 

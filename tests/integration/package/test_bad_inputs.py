@@ -527,7 +527,7 @@ def test_arguments_that_are_stranger_still(refused, tmp_path, prod):
                 (("score", "shots", "--file", "\udcff.parquet"), "no such file"),
                 (("train", "shots", "--file", "dataset_kobe_prod.parquet/x"), "dataset_kobe_prod.parquet"),
                 (("init", str(binary), *half), "binary.csv"),
-                (("init", str(one), *half), "found no column with two different values"),
+                (("init", str(one), *half), "found one column, 'a', expected several"),
                 (("init", rows, *half, "--target", "nowhere"), "nowhere"),
                 (("init", rows, *half, "--id", "nowhere"), "nowhere"),
                 (("init", rows, *half, "--time", "lat"), "lat"),

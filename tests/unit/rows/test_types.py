@@ -129,3 +129,16 @@ def test_what_has_the_types_already_is_not_copied():
     given = types.cast(rows(), known(), "june.parquet")
     assert types.cast(given, known(), "june.parquet")["amount"] is not None
     assert types.cast(given, known(), "june.parquet") is given
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        ([["1", "2"], ["3", "Total"]], ", row 4 ('Total')"),
+        ([["1", " 2 "], ["-3"]], ""),
+        ([["1", None], [None, "5.0"]], ", row 4 ('5.0')"),
+        ([[1, 2]], ""),
+    ],
+)
+def test_the_first_id_that_is_no_number_is_told_with_its_row(ids, said):
+    assert types.first_text(pa.RecordBatch.from_arrays([pa.array(piece)], ["id"]) for piece in ids) == said

@@ -233,8 +233,8 @@ def _strange(column: pa.ChunkedArray) -> list[str]:
     """A text of a column that is not of ASCII alone, if there is one."""
     if not is_text(column.type):
         return []
-    different = column.unique().drop_null()
-    return list(different.filter(pc.invert(pc.string_is_ascii(different))).slice(0, 1).to_pylist())
+    odd = (chunk.filter(pc.invert(pc.string_is_ascii(chunk))).slice(0, 1).to_pylist() for chunk in column.chunks)
+    return next(filter(None, odd), [])
 
 
 def _size_warnings(facts: draft.Facts) -> list[str]:
