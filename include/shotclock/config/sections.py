@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from shotclock import spelling
 from shotclock.config.extension import Period, Trial, month
 from shotclock.errors import ConfigError
 from shotclock.files.addresses import at
@@ -193,6 +194,16 @@ class Columns(Section):
         if twice:
             found = "; ".join(f"'{name}' as {' and '.join(self._roles(name))}" for name in twice)
             raise ValueError(f"found {found}, allowed: one role for each column")
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_short(self) -> Self:
+        long = [name for name in (self.target, *self.features) if not spelling.is_short(name)]
+        if long:
+            raise ValueError(
+                f"found '{long[0][:40]}…' of {len(long[0])} letters, allowed: {spelling.LONGEST} letters, of which one that is "
+                "not of ASCII counts about five: so long may a metric's name be; rename the column in the files, too"
+            )
         return self
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
-from shotclock.store import spelling
+from shotclock import spelling
 from shotclock.store.server.client import TAG
 
 T = TypeVar("T")

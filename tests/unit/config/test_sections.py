@@ -69,6 +69,12 @@ def test_a_column_in_two_roles_is_refused(refusal: Callable[..., str], old: str,
     assert f"line 9: field 'columns': found {found}, allowed: one role for each column" in refusal(old, new)
 
 
+@pytest.mark.parametrize("role", ["target: sold", "rooms"])
+def test_a_name_that_no_metric_may_have_is_refused(refusal: Callable[..., str], role: str) -> None:
+    message = refusal(role, role.replace("sold", "x" * 300).replace("rooms", "y" * 300))
+    assert "line 9: field 'columns': found '" in message and "of 300 letters, allowed: 200 letters" in message
+
+
 def test_a_digest_of_a_file_that_the_project_does_not_have_is_refused(refusal: Callable[..., str]) -> None:
     message = refusal("    old.parquet: a", "    odl.parquet: a")
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from shotclock import spelling
 from shotclock.config import TIME_PARTS, Columns, Feature, Reading
 from shotclock.errors import ContractError
 from shotclock.kinds import is_text, known
@@ -207,6 +208,8 @@ def _by_name(name: str, wishes: Wishes) -> str:
     """Why a column of this name is no feature; empty where the name does not matter."""
     if name in wishes.exclude:
         return "excluded by --exclude"
+    if not spelling.is_short(name):
+        return "its name is longer than a metric's may be: give it a shorter one"
     return "the row numbers of pandas" if name.startswith("__index_level_") else ""
 
 

@@ -239,3 +239,10 @@ def test_every_type_that_parquet_has_for_numbers_and_text_is_read(values, kind):
 )
 def test_a_column_of_another_type_is_left_out_with_its_type(values):
     assert made(odd=values).left_out["odd"] == f"{values.type}: neither numbers nor text"
+
+
+def test_a_column_whose_name_no_metric_may_have_is_left_out():
+    names = ["x" * 300, "価" * 60, "How satisfied are you with what we did for you, on a scale from 1 to 7? " * 2]
+    found = made(**{name: [float(n % 17) for n in range(ROWS)] for name in names})
+    assert [name for name in names if name in found.columns.features] == names[2:]
+    assert all("longer than a metric's may be" in found.left_out[name] for name in names[:2])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
 
-from shotclock.store import spelling
+from shotclock import spelling
 
 NAMES = [
     "Amount (EUR)",
