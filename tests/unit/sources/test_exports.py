@@ -199,6 +199,7 @@ def test_how_a_file_is_called_does_not_matter(tmp_path, name):
         (changed("7,", '"a, b",'), {}, "key", ["a, b", "8"]),
         (changed("7,", '"a\nb",'), {}, "key", ["a\nb", "8"]),
         (LINES[0] + "\n", {}, "amount", []),
+        (TEXT.replace(",", "\x1f"), {"separator": "\x1f"}, "amount", [1.5, -20.25]),
         (changed("-20,25", "-1.234,5", semicolons()), None, "amount", [1.5, -1234.5]),
         (changed("-20.25", '"-1,234.5"'), None, "amount", [1.5, -1234.5]),
         (changed("-20.25", '"1,234"'), None, "amount", [1.5, 1234.0]),
