@@ -95,11 +95,11 @@ class Version:
         Raises:
             StoreError: see `load`.
         """
-        import mlflow
+        from mlflow.models import Model
         from mlflow.types import DataType
 
         with _files(self.uri, self.digest) as folder:
-            asked = mlflow.models.get_model_info(str(folder)).signature.inputs
+            asked = Model.load(str(folder)).signature.inputs  # MLflow's `get_model_info` asks the store it used last
         return tuple(
             Input(str(column.name), column.type == DataType.string, not column.required) for column in asked.inputs
         )
