@@ -40,7 +40,7 @@ def on_the_dashboard(version, scored):
 
 
 def when_verifying(version, scored):
-    source = MlflowClient().get_model_version("shots", version.number).source
+    source = MlflowClient(settings().tracking_uri).get_model_version("shots", version.number).source
     digest = registry.version("shots", version.number).digest
     verify.verify(StoredModel(source, "", digest), history.reference("shots", version))
 
@@ -90,8 +90,8 @@ def changed(file, place, by):
 
 
 def folder_of(version):
-    source = MlflowClient().get_model_version("shots", version.number).source
-    location = MlflowClient().get_logged_model(source.removeprefix("models:/")).artifact_location
+    source = MlflowClient(settings().tracking_uri).get_model_version("shots", version.number).source
+    location = MlflowClient(settings().tracking_uri).get_logged_model(source.removeprefix("models:/")).artifact_location
     return Path(location.removeprefix("file://"))
 
 
@@ -121,7 +121,7 @@ def test_one_changed_byte_of_any_file_is_found_at_every_door(champion, let_in):
 
 
 def test_one_changed_sign_of_the_digest_or_of_its_name_is_found_at_every_door(champion, let_in):
-    client, key, digest = MlflowClient(), "shotclock.stored_sha256", champion.digest
+    client, key, digest = MlflowClient(settings().tracking_uri), "shotclock.stored_sha256", champion.digest
     for place in range(0, 64, 8):
         other = "0" if digest[place] != "0" else "1"
         client.set_model_version_tag("shots", champion.number, key, digest[:place] + other + digest[place + 1 :])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
+from mlflow import MlflowClient, set_tracking_uri
 from mlflow.pyfunc import load_model, scoring_server
 from starlette.testclient import TestClient
 
@@ -72,6 +72,7 @@ def test_the_probabilities_are_bit_for_bit_those_of_mlflows_own_server(serves, p
     client = serves(stage)
     shots = prod[FEATURES].head(rows)
     body = json.dumps({"dataframe_split": shots.to_dict(orient="split")}).encode()
+    set_tracking_uri(settings().tracking_uri)  # MLflow itself asks whichever store was named last
     model = load_model(registry.require_champion("shots").uri)
     theirs = scoring_server.invocations(body, "application/json", model, model.metadata.get_input_schema())
     ours = client.post("/invocations", content=body, headers={"Content-Type": "application/json"})

@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from yaml import safe_dump, safe_load
 
+from shotclock.config import settings
 from shotclock.errors import StoreError
 from shotclock.rows.values import Input
 from shotclock.store import records, tracking
@@ -56,7 +57,7 @@ def files(store):
         RUN, run.id, registry.store(RUN, run.id, sound(), ROWS, [Input(name) for name in ROWS]), records.Origin()
     )
     registry.promote(version, expected=None)
-    source = MlflowClient().get_model_version("shots", version.number).source
+    source = MlflowClient(settings().tracking_uri).get_model_version("shots", version.number).source
     folder = Path(_folder(source))
 
     def publish():
