@@ -12,7 +12,7 @@ from shotclock.errors import StoreError
 from shotclock_airflow import internals
 from shotclock_ui import health, outputs, pages
 from shotclock_ui.headers import REPORT_POLICY, headers
-from shotclock_ui.links import health_address, mlflow_address, report_address
+from shotclock_ui.links import health_address, mlflow_address, project_of, report_address
 from shotclock_ui.login import to_the_login
 
 TILES = (Path(__file__).parent / "templates" / "tiles.js").read_text("utf-8")
@@ -48,7 +48,7 @@ def states(user: health.User, session: Asked) -> HTMLResponse:
 @app.get("/dag/{dag_id}")
 def dag(dag_id: str) -> Response:
     """The health of the model that a DAG belongs to."""
-    project = dag_id.rpartition(".")[0]
+    project = project_of(dag_id)
     if not health.is_project(project):
         return _missing(f"{dag_id} belongs to no model.")
     return RedirectResponse(health_address(project), 307)
@@ -111,7 +111,7 @@ def _part(dag_id: str, run_id: str, output: outputs.Output) -> pages.Part:
     if "report" in left:
         links.append(("Drift report", report_address(dag_id, run_id, output.task_id, output.map_index)))
     if "mlflow_run_id" in left:
-        links.append(("MLflow run", mlflow_address(dag_id.rpartition(".")[0], left["mlflow_run_id"])))
+        links.append(("MLflow run", mlflow_address(project_of(dag_id), left["mlflow_run_id"])))
     return pages.Part(heading, output.state or "waiting", left.get("summary", ""), _note(output.state), tuple(links))
 
 

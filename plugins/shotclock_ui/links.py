@@ -89,6 +89,11 @@ def _address(*place: object) -> str:
     return "/".join([base, *(quote(str(part), safe="") for part in place)])
 
 
+def project_of(dag_id: str) -> str:
+    """The project that a DAG belongs to."""
+    return dag_id.rpartition(".")[0]
+
+
 def mlflow_address(project: str, run_id: str) -> str:
     """The page of an MLflow run. Only pages and the API server ask, and only they may read the store: hence the late import."""
     from shotclock.reading import reports
@@ -110,7 +115,7 @@ class MlflowRunLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: "TaskInstanceKey") -> str:
         run_id = _values(ti_key).get("mlflow_run_id")
-        return mlflow_address(ti_key.dag_id.rpartition(".")[0], run_id) if run_id else ""
+        return mlflow_address(project_of(ti_key.dag_id), run_id) if run_id else ""
 
 
 def _values(ti_key: "TaskInstanceKey") -> dict[str, str]:
