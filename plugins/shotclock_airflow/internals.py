@@ -42,6 +42,47 @@ def start_runs_at_once() -> None:
     compiles(now, "sqlite")(lambda *_, **__: "strftime('%Y-%m-%d %H:%M:%f000', 'now')")
 
 
+def see_ended_runs() -> None:
+    """Let an event start its DAG's next run as soon as the last one has ended; to be called in the scheduler, before it works.
+
+    A DAG with as many active runs as it may have is marked in its row (`DagModel.exceeds_max_non_backfill`), and a marked one
+    is passed over. The scheduler takes the mark off when it ends a run; but the DAG processor, which counts the runs whenever
+    it reads the file, may write a count down that was true a moment ago. Where events wait, the runs are counted again.
+
+    Upstream: apache/airflow#56050, and #71998, which asks the count alone; #73032 mends two kinds of run that leave the mark.
+    Without it: now and then an alert's retraining starts up to half a minute late, when its file is read again. Goes: when
+    `DagModel.dags_needing_dagruns` no longer asks the mark of a DAG that events start.
+    """
+    from airflow.models.dag import DagModel
+
+    ask = DagModel.dags_needing_dagruns
+
+    def ask_of_counted(session: "Session") -> Any:
+        _count_runs_again(session)
+        return ask(session)
+
+    DagModel.dags_needing_dagruns = ask_of_counted
+
+
+def _count_runs_again(session: "Session") -> None:
+    from airflow.models.asset import AssetDagRunQueue
+    from airflow.models.dag import DagModel
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    waiting = select(AssetDagRunQueue.target_dag_id)
+    marked = session.scalars(
+        select(DagModel).where(DagModel.exceeds_max_non_backfill, DagModel.dag_id.in_(waiting))
+    ).all()
+    if marked:
+        active = DagRun.active_runs_of_dags(
+            dag_ids=[dag.dag_id for dag in marked], exclude_backfill=True, session=session
+        )
+        for dag in marked:
+            dag.exceeds_max_non_backfill = active.get(dag.dag_id, 0) >= (dag.max_active_runs or 0)
+        session.flush()
+
+
 def is_job(component: Any) -> bool:
     """Whether `on_starting` was called for one of Airflow's own processes, and not for a task.
 

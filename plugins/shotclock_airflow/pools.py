@@ -4,23 +4,11 @@ Training is what takes long. With slots of its own it never takes all of the exe
 projects have, so a batch is scored and judged at once. A pool that is there stays as it is: its size is the operator's.
 """
 
-import sys
-from typing import Any
-
-from airflow.listeners import hookimpl
-
 from shotclock_airflow import internals
 
 TRAINING = "training"
 CANDIDATES_AT_ONCE = 4  # of one run: a project with many leaves slots of the pool to the others
 _DESCRIPTION = "Shotclock: training of candidates; the executor's other slots stay free for scoring and monitoring"
-
-
-@hookimpl
-def on_starting(component: Any) -> None:
-    """Called in every component; a task that the scheduler has forked looks like it, but is no job."""
-    if sys.argv[1:2] == ["scheduler"] and internals.is_job(component):
-        make()
 
 
 def make() -> None:

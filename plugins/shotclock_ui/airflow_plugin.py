@@ -1,5 +1,5 @@
 """The plugin: the page "Model health", its tab of each DAG, each model's state on the first page, two "Summary" tabs, two
-links, the app behind them; the training pool; callbacks.
+links, the app behind them; what the scheduler and the DAG processor are given as they start.
 
 Every Airflow process loads this file, the workers included, so the app is imported only by the process that serves it.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from shotclock_airflow import callbacks, pools
+from shotclock_airflow import starting
 from shotclock_airflow.paths import PREFIX
 from shotclock_ui.links import DriftReportLink, MlflowRunLink
 
@@ -53,7 +53,7 @@ class ShotclockPlugin(AirflowPlugin):
     react_apps = [  # noqa: RUF012
         {"name": "Model states", "bundle_url": f"{PREFIX}/tiles.js", "destination": "dashboard"}
     ]
-    listeners = [callbacks, pools]  # noqa: RUF012
+    listeners = [starting]  # noqa: RUF012
     global_operator_extra_links = [DriftReportLink(), MlflowRunLink()]  # noqa: RUF012
 
     @property

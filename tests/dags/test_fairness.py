@@ -58,7 +58,9 @@ def test_the_pool_leaves_a_quarter_of_the_tasks_that_may_run_at_once_and_at_leas
 
 def test_a_starting_scheduler_makes_the_pool_and_nobody_else_does(pool, monkeypatch):
     from airflow.jobs.job import Job
+    from airflow.models.dag import DagModel
 
+    monkeypatch.setattr(DagModel, "dags_needing_dagruns", DagModel.dags_needing_dagruns)
     for argv in (["airflow", "dag-processor"], ["airflow", "celery", "worker"], ["pytest"]):
         monkeypatch.setattr("sys.argv", argv)
         Job()

@@ -52,6 +52,61 @@ def test_the_scheduler_still_starts_the_runs_that_are_due_by_the_databases_now(_
     assert "DagRun.run_after <= func.now()" in inspect.getsource(DagRun.get_queued_dag_runs_to_set_running)
 
 
+@pytest.fixture
+def due(bag, projects, monkeypatch):
+    """`due(marked=True, active=0)`: what the scheduler would start where an event waits for the retraining DAG.
+
+    `marked`: that it has as many runs as it may have, as its row says; `active`: how many it has.
+    """
+    from airflow.dag_processing.dagbag import sync_bag_to_db
+    from airflow.models.asset import AssetDagRunQueue, DagScheduleAssetReference
+    from airflow.models.dag import DagModel
+    from airflow.models.serialized_dag import SerializedDagModel
+    from airflow.utils.session import create_session
+    from airflow.utils.types import DagRunTriggeredByType, DagRunType
+    from sqlalchemy import select
+
+    name = "kobe_shots.retraining"
+    monkeypatch.setattr(DagModel, "dags_needing_dagruns", DagModel.dags_needing_dagruns)
+    sync_bag_to_db(bag(), "dags-folder", None)
+
+    def ask(*, marked: bool, active: int) -> list[str]:
+        with create_session() as session:
+            row = session.get(DagModel, name)
+            row.is_paused, row.exceeds_max_non_backfill = False, marked
+            row.next_dagrun_create_after = None  # by its schedule it would be due as well
+            asset = session.scalar(
+                select(DagScheduleAssetReference.asset_id).where(DagScheduleAssetReference.dag_id == name)
+            )
+            session.add(AssetDagRunQueue(asset_id=asset, target_dag_id=name))
+            for number in range(active):
+                SerializedDagModel.get_dag(name, session=session).create_dagrun(
+                    run_id=f"active_{number}",
+                    logical_date=None,
+                    data_interval=None,
+                    run_after=datetime(2026, 1, 2, tzinfo=UTC),
+                    run_type=DagRunType.ASSET_TRIGGERED,
+                    triggered_by=DagRunTriggeredByType.ASSET,
+                    state="running",
+                    session=session,
+                )
+            session.flush()
+            found = [dag.dag_id for dag in DagModel.dags_needing_dagruns(session)[0].all()]
+            session.rollback()
+            return found
+
+    return ask
+
+
+def test_an_event_starts_a_run_although_the_last_one_is_still_counted(internals, due):
+    """When Airflow passes the first of these, `see_ended_runs` goes."""
+    assert due(marked=True, active=0) == []
+    internals.see_ended_runs()
+    assert due(marked=True, active=0) == ["kobe_shots.retraining"]
+    assert due(marked=False, active=0) == ["kobe_shots.retraining"]
+    assert due(marked=True, active=1) == due(marked=False, active=1) == []
+
+
 # Callbacks
 
 
