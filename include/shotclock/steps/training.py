@@ -542,7 +542,6 @@ def promote(
     outcome: Literal["promote", "keep"] = "promote" if promoted else "keep"
     with tracked(run, "decision", records.Decision, name=f"Decision: {outcome}") as record:
         version = _register(run, selection, gated, verified, data, fit) if promoted else None
-        after = version.number if version else before
         reference = _reference(run, selection, gated, data, version)
         if reference:
             record.artifact(reference)
@@ -551,7 +550,7 @@ def promote(
             reason=reason,
             by=answer.by or "gate",
             before=before,
-            after=after,
+            after=version.number if version else before,
             gate_run=gated.mlflow_run_id,
             gate_outcome=gated.ruling.outcome,
             regime=gated.regime,
