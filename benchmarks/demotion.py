@@ -18,8 +18,7 @@ import numpy as np
 
 from benchmarks.gate_simulation import ROOT, SEED, Draw, Floats, alike, coin, models_on_production
 from shotclock.config import GateRules
-from shotclock.judging import demotion
-from shotclock.judging.gate import WORST, Gains
+from shotclock.judging.gate import WORST, Gains, demotion
 
 RULES = GateRules(
     min_gain=0.0, resamples=100

@@ -38,7 +38,7 @@ from shotclock.judging import performance
 from shotclock.models.replay import History
 from shotclock.projects.split_history import split_history
 from shotclock.sources.find import find
-from shotclock.steps import kept
+from shotclock.steps.recipes import kept
 from shotclock.store import queries
 from shotclock.store.records import Application
 from shotclock.store.server import database

@@ -17,8 +17,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from shotclock.errors import HandoffError
 from shotclock.files.dataset import Part
 from shotclock.judging.alerts import Kind, Outcome
-from shotclock.judging.churn import Churn
 from shotclock.judging.gate import Ruling
+from shotclock.judging.gate.churn import Churn
 from shotclock.judging.performance import Performance
 from shotclock.judging.policies import Comparison
 from shotclock.judging.verdict import Status

@@ -16,7 +16,8 @@ from shotclock.files import storage
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import WindowHealth
 from shotclock.models.predictor import predictor
-from shotclock.reading import health, history, track_record
+from shotclock.reading import health, history
+from shotclock.reading.model import track_record
 from shotclock.rows import contract, types
 from shotclock.store.server import database
 from shotclock.store.versions import registry

@@ -135,7 +135,7 @@ def alert(project: Readable, run_id: str, session: Asked) -> HTMLResponse:
 @router.get("/{project}/windows/{champion}/{window}")
 def window(project: Readable, champion: str, window: str, session: Asked) -> HTMLResponse:
     """One window: why its quality is what it is, by slice, by feature, row by row."""
-    from shotclock.reading import worsening
+    from shotclock.reading.model import worsening
     from shotclock_ui import health_pages
 
     live = activity.of(session, [project])[project]
@@ -147,7 +147,7 @@ def window(project: Readable, champion: str, window: str, session: Asked) -> HTM
 @router.get("/{project}/gates/{run_id}")
 def gate(project: Readable, run_id: str, session: Asked) -> HTMLResponse:
     """Champion and challenger side by side, and, while a person is asked, the answer."""
-    from shotclock.reading import side_by_side
+    from shotclock.reading.model import side_by_side
     from shotclock_ui import health_pages
 
     live = activity.of(session, [project])[project]
@@ -159,7 +159,7 @@ def gate(project: Readable, run_id: str, session: Asked) -> HTMLResponse:
 @router.get("/{project}/versions/{number}")
 def version(project: Readable, number: str, session: Asked) -> HTMLResponse:
     """An earlier version beside the champion, before a rollback."""
-    from shotclock.reading import side_by_side
+    from shotclock.reading.model import side_by_side
     from shotclock_ui import health_pages
 
     live = activity.of(session, [project])[project]
@@ -171,7 +171,8 @@ def version(project: Readable, number: str, session: Asked) -> HTMLResponse:
 @router.get("/{project}/years/{chosen}")
 def year(project: Readable, chosen: str, session: Asked) -> HTMLResponse:
     """A year at a glance, on the data's own time."""
-    from shotclock.reading import health, year
+    from shotclock.reading import health
+    from shotclock.reading.model import year
     from shotclock_ui import health_pages
 
     live = activity.of(session, [project])[project]

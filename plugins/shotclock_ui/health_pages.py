@@ -36,13 +36,15 @@ from shotclock_ui.links import (
 )
 
 if TYPE_CHECKING:  # they bring scikit-learn, for which the first reader of the other pages does not wait
-    from shotclock.reading.side_by_side import SideBySide
-    from shotclock.reading.worsening import WindowDetails
-    from shotclock.reading.year import Year
+    from shotclock.reading.model.side_by_side import SideBySide
+    from shotclock.reading.model.worsening import WindowDetails
+    from shotclock.reading.model.year import Year
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STYLE = (_TEMPLATES / "health.css").read_text(encoding="utf-8")
-_SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8") + (_TEMPLATES / "health.js").read_text(encoding="utf-8")
+_STYLE = (_TEMPLATES / "parts/health.css").read_text(encoding="utf-8")
+_SCRIPT = (_TEMPLATES / "parts/page.js").read_text(encoding="utf-8") + (_TEMPLATES / "parts/health.js").read_text(
+    encoding="utf-8"
+)
 
 FIGURES = ("log_loss_skill", "log_loss", "f1", "accuracy", "roc_auc", "calibration_error")
 

@@ -17,8 +17,8 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_STYLE = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
-_SCRIPT = (_TEMPLATES / "page.js").read_text(encoding="utf-8")
+_STYLE = (_TEMPLATES / "parts/page.css").read_text(encoding="utf-8")
+_SCRIPT = (_TEMPLATES / "parts/page.js").read_text(encoding="utf-8")
 _DIGEST = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
 
 POLICY = (
@@ -74,4 +74,4 @@ def _table_close(self: Any, tokens: Sequence[Token], index: int, options: Any, e
 _markdown = _renderer()
 _template = Environment(
     loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
-).get_template("page.html")
+).get_template("parts/page.html")

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from shotclock.judging.year import Stretch
+from shotclock.judging.side_by_side.year import Stretch
 from shotclock.words import signs
 from shotclock.words.drawing import Drawing, Scale
 from shotclock_ui.charts import OUTCOMES
 
 if TYPE_CHECKING:
-    from shotclock.reading.year import Year
+    from shotclock.reading.model.year import Year
 
 _WIDTH, _LEFT, _RIGHT = 1080.0, 136.0, 12.0
 _SKILL, _DAYS, _DECISIONS = (8.0, 150.0), (164.0, 188.0), (200.0, 228.0)

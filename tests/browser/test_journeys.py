@@ -18,8 +18,9 @@ from shotclock.config import settings
 from shotclock.judging.alerts import Decision
 from shotclock.judging.figure import Figure
 from shotclock.judging.verdict import against_base_rate
-from shotclock.reading import health, year
-from shotclock.reading.year import NEWEST
+from shotclock.reading import health
+from shotclock.reading.model import year
+from shotclock.reading.model.year import NEWEST
 from shotclock.store import history, queries, records
 from shotclock_launcher.commands import demo
 

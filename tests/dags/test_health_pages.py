@@ -16,15 +16,15 @@ from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Check, Fitness, WindowHealth
 from shotclock.judging.policies import Aged, Comparison, Replayed
 from shotclock.judging.side_by_side import Pair
+from shotclock.judging.side_by_side.year import Gained, Part, Stretch
 from shotclock.judging.slices import SliceFigures
-from shotclock.judging.worsening import Fall
-from shotclock.judging.year import Gained, Part, Stretch
+from shotclock.judging.slices.worsening import Fall
 from shotclock.reading.alert import AlertDetails
 from shotclock.reading.comparisons import Compared
 from shotclock.reading.health import Candidate, Competition, Details, Gate, Overview, Summary, Tenure
-from shotclock.reading.side_by_side import Block, Side, SideBySide
-from shotclock.reading.worsening import Costly, Found, WindowDetails
-from shotclock.reading.year import Placed, Year
+from shotclock.reading.model.side_by_side import Block, Side, SideBySide
+from shotclock.reading.model.worsening import Costly, Found, WindowDetails
+from shotclock.reading.model.year import Placed, Year
 
 EVIL = "<script>alert(1)</script>\"' onload=alert(2) {{ 7 * 7 }}"
 FIGURE = Figure(0.02, 0.01, 0.03)

@@ -47,7 +47,8 @@ def history(project: Project = "", on: OnDay = None, as_json: AsJson = False) ->
 def batches(project: Project = "", as_json: AsJson = False) -> None:
     """Each batch that was taken in: how each version was judged on its window, alerts, decisions; and what was not taken in."""
     with at_work_on(project, as_json):
-        from shotclock.reading import history, lines
+        from shotclock.reading import history
+        from shotclock.reading.status import lines
 
         found, aside = history.batches(project), history.passed_over(project)
         said = [*map(lines.batch, found)] or [f"{project}: no batch was taken in yet"]
@@ -59,7 +60,7 @@ def status(project: Project = "", as_json: AsJson = False) -> None:
     """Whether the model is fit, since when, what is being done; then figures, what happened lately, where everything lies."""
     with at_work_on(project, as_json):
         from shotclock.reading.status import status
-        from shotclock.reading.summary import summarise
+        from shotclock.reading.status.summary import summarise
 
         found = status(project)
         tell(found, summarise(found), as_json)

@@ -18,7 +18,7 @@ from shotclock.config import Feature, Project
 from shotclock.judging.drift import MISSING_THRESHOLD, frequent_levels, missing_distance
 from shotclock.judging.performance import Performance, measure
 from shotclock.judging.policies import Past
-from shotclock.judging.shares import mixed
+from shotclock.judging.slices.shares import mixed
 from shotclock.models.candidates import Entry, Plan, Rows, compare, fit, rows_of, select, widened
 from shotclock.models.candidates.algorithms import Inputs
 from shotclock.models.candidates.sklearn_backend import ScikitLearn

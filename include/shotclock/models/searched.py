@@ -55,7 +55,7 @@ class Tuned:
 
     Attributes:
         rows: how many rows they were searched on.
-        newest: the digest of the newest of these, see `steps.kept.digests`.
+        newest: the digest of the newest of these, see `steps.recipes.kept.digests`.
         by: the run of the flow that searched them.
     """
 

@@ -14,9 +14,9 @@ from shotclock.config import Project, project, usable_projects
 from shotclock.files import storage
 from shotclock.judging import drift, fitness
 from shotclock.judging.alerts import Alert, Decision, Outcome, unanswered
-from shotclock.judging.churn import Churn
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, Check, Fitness, WindowHealth
+from shotclock.judging.gate.churn import Churn
 from shotclock.reading import comparisons
 from shotclock.reading.comparisons import Compared
 from shotclock.store import history, queries, records

@@ -23,8 +23,8 @@ from shotclock.models.searched import Searched
 from shotclock.projects.split_history import periods_of
 from shotclock.rows import periods, splits
 from shotclock.rows.parts import moments
-from shotclock.steps import fits
-from shotclock.steps.record import EVERYTHING
+from shotclock.steps.recipes import fits
+from shotclock.steps.recipes.record import EVERYTHING
 from shotclock.store import left, records
 from shotclock.store.records import Application, Policies
 from shotclock.store.run import Run, folder_of

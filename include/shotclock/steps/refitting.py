@@ -16,8 +16,8 @@ from shotclock.judging import performance
 from shotclock.models import candidates as models
 from shotclock.rows.labelling import first_of_each
 from shotclock.rows.values import Input
-from shotclock.steps import blending, fits
-from shotclock.steps import record as track
+from shotclock.steps.recipes import blending, fits
+from shotclock.steps.recipes import record as track
 from shotclock.store import records
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import Tracked, tracked

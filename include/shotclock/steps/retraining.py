@@ -17,7 +17,7 @@ from shotclock.judging.schedule import answered_point
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.rows import splits, types
 from shotclock.rows.blocks import Blocks, blocks
-from shotclock.steps.record import EVERYTHING, in_service, unlearnt
+from shotclock.steps.recipes.record import EVERYTHING, in_service, unlearnt
 from shotclock.store import history, left, records
 from shotclock.store.fields import visible
 from shotclock.store.run import Run, folder_of

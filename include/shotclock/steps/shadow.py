@@ -13,8 +13,7 @@ from shotclock.config import Project, project
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.judging import demotion
-from shotclock.judging.gate import Gains, untouched
+from shotclock.judging.gate import Gains, demotion, untouched
 from shotclock.judging.verdict import Verdict
 from shotclock.models import scoring
 from shotclock.store import history, records

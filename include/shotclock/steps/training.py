@@ -39,7 +39,7 @@ from shotclock.handoff import (
 from shotclock.judging import gate as gates
 from shotclock.judging import performance
 from shotclock.judging.alerts import Decision
-from shotclock.judging.churn import Churn, churn
+from shotclock.judging.gate.churn import Churn, churn
 from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import chosen
 from shotclock.models.candidates.pycaret_backend import PyCaret
@@ -47,8 +47,9 @@ from shotclock.models.candidates.sklearn_backend import ScikitLearn
 from shotclock.models.searched import Tuned
 from shotclock.rows import contract, splits
 from shotclock.rows.values import Input
-from shotclock.steps import blending, fits, kept, refitting
-from shotclock.steps import record as track
+from shotclock.steps import refitting
+from shotclock.steps.recipes import blending, fits, kept
+from shotclock.steps.recipes import record as track
 from shotclock.store import history, records, tracking
 from shotclock.store.fields import visible
 from shotclock.store.history import REFERENCE

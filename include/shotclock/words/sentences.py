@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from shotclock.judging.year import Gained
+from shotclock.judging.side_by_side.year import Gained
 
 
 class Asking(Protocol):

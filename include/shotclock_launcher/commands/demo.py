@@ -60,7 +60,7 @@ def tell(layout: Layout, task: Task) -> None:
 def print_summary(layout: Layout, project: str) -> None:
     """What has come of it, and where to look next."""
     from shotclock.reading.status import status
-    from shotclock.reading.summary import summarise
+    from shotclock.reading.status.summary import summarise
 
     show(f"\n{summarise(status(project))}\n")
     show(f"To look around: make up, then {layout.address}/plugin/model-health\n")

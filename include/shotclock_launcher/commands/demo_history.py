@@ -90,7 +90,8 @@ def _cut(name: str, home: Path, by: str | None, batches: int | None) -> list[Pat
 def _hand_in(stack: Stack, name: str, file: Path, place: int, patience: float) -> bool:
     """Put one file into the folder of batches, post its event, follow to the rest, print its line."""
     from shotclock.files import storage
-    from shotclock.reading import history, lines
+    from shotclock.reading import history
+    from shotclock.reading.status import lines
 
     with storage.replacing(stack.layout.settings.data / "raw" / name / file.name) as partial:
         shutil.copyfile(file, partial)
@@ -122,7 +123,7 @@ def _asset(api: Api, name: str) -> int:
 
 def _print_end(name: str, home: Path, batches: int, good: bool) -> None:
     from shotclock.reading.status import status
-    from shotclock.reading.summary import summarise
+    from shotclock.reading.status.summary import summarise
 
     show(f"\n{summarise(status(name, stories=3))}\n")
     say(f"{batches} batches; " + ("at rest" if good else "NOT every step succeeded: see above"))

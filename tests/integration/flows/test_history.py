@@ -17,7 +17,7 @@ from shotclock.judging.alerts import KINDS
 from shotclock.projects.split_history import split_history
 from shotclock.reading import findings
 from shotclock.reading import history as told
-from shotclock.reading import lines as told_in_lines
+from shotclock.reading.status import lines as told_in_lines
 from shotclock.steps.intake import ingest_batches
 from shotclock.store import history, queries, records, window
 from shotclock.store.intake import ledger

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from shotclock.handoff import Done, Gated, Refitted, Sensed, Verified
-from shotclock.judging.churn import Churn
 from shotclock.judging.gate import Ruling
+from shotclock.judging.gate.churn import Churn
 from shotclock.judging.performance import Figure, Performance
 from shotclock.words import messages
 from shotclock.words.messages import Failed, Where

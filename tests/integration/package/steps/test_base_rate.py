@@ -16,7 +16,7 @@ from shotclock.handoff import Approval
 from shotclock.judging.verdict import BASE_RATE_ALONE
 from shotclock.reading import health
 from shotclock.reading.status import status
-from shotclock.reading.summary import summarise
+from shotclock.reading.status.summary import summarise
 from shotclock.serving import service
 from shotclock.steps import intake, training
 from shotclock.store import history

@@ -14,7 +14,8 @@ from shotclock import config, flows, notebook
 from shotclock.errors import ContractError
 from shotclock.files import storage
 from shotclock.projects.validate import validate
-from shotclock.reading import demonstration, distributions, health, year
+from shotclock.reading import demonstration, distributions, health
+from shotclock.reading.model import year
 from shotclock.serving import service
 from shotclock.serving.rules import rules_of
 from shotclock.steps import policies

@@ -8,7 +8,8 @@ from starlette.testclient import TestClient
 
 from shotclock.errors import StoreError
 from shotclock.projects import doctor
-from shotclock.reading import health, status, summary
+from shotclock.reading import health, status
+from shotclock.reading.status import summary
 from shotclock.serving import app as endpoint
 from shotclock.serving import service as serving
 from shotclock.steps import inference, retraining

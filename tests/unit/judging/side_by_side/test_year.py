@@ -7,7 +7,7 @@ import pytest
 
 from shotclock.config import Cost, GateRules
 from shotclock.judging.side_by_side import Given
-from shotclock.judging.year import Gained, Stretch, days, gained, parts
+from shotclock.judging.side_by_side.year import Gained, Stretch, days, gained, parts
 from shotclock.words.sentences import retrained
 
 

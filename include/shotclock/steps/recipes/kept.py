@@ -17,7 +17,7 @@ from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.handoff import Compared
 from shotclock.models.searched import Search, Tuned
-from shotclock.steps import fits
+from shotclock.steps.recipes import fits
 from shotclock.store import queries, tracking
 from shotclock.store.history import TRACK_RECORD
 from shotclock.store.records import Candidate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shotclock.config import GateRules
-from shotclock.judging import demotion
+from shotclock.judging.gate import demotion
 
 RULES = GateRules(min_rows=500, resamples=400)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from shotclock.config import GateRules
-from shotclock.judging.churn import Churn, churn
 from shotclock.judging.figure import Figure
+from shotclock.judging.gate.churn import Churn, churn
 
 RULES = GateRules(resamples=400)
 

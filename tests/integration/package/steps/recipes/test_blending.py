@@ -7,8 +7,8 @@ import pytest
 from shotclock import config, flows
 from shotclock.config import BLEND, RECALIBRATED, settings
 from shotclock.judging import gate as gates
-from shotclock.judging.shares import mixed
-from shotclock.steps import record
+from shotclock.judging.slices.shares import mixed
+from shotclock.steps.recipes import record
 from shotclock.store import history
 from shotclock.store.versions import registry
 from shotclock.words.cards.contents import MODEL_CARD

@@ -18,8 +18,8 @@ from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Level, WindowHealth
 from shotclock.judging.gate import untouched
 from shotclock.judging.side_by_side import Given
+from shotclock.judging.side_by_side.year import Gained, Part, Stretch, days, gained, parts
 from shotclock.judging.verdict import against_each_other
-from shotclock.judging.year import Gained, Part, Stretch, days, gained, parts
 from shotclock.models.predictor import predictor
 from shotclock.reading.health import windows_of
 from shotclock.rows.parts import moments

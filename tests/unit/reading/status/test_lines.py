@@ -4,7 +4,7 @@ import pytest
 
 from shotclock.judging.figure import Figure
 from shotclock.reading.history import Arrival, Judged, Outcome
-from shotclock.reading.lines import batch
+from shotclock.reading.status.lines import batch
 
 FIRST = Judged("1", "unfit", 5412, 5 / 6, Figure(0.6503, 0.6457, 0.655), Figure(-0.0263, -0.0347, -0.0192))
 SECOND = Judged("2", "watch", 1624, 0.0, Figure(0.6114, 0.5971, 0.626), Figure(-0.0063, -0.0222, 0.0062))

@@ -15,7 +15,7 @@ from shotclock.files import storage
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, WindowHealth
 from shotclock.judging.performance import losses
-from shotclock.judging.worsening import Fall, Labelled, Predict, cuts, falls, worth
+from shotclock.judging.slices.worsening import Fall, Labelled, Predict, cuts, falls, worth
 from shotclock.models.predictor import predictor
 from shotclock.reading.health import Details, details
 from shotclock.store import queries

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shotclock.judging.performance import losses
-from shotclock.judging.shares import ALPHA, RATES, fixed_share, mixed, mixture
+from shotclock.judging.slices.shares import ALPHA, RATES, fixed_share, mixed, mixture
 
 
 def test_weights_begin_equal_and_each_row_of_them_sums_to_1():

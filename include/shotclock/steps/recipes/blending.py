@@ -10,12 +10,12 @@ from sklearn.pipeline import Pipeline
 from shotclock.config import BLEND, RECALIBRATED, Columns, project
 from shotclock.files import storage
 from shotclock.handoff import Compared, RecentData, Selection, TrainedCandidate
-from shotclock.judging.shares import mixed, mixture
+from shotclock.judging.slices.shares import mixed, mixture
 from shotclock.models import candidates as models
 from shotclock.models.candidates.blend import blended
 from shotclock.models.searched import Settings
-from shotclock.steps import fits
-from shotclock.steps import record as track
+from shotclock.steps.recipes import fits
+from shotclock.steps.recipes import record as track
 from shotclock.store import records, tracking
 from shotclock.store.run import Run, folder_of
 from shotclock.store.tracking import tracked

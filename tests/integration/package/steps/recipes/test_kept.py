@@ -13,7 +13,8 @@ from shotclock import config
 from shotclock.handoff import Compared
 from shotclock.models import candidates
 from shotclock.models.searched import Search, Tried, Tuned
-from shotclock.steps import fits, kept, record, retraining, training
+from shotclock.steps import retraining, training
+from shotclock.steps.recipes import fits, kept, record
 from shotclock.store import queries, records, tracking
 from shotclock.store.history import TRACK_RECORD
 from shotclock.store.run import Run

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from shotclock.config import Feature, Slice
-from shotclock.judging.worsening import Labelled, cuts, falls, worth
+from shotclock.judging.slices.worsening import Labelled, cuts, falls, worth
 
 
 def side(count, broken, seed):

@@ -20,7 +20,7 @@ from shotclock.judging import performance
 from shotclock.judging.gate import untouched
 from shotclock.models import candidates as models
 from shotclock.rows.blocks import Learning
-from shotclock.steps import fits, kept
+from shotclock.steps.recipes import fits, kept
 from shotclock.store import history
 from shotclock.store.history import BEFORE, BLOCK, TRACK_RECORD
 from shotclock.store.records import BLOCK_LOG_LOSS

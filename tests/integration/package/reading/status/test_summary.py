@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from shotclock.reading.status import status
-from shotclock.reading.summary import summarise
+from shotclock.reading.status.summary import summarise
 from shotclock.store import history, queries, records, tracking
 from shotclock.store.run import Run
 

@@ -11,7 +11,8 @@ from shotclock import config, flows
 from shotclock.config import settings
 from shotclock.handoff import Approval, Candidate
 from shotclock.judging import gate as gates
-from shotclock.steps import fits, record, refitting, retraining, training
+from shotclock.steps import refitting, retraining, training
+from shotclock.steps.recipes import fits, record
 from shotclock.store import history, records
 from shotclock.store.run import Run
 from shotclock.store.versions import registry

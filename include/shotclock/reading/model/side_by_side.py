@@ -11,14 +11,14 @@ from shotclock.config import Project, project
 from shotclock.errors import StoreError
 from shotclock.files import storage
 from shotclock.judging import performance
-from shotclock.judging.churn import churn
-from shotclock.judging.demotion import over as gains
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity
 from shotclock.judging.gate import untouched
+from shotclock.judging.gate.churn import churn
+from shotclock.judging.gate.demotion import over as gains
 from shotclock.judging.side_by_side import Given, Pair, as_share, pairs
+from shotclock.judging.slices.worsening import cuts
 from shotclock.judging.verdict import against_each_other
-from shotclock.judging.worsening import cuts
 from shotclock.models.predictor import predictor
 from shotclock.reading.health import Competition, Details, details
 from shotclock.store import history, queries, records
