@@ -15,6 +15,17 @@ from shotclock_deployment import keys
 
 SERVICES = yaml.safe_load(TEXT)["services"]
 LASTING = [name for name in SERVICES if name != "init"]
+OF_THE_CHART = {  # what the chart writes itself, of the secrets and the executor that it is given
+    "AIRFLOW__API__BASE_URL",
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+    "AIRFLOW__CELERY__BROKER_URL",
+    "AIRFLOW__CELERY__RESULT_BACKEND",
+    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
+    "AIRFLOW__CORE__EXECUTOR",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+}
 KINDS = ("Service", "Deployment")
 ADDRESS = ("AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION")
 
@@ -198,14 +209,32 @@ def test_the_values_for_the_helm_chart_say_the_same_settings(values, image, else
     everybody = elsewhere["scheduler"].environment
     differing = {name for name, value in named.items() if everybody[name] != value}
     assert differing == {"AWS_ENDPOINT_URL_S3", "AIRFLOW__CORE__HOSTNAME_CALLABLE"}
-    of_workers = {entry["name"]: entry.get("value") for entry in values["workers"]["celery"]["env"]}
-    assert of_workers == {
-        "MLFLOW_TRACKING_USERNAME": here["MLFLOW_TRACKING_USERNAME"],
-        "MLFLOW_TRACKING_PASSWORD": None,
-    }
+    common = {line.partition("=")[0] for line in (ROOT / "config" / "common.env").read_text("utf-8").splitlines()}
+    of_compose = {name for name in everybody if name.startswith("AIRFLOW__")} - image.environment.keys() - common
+    assert of_compose - told.keys() - named.keys() == OF_THE_CHART
     assert (str(values["uid"]), values["airflowHome"]) == (image.user, image.environment["AIRFLOW_HOME"])
     tag = f"{values['defaultAirflowRepository']}:{values['defaultAirflowTag']}"
     assert tag == elsewhere["worker"].image
+
+
+def test_each_pod_of_the_helm_chart_has_one_login_of_mlflow_and_no_name_twice(values, elsewhere):
+    """The chart puts a pod's own variables behind those of all; Helm 4 refuses a name that comes twice."""
+    common = [entry["name"] for entry in values["env"]] + [entry["envName"] for entry in values["secret"]]
+    workers = values["workers"]["celery"]
+    pods = {
+        "scheduler": "scheduler",
+        "dag-processor": "dagProcessor",
+        "triggerer": "triggerer",
+        "api-server": "apiServer",
+    }
+    for name, pod in {**{name: values[pod] for name, pod in pods.items()}, "worker": workers}.items():
+        own = {entry["name"]: entry for entry in pod["env"]}
+        assert own.keys() == {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"}
+        assert own["MLFLOW_TRACKING_USERNAME"]["value"] == elsewhere[name].environment["MLFLOW_TRACKING_USERNAME"]
+        assert not own.keys() & set(common)
+        key = own["MLFLOW_TRACKING_PASSWORD"]["valueFrom"]["secretKeyRef"]["key"]
+        assert key == f"MLFLOW_{own['MLFLOW_TRACKING_USERNAME']['value'].upper()}_PASSWORD"
+    assert len(set(common)) == len(common)
 
 
 def test_the_helm_charts_pods_are_probed_and_limited_as_the_services_are(values, elsewhere):
@@ -221,9 +250,11 @@ def test_the_helm_charts_pods_are_probed_and_limited_as_the_services_are(values,
     assert values["scheduler"]["startupProbe"]["command"] == elsewhere["scheduler"].check.command
     for name, pod in (*pods.items(), ("api-server", values["apiServer"])):
         assert pod["resources"]["limits"]["memory"].lower() == f"{SERVICES[name]['mem_limit']}i"
-    assert values["workers"]["celery"]["terminationGracePeriodSeconds"] == compose.seconds(
-        SERVICES["worker"]["stop_grace_period"]
-    )
+    for name, pod in (("worker", pods["worker"]), ("scheduler", pods["scheduler"])):
+        assert pod["terminationGracePeriodSeconds"] == compose.seconds(SERVICES[name]["stop_grace_period"])
+    for pod in (values["scheduler"], values["apiServer"]):
+        tries = pod["startupProbe"]["failureThreshold"]
+        assert tries * 10 == compose.seconds(SERVICES["scheduler"]["healthcheck"]["start_period"])
 
 
 def test_the_helm_chart_makes_no_user_with_a_password_that_everybody_knows(values):
