@@ -54,6 +54,11 @@ def test_no_process_looks_for_garbage_at_each_turn_while_it_imports(local_settin
     assert gc.get_threshold()[0] == 50_000 and gc.isenabled()
 
 
+def test_nothing_is_there_that_jsonschema_would_take_a_second_to_import():
+    """Whatever asks for `jsonschema[format-nongpl]` brings it, and each of Airflow's processes imports jsonschema."""
+    assert importlib.util.find_spec("rfc3987_syntax") is None
+
+
 def test_all_that_is_loaded_before_the_fork_is_there(local_settings):
     """A name that is not would end the scheduler at its start."""
     missing = [name for name in local_settings._NEEDED if importlib.util.find_spec(name) is None]
