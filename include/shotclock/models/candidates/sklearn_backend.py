@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 from sklearn.model_selection import PredefinedSplit, cross_validate
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from shotclock.models.candidates.algorithms import Entry
 from shotclock.models.searched import Folds, Search, Settings, Tried
-
-_SCORERS = {"log_loss": "neg_log_loss", "roc_auc": "roc_auc", "accuracy": "accuracy", "f1": "f1"}
 
 
 class ScikitLearn:
@@ -36,7 +37,18 @@ def cross_validated(entry: Entry, settings: Settings, held_out: NDArray[np.int64
     """The metrics of these settings, fold by fold; `held_out` as `Plan.held_out` gives it."""
     model, splitter = entry.plan.pipeline(settings), PredefinedSplit(held_out)
     features, labels = entry.rows.features, entry.rows.labels
-    scores = cross_validate(model, features, labels, cv=splitter, scoring=_SCORERS, error_score="raise")
-    figures = {name: scores[f"test_{name}"] for name in _SCORERS}
-    figures["log_loss"] = -figures["log_loss"]
+    scores = cross_validate(model, features, labels, cv=splitter, scoring=_metrics, error_score="raise")
+    figures = {name.removeprefix("test_"): values for name, values in scores.items() if name.startswith("test_")}
     return [{name: float(values[fold]) for name, values in figures.items()} for fold in range(entry.plan.folds)]
+
+
+def _metrics(model: Pipeline, features: pd.DataFrame, labels: pd.Series) -> dict[str, float]:
+    """Of one prediction: scikit-learn's own scorers make three, by which a search takes a tenth longer."""
+    probabilities = model.predict_proba(features)
+    told = model.classes_[probabilities.argmax(axis=1)]
+    return {
+        "log_loss": log_loss(labels, probabilities, labels=model.classes_),
+        "roc_auc": roc_auc_score(labels, probabilities[:, 1]),
+        "accuracy": accuracy_score(labels, told),
+        "f1": f1_score(labels, told),
+    }
