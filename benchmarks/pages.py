@@ -18,10 +18,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import yaml
 
 from benchmarks.chain import free_port
@@ -39,6 +43,7 @@ FLOWS = {"batch": "inference", "application": "inference", "drift": "monitoring"
 EVERY = 20  # windows from one retraining to the next
 TABLES = ("runs", "tags", "params", "metrics", "latest_metrics")
 TIMES = 7
+ID_STEP = 10_000_000  # between the ids of two windows
 
 
 def main() -> None:
@@ -51,6 +56,7 @@ def main() -> None:
         folder = options.folder or Path(temporary)
         if not (folder / "mlflow.db").exists():
             train_template(folder)
+            write_weeks(folder, options.windows)
             copies(folder, options.projects, options.windows)
         point(folder)
         (folder / "projects" / f"{TEMPLATE}.yaml").unlink(missing_ok=True)
@@ -94,9 +100,27 @@ def write_project(folder: Path, name: str) -> None:
     (folder / "projects" / f"{name}.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
 
 
+def write_weeks(folder: Path, windows: int) -> None:
+    """Predictions of each window, which all projects share: the template's, with ids and a day of their own."""
+    rows = pq.read_table(folder / "data" / TEMPLATE / "predictions" / "resultado_pipeline.parquet")
+    columns = project(TEMPLATE).columns
+    ids, times = (rows.schema.get_field_index(name) for name in (columns.id, columns.time))
+    today = date.today()
+    for number in range(windows):
+        day = pa.repeat(str(today - timedelta(days=windows - number)), rows.num_rows)
+        moved = rows.set_column(ids, columns.id, pc.add(rows[columns.id], (number + 1) * ID_STEP))
+        moved = moved.set_column(times, columns.time, day.cast(rows[columns.time].type))
+        week(folder, number).parent.mkdir(exist_ok=True)
+        pq.write_table(moved, week(folder, number))
+
+
+def week(folder: Path, number: int) -> Path:
+    return folder / "weeks" / f"week_{number + 1:03d}.parquet"
+
+
 def copies(folder: Path, projects: int, windows: int) -> None:
     with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
-        source = Source(database)
+        source = Source(database, folder)
         for number in range(projects):
             name = f"project_{number:02d}"
             write_project(folder, name)
@@ -107,8 +131,8 @@ def copies(folder: Path, projects: int, windows: int) -> None:
 class Source:
     """The template's rows of MLflow's tables, by the kind of their run."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self.database = database
+    def __init__(self, database: sqlite3.Connection, folder: Path) -> None:
+        self.database, self.folder = database, folder
         kinds = database.execute("select run_uuid, value from tags where key = 'shotclock.kind' order by rowid")
         self.runs: dict[str, list[str]] = {}
         for run, kind in kinds:
@@ -131,7 +155,7 @@ class Source:
         for number in range(windows):
             at, window, run = begin + number * DAY, f"{number:016x}", f"w{number}"
             tags = {"champion": champion, "window": window, "batch": number + 1, "number": number + 1}
-            tags["batches"] = f"week_{number + 1:03d}.parquet"
+            tags |= {"batches": week(self.folder, number).name, "predictions": week(self.folder, number)}
             bad = number % EVERY == EVERY // 2
             for kind in ("batch", "application", "drift", "performance"):
                 self.copy(experiment, name, kind, at, run, tags, chance, which=0 if bad else -1)

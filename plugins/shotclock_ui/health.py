@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_READ = threading.Event()
+_LONGEST_WAIT = 5.0  # seconds
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # as `Project.name` has it
 _RUN = re.compile(r"[0-9a-f]{32}")
 
@@ -72,11 +75,23 @@ def _projects() -> "Projects":
 
 
 def warm_up() -> None:
-    """Read everything once, and import what every page needs, so that no first reader waits for it."""
+    """Read everything once, and import what every page needs, so that no first reader waits for it.
+
+    The server begins to answer when everything was read, or after a while; what few pages need is imported beside that.
+    """
     threading.Thread(target=_warm_up, name="model-health", daemon=True).start()
+    _READ.wait(_LONGEST_WAIT)
 
 
 def _warm_up() -> None:
+    try:
+        _read()
+    finally:
+        _READ.set()
+    import_module("shotclock.reading.ahead")
+
+
+def _read() -> None:
     from shotclock.reading import health
     from shotclock_ui import health_pages
 
@@ -84,7 +99,6 @@ def _warm_up() -> None:
         health_pages.overview(_projects().overview(), {})
     else:
         log.info("no MLflow store yet: nothing to read for the Model health page")
-    import_module("shotclock.reading.ahead")
 
 
 @router.get("")

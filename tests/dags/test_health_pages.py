@@ -1,6 +1,8 @@
 """The Model health pages as text, from values made here: what they say, and that no value of theirs can ever run."""
 
 import re
+import threading
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -471,3 +473,14 @@ def test_where_there_is_no_comparison_one_sentence_says_how_to_get_it_or_what_is
     page = pages.project(replace(details(kobe, "x"), compared=found), live())
     assert said in page
     assert "regret by number of trainings" not in page
+
+
+def test_the_server_answers_nobody_before_everything_was_read_once(_airflow, monkeypatch):
+    from shotclock_ui import health
+
+    read = []
+    monkeypatch.setattr(health, "_READ", threading.Event())
+    monkeypatch.setattr(health, "_read", lambda: (time.sleep(0.1), read.append("all")))
+    monkeypatch.setattr(health, "import_module", lambda name: None)
+    health.warm_up()
+    assert read == ["all"]

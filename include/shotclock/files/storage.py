@@ -43,6 +43,7 @@ _LONGEST_NAME = 200  # characters of a folder's name: file systems take 255 byte
 _SAID = 500  # characters of its words
 _CHUNK = 1 << 20
 _ROWS = 1 << 16  # that are read at once to see whether a column moves
+_FEW_ROWS = 1 << 15  # to read so few in threads costs more than it brings
 _BUFFER = 1 << 16  # bytes read at once of a column, instead of its whole chunk
 
 
@@ -250,7 +251,8 @@ def read_batches(
     # with its own buffer pyarrow would keep every byte that it has read of the file
     reading = {"columns": len(columns), "pre_buffer": False, "buffer_size": _BUFFER}
     with open_parquet(address, read_dictionary=list(dictionaries), **reading) as file, _reading(address):
-        yield from file.iter_batches(rows, row_groups=groups, columns=columns)
+        threads = file.metadata.num_rows > _FEW_ROWS
+        yield from file.iter_batches(rows, row_groups=groups, columns=columns, use_threads=threads)
 
 
 def standing_still(address: Address, columns: Sequence[str]) -> dict[str, float]:

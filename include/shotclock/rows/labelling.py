@@ -117,6 +117,12 @@ def with_labels(predictions: pa.Table, labels: pa.Table, id_column: str, target:
     return predictions.append_column(target, pc.take(labels[target], position))
 
 
+def relabelled(rows: pa.Table, latest: pa.Table, id_column: str, target: str) -> pa.Table:
+    """The rows with the latest label of their id where one has come, else with their own."""
+    came = with_labels(rows.select([id_column]), latest, id_column, target)[target]
+    return rows.set_column(rows.schema.get_field_index(target), target, pc.coalesce(came, rows[target]))
+
+
 def labels(table: pa.Table, target: str) -> pa.Table:
     """The rows that carry a label, as 0 or 1 in int64.
 

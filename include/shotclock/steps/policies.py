@@ -176,12 +176,12 @@ def _first_rows(rules: Project, origin: records.Origin) -> list[pa.Table]:
 def _labelled(rules: Project, batches: Sequence[Application]) -> tuple[pa.Table, list[int]]:
     """The labelled rows of all batches in the order of time, each id once with its newest row; and each batch's number."""
     parts, known = [], types.learnt(rules)
-    for number, batch in enumerate(batches):
-        found = _ordered(labels.joined(rules, batch, 1.0, known), rules)
+    for number, rows in enumerate(labels.joined(rules, batches, 1.0, known)):
+        found = _ordered(rows, rules)
         parts.append(found.append_column(_BATCH, pa.array([number] * found.num_rows)))
     if not parts:
         raise StoreError(f"project '{rules.name}' has no predictions yet; trigger {rules.name}.inference first")
-    rows = pa.concat_tables(parts, promote_options="permissive")
+    rows = pa.concat_tables(parts)
     ids = rows[rules.columns.id].to_pandas()
     rows = rows.filter(pa.array(~ids.duplicated(keep="last").to_numpy()))
     rows = rows.slice(max(0, rows.num_rows - MOST_ROWS))

@@ -114,7 +114,7 @@ def labelled(project: Project, batches: Sequence[Application]) -> tuple[pa.Table
     rows = sum(map(once.fresh, batches))
     share = min(1.0, project.drift.max_rows / max(1, rows))
     known = types.learnt(project)
-    found = pa.concat_tables([labels.joined(project, batch, share, known) for batch in batches])
+    found = pa.concat_tables(labels.joined(project, batches, share, known))
     return labelling.first_of_each(found, project.columns.id) if once.repeated else found, rows
 
 

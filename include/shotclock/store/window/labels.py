@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 
 import pandas as pd
@@ -28,27 +29,27 @@ _HELD = 4  # times the newest rows are held before they are sorted
 _LABELS_AT_ONCE = 4_000_000  # that came later; 100 MB by id
 
 
-def joined(project: Project, batch: Application, share: float, known: pa.Schema | None) -> pa.Table:
-    """A share of the batch's scored rows, drawn by id, with their labels as far as they have come.
+def joined(project: Project, batches: Sequence[Application], share: float, known: pa.Schema | None) -> list[pa.Table]:
+    """A share of each batch's scored rows, drawn by id, with their labels as far as they have come.
 
     Args:
         known: the project's types, by which the rows are given.
     """
-    known = known or schema(project.columns, batch)
-    kept = labelling.sample(_rows(project.columns, batch), project.columns.id, share=share, seed=project.drift.seed)
-    return _labelled(project, batch, kept, known)
+    key, seed = project.columns.id, project.drift.seed
+    kept = [labelling.sample(_rows(project.columns, batch), key, share=share, seed=seed) for batch in batches]
+    return _labelled(project, batches, kept, known)
 
 
 def newest(project: Project, batch: Application, most: int, known: pa.Schema | None) -> pa.Table:
     """The newest rows of the batch, `most` at the most, with their labels as far as they have come."""
-    columns, known = project.columns, known or schema(project.columns, batch)
+    columns = project.columns
     kept: pa.Table | None = None
     for rows in _rows(columns, batch):
         both = [*([kept] if kept else []), pa.Table.from_batches([rows])]
         kept = pa.concat_tables(both)
         if kept.num_rows > _HELD * most:
             kept = newest_of(kept, columns, most)
-    return _labelled(project, batch, kept and newest_of(kept, columns, most), known)
+    return _labelled(project, [batch], [kept and newest_of(kept, columns, most)], known)[0]
 
 
 def newest_of(rows: pa.Table, columns: Columns, most: int) -> pa.Table:
@@ -60,18 +61,44 @@ def newest_of(rows: pa.Table, columns: Columns, most: int) -> pa.Table:
 
 
 def _rows(columns: Columns, batch: Application) -> Iterator[pa.RecordBatch]:
-    wanted = [columns.id, columns.time, *columns.features, columns.probability]
-    return dataset.read_batches(storage.at(batch.predictions), wanted, _BATCH_ROWS)
+    """The scored rows, with their labels where these lie beside them."""
+    path, wanted = storage.at(batch.predictions), [columns.id, columns.time, *columns.features, columns.probability]
+    own = [columns.target] if _own_labels(columns, batch) == path else []
+    return dataset.read_batches(path, [*wanted, *own], _BATCH_ROWS)
 
 
-def _labelled(project: Project, batch: Application, rows: pa.Table | None, known: pa.Schema) -> pa.Table:
-    """Scored rows with the project's types and their labels; None: there are no rows."""
-    columns = project.columns
+def _labelled(
+    project: Project, batches: Sequence[Application], tables: Sequence[pa.Table | None], known: pa.Schema | None
+) -> list[pa.Table]:
+    """Scored rows of each batch with the project's types and their labels; None: it has no rows.
+
+    What came later is read once for all batches.
+    """
+    if not batches:
+        return []
+    columns, known = project.columns, known or schema(project.columns, batches[0])
+    told = [_with_own(columns, batch, rows, known) for batch, rows in zip(batches, tables, strict=True)]
+    together = pa.concat_tables(told)
+    came = [_labels_of(path, together[columns.id], columns, known) for path in late(project, known).files]
+    if came:
+        latest = labelling.first_of_each(pa.concat_tables(came), columns.id)
+        together = labelling.relabelled(together, latest, columns.id, columns.target)
+    ends = accumulate(rows.num_rows for rows in told)
+    return [together.slice(end - rows.num_rows, rows.num_rows) for rows, end in zip(told, ends, strict=True)]
+
+
+def _with_own(columns: Columns, batch: Application, rows: pa.Table | None, known: pa.Schema) -> pa.Table:
+    """Scored rows with the project's types and the labels of their own file."""
     if rows is None:
         empty = known.remove(known.get_field_index(columns.target)).append(pa.field(columns.probability, pa.float64()))
-        rows = empty.empty_table()
+        rows = empty.append(known.field(columns.target)).empty_table()
     typed = types.cast(rows, known, batch.predictions)
-    return labelling.with_labels(typed, _known(project, batch, typed[columns.id], known), columns.id, columns.target)
+    if columns.target in typed.schema.names:
+        labelling.labels(typed, columns.target)  # which refuses others than 0 and 1
+        return typed
+    own, none = _own_labels(columns, batch), labelling.no_labels([columns.id, columns.target])
+    labels = _labels_of(own, typed[columns.id], columns, known) if own else none
+    return labelling.with_labels(typed, labelling.first_of_each(labels, columns.id), columns.id, columns.target)
 
 
 def tally(
@@ -170,16 +197,6 @@ def _latest(ids: pa.Array, own: pa.Array, late: "pd.Series[float]") -> pa.Array:
     place = late.index.get_indexer(ids.to_pandas())
     found: pa.Array = pc.coalesce(pa.array(late.to_numpy()[place], mask=place < 0), own)
     return found
-
-
-def _known(project: Project, batch: Application, ids: pa.ChunkedArray, known: pa.Schema) -> pa.Table:
-    """Id and label, one row an id that has one: of the scored file, and of the files that came later; the latest counts."""
-    columns = project.columns
-    wanted = [columns.id, columns.target]
-    own = _own_labels(columns, batch)
-    files = [*late(project, known).files, *([own] if own else [])]
-    parts = [_labels_of(path, ids, columns, known) for path in files]
-    return labelling.first_of_each(pa.concat_tables(parts), columns.id) if parts else labelling.no_labels(wanted)
 
 
 def _labels_of(path: Address, ids: pa.ChunkedArray, columns: Columns, known: pa.Schema) -> pa.Table:
