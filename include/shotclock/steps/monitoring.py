@@ -15,6 +15,7 @@ from shotclock.files import storage
 from shotclock.handoff import Checked
 from shotclock.judging import drift, performance
 from shotclock.judging.drift import distributions
+from shotclock.judging.figure import Figure
 from shotclock.judging.verdict import against_base_rate
 from shotclock.steps import shadow
 from shotclock.store import history, left, records
@@ -25,6 +26,7 @@ from shotclock.store.server.artifacts import artifact
 from shotclock.store.tracking import tracked
 from shotclock.store.versions import registry
 from shotclock.store.window import Window, given_before, names_of, recent_rows, reference_rows, unseen
+from shotclock.store.window.worth import labelled, worth
 from shotclock.words import summaries
 from shotclock.words.cards import drift_report
 
@@ -82,6 +84,7 @@ def _drift(window: Window) -> tuple[drift.Drift, str]:
         target=columns.target,
         current_rows=count,
     )
+    known, unknown = _worth(window, reference)
     about = drift_report.About(
         project=window.project.name,
         title=window.project.title,
@@ -90,9 +93,22 @@ def _drift(window: Window) -> tuple[drift.Drift, str]:
         period=_days(rows.column(columns.time)),
         reference_period=_days(reference[columns.time]),
         spreads=distributions.of_columns(current, reference, needed, columns.texts),
+        worth=known,
+        worth_unknown=unknown,
         synthetic=window.synthetic,
     )
     return found, drift_report.page(found, about)
+
+
+def _worth(window: Window, reference: pd.DataFrame) -> tuple[dict[str, Figure], str]:
+    """What each feature was worth to the version on the reference; or none, and why that cannot be told."""
+    rules = window.project
+    try:
+        trained_on = storage.read_column(window.version.training_ids(), rules.columns.id)
+        (found,) = worth(rules, window.version, labelled(rules, given_before(reference, rules.columns, trained_on)))
+    except StoreError as error:
+        return {}, str(error)
+    return found, "" if found else "of the rows that it was judged on none is labelled, or all labels are the same"
 
 
 def _days(times: Any) -> tuple[str, str]:

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-from numpy.typing import NDArray
 
 from shotclock.config import Project
 from shotclock.errors import StoreError
@@ -15,15 +13,13 @@ from shotclock.files import storage
 from shotclock.judging.figure import Figure
 from shotclock.judging.fitness import Activity, WindowHealth
 from shotclock.judging.performance import losses
-from shotclock.judging.slices.worsening import Fall, Labelled, Predict, cuts, falls, worth
-from shotclock.models.predictor import predictor
+from shotclock.judging.slices.worsening import Fall, cuts, falls
 from shotclock.reading.health import Details, details
 from shotclock.store import queries
 from shotclock.store.versions import registry
 from shotclock.store.window import Window, given_before, reference_rows, unseen
+from shotclock.store.window.worth import labelled, worth
 
-MOST_SHUFFLED = 20_000
-"""Rows by which a feature's worth is measured, at the most: a sample of more."""
 MOST_COSTLY = 15
 
 
@@ -99,49 +95,20 @@ def _found(name: str, champion: str, window_id: str, pulse: str) -> Found:
     table, rows = window.rows()
     judged = unseen.judge(window, table.to_pandas(), rows, trained_on).rows
     before = given_before(reference_rows(name, version), columns, trained_on)
-    now, was = (_labelled(rules, part) for part in (judged, before))
+    now, was = (labelled(rules, part) for part in (judged, before))
     if not len(now.labels):
         return Found((), {}, {}, (), 0, len(was.labels))
-    confidence, features = rules.degradation.confidence, list(columns.features)
     slices = cuts(columns.features, rules.slices, now.rows, was.rows)
-    predict = _predict(version, features)
-
-    def dear(side: Labelled) -> dict[str, Figure]:
-        return worth(predict, _some(rules, side), features, confidence=confidence, seed=rules.drift.seed)
-
-    here, there = dear(now), dear(was)
+    here, there = worth(rules, version, now, was)
     lost = sorted(here, key=lambda name: here[name].value - (there[name].value if name in there else 0.0))
     return Found(
-        tuple(falls(now, was, slices, confidence)),
+        tuple(falls(now, was, slices, rules.degradation.confidence)),
         {name: here[name] for name in lost},
         there,
         _costly(rules, judged),
         len(now.labels),
         len(was.labels),
     )
-
-
-def _labelled(rules: Project, rows: pd.DataFrame) -> Labelled:
-    columns = rules.columns
-    known = rows[rows[columns.target].notna()].reset_index(drop=True)
-    labels, given = (known[name].to_numpy(dtype=np.float64) for name in (columns.target, columns.probability))
-    return Labelled(known[list(columns.features)], labels, given)
-
-
-def _some(rules: Project, side: Labelled) -> Labelled:
-    if len(side.labels) <= MOST_SHUFFLED:
-        return side
-    chosen = np.sort(np.random.default_rng(rules.drift.seed).choice(len(side.labels), MOST_SHUFFLED, replace=False))
-    return Labelled(side.rows.iloc[chosen].reset_index(drop=True), side.labels[chosen], side.probability[chosen])
-
-
-def _predict(version: registry.Version, features: list[str]) -> Predict:
-    given = predictor(version.load(), features, version.number)
-
-    def predict(rows: pd.DataFrame) -> NDArray[np.float64]:
-        return given(pa.RecordBatch.from_pandas(rows[features], preserve_index=False))
-
-    return predict
 
 
 def _costly(rules: Project, judged: pd.DataFrame) -> tuple[Costly, ...]:

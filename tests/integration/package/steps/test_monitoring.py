@@ -1,5 +1,7 @@
 """Monitoring on the real rows, and on windows that allow no verdict."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from shotclock.errors import StoreError
 from shotclock.judging.alerts import KINDS
 from shotclock.judging.verdict import UNLIKE
 from shotclock.reading import findings
+from shotclock.reading.model import worsening
 from shotclock.steps import monitoring
 from shotclock.store.run import Run
 from shotclock.store.window import recent_rows
@@ -38,6 +41,31 @@ def test_production_drifts_in_5_of_6_columns_and_playoffs_is_not_among_them(at, 
     assert run.data.metrics["drift_share"] == pytest.approx(5 / 6)
     assert run.data.metrics["drift_score_playoffs"] < 0.1
     assert (folder / "data" / "shots" / "monitoring" / "drift_report.html").stat().st_size > 1_000_000
+
+
+def test_the_report_weighs_the_columns_by_what_they_are_worth_as_the_window_s_page_has_it(at, stored_runs):
+    html = (at("alerted") / "data" / "shots" / "monitoring" / "drift_report.html").read_text("utf-8")
+    places = re.findall(r"<li><strong>(\w+)</strong>", html)
+    assert places[:6] == ["shot_distance", "lon", "minutes_remaining", "lat", "period", "playoffs"]
+    assert places[6:] == ["probability", "shot_made_flag"]
+    (run,) = stored_runs("drift")
+    page = worsening.window("shots", "1", run.data.tags["shotclock.window"])
+    assert page.found.worth_before["shot_distance"].value == pytest.approx(0.0649, abs=5e-5)
+    assert re.findall(r"worth (\S+ \[.+?\]) of skill", html) == [
+        str(page.found.worth_before[name]) for name in places[:6]
+    ]
+
+
+def test_the_report_of_a_version_whose_model_is_gone_says_so(at, monkeypatch):
+    folder = at("alerted")
+
+    def gone(version):
+        raise StoreError(f"{version.uri}: its files are gone")
+
+    monkeypatch.setattr("shotclock.store.versions.registry.Version.load", gone)
+    monitoring.drift_check(M1)
+    html = (folder / "data" / "shots" / "monitoring" / "drift_report.html").read_text("utf-8")
+    assert "worth to the model is not known: models:/shots/1: its files are gone." in html
 
 
 def test_the_tree_is_worse_than_the_base_rate_while_its_log_loss_has_fallen(at, stored_runs):

@@ -7,6 +7,7 @@ import pytest
 
 from shotclock.judging.drift import ColumnDrift, Drift, Rows
 from shotclock.judging.drift.distributions import compare
+from shotclock.judging.figure import Figure
 from shotclock.judging.verdict import UNLIKE, Verdict
 from shotclock.words.cards.drift_report import About, page
 
@@ -37,6 +38,8 @@ def about(**changed: object) -> About:
         "window": ("2016-04.parquet", "2016-03.parquet"),
         "period": ("2016-03-01", "2016-04-13"),
         "reference_period": ("2010-05-10", "2016-02-28"),
+        "worth": {},
+        "worth_unknown": "no labels",
         "spreads": {name: compare([0.0, 1, 1, 2], [0.0, 0, 1, 9]) for name in names},
     }
     return About(**told | changed)  # type: ignore[arg-type]
@@ -72,6 +75,30 @@ def test_the_worst_column_stands_first_by_its_own_threshold_and_what_is_apart_st
     html = page(drift(), about())
     assert re.findall(r"<li><strong>(\w+)</strong>", html) == ["farther", "far", "near", "chance", "made"]
     assert said(html).index("chance (predictions)") < said(html).index("made (labels)")
+
+
+def test_what_a_feature_is_worth_to_the_model_weighs_how_far_it_has_moved() -> None:
+    worth = {"far": Figure(0.04, 0.03, 0.05), "farther": Figure(0.01, 0.0, 0.02), "near": Figure(0.5, 0.4, 0.6)}
+    html = page(
+        drift(), about(worth=worth)
+    )  # 1.8 thresholds times 0.04 is more than 5 times 0.01; near has not drifted
+    assert re.findall(r"<li><strong>(\w+)</strong>", html) == ["far", "farther", "near", "chance", "made"]
+    assert "threshold 0.5 (wasserstein) worth 0.0400 [0.0300, 0.0500] of skill" in said(html)
+    assert "then by distance over threshold times what the feature is worth to the model" in said(html)
+
+
+def test_a_feature_without_which_the_model_loses_nothing_weighs_nothing_and_then_the_distance_counts() -> None:
+    worth = {"far": Figure(-0.04, -0.05, 0.0), "farther": Figure(0.0, 0.0, 0.0)}
+    html = page(drift(), about(worth=worth))
+    assert re.findall(r"<li><strong>(\w+)</strong>", html)[:3] == ["farther", "far", "near"]
+
+
+def test_where_nobody_can_tell_what_they_are_worth_the_report_says_why_and_the_distance_counts() -> None:
+    html = page(drift(), about())
+    assert "then by distance over threshold; what a feature is worth to the model is not known: no labels." in said(
+        html
+    )
+    assert "of skill" not in said(html)
 
 
 def test_each_column_is_drawn_before_evidently_s_page_which_stays_as_it_is() -> None:
