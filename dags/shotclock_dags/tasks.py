@@ -38,6 +38,7 @@ PRIORITIES = {  # greater goes first
     "training": 1,
     "policies": 0,  # changes nothing, so it can wait for all that does
 }
+_BY_KIND = {"scheduled": "scheduled", "asset_triggered": "alert"}
 
 
 def my_projects() -> list[Project]:
@@ -110,15 +111,20 @@ def _run(project: str, context: Any) -> Any:
 
     dag_run = context["dag_run"]
     events = context["triggering_asset_events"]
-    cause = ", ".join(sorted(asset.name for asset in events)) or _run_type(context)
+    kind, by = _run_type(context), _started_by(context)
+    cause = ", ".join(sorted(asset.name for asset in events)) or (
+        kind if by in (*_BY_KIND.values(), "manual") else f"{by}, by hand"
+    )
     # a schedule's point may be long past when its run starts
-    asked = dag_run.start_date if _started_by(context) == "scheduled" else dag_run.run_after
+    asked = dag_run.start_date if by == "scheduled" else dag_run.run_after
     return Run(project, context["dag"].dag_id.removeprefix(f"{project}."), context["run_id"], cause, asked)
 
 
 def _started_by(context: Any) -> str:
-    kinds = {"scheduled": "scheduled", "asset_triggered": "alert"}
-    return kinds.get(_run_type(context), "manual")
+    """`scheduled`, `alert`, or who asked for it; `manual` where Airflow does not know who that was."""
+    user = context["dag_run"].triggering_user_name or "manual"
+    named = f"user {user}" if user in ("scheduled", "alert") else user
+    return _BY_KIND.get(_run_type(context), named)
 
 
 def _run_type(context: Any) -> str:

@@ -414,12 +414,13 @@ class Approval:
 
 @dataclass(frozen=True, kw_only=True)
 class Done(Result):
-    """What was decided. `version` came into service, or `champion` stayed there."""
+    """What was decided, and by whom or what. `version` came into service, or `champion` stayed there."""
 
     decision: Outcome
     reason: str
     version: str = ""
     champion: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,26 +135,27 @@ def run(bag):
     """`run("training", seed=7)`: one run of a DAG of the project `shots`, started by hand; gives a `Ran`.
 
     `by="scheduled"` or `by="asset_triggered"` make it look started so; `events` are those that it then answers.
-    `moment` names the run: the same one again is the same run, cleared and run again.
+    `user` is who started it by hand. `moment` names the run: the same one again is the same run, cleared and run again.
     """
 
-    def start(flow: str, *, by: str = "manual", events=(), moment=None, dag=None, **params) -> Ran:
+    def start(flow: str, *, by: str = "manual", user=None, events=(), moment=None, dag=None, **params) -> Ran:
         dag = dag or bag().dags[f"shots.{flow}"]
         options = {"logical_date": moment, "run_after": moment} if moment else {}
-        with _started(by, events):
+        with _started(by, events, user):
             return Ran(dag.test(run_conf=params, **options))
 
     return start
 
 
 @contextmanager
-def _started(by: str, events):
+def _started(by: str, events, user):
     """`dag.test()` only knows runs by hand that start when they are due: this changes what it made, before any task runs."""
     from airflow.models import dagrun
 
     def made(**options):
         session, run = options["session"], dagrun_made(**options)
         run.run_type, run.start_date = by, datetime.now(UTC)
+        run.triggering_user_name = user
         run.consumed_asset_events = list(_events(session, events))
         session.commit()
         return run

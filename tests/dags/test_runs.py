@@ -1,5 +1,6 @@
 """Runs of the DAGs: what reaches the steps, what comes back, what a failed or repeated run leaves behind."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -301,6 +302,25 @@ def test_a_rollback_needs_a_reason_and_moves_the_alias_back(at, run):
     assert found.state == "success"
     assert found.events()["shots/champion"]["version"] == "1"
     assert published(folder)[1] == "1"
+
+
+@pytest.mark.parametrize(("user", "said"), [("ada", "ada"), ("alert", "user alert"), (None, "manual")])
+def test_who_rolls_back_by_hand_is_named_in_the_record_the_history_and_the_message(at, run, caplog, user, said):
+    from shotclock.reading import history
+
+    caplog.set_level("INFO", "shotclock.notify")
+    logging.getLogger("shotclock.notify").disabled = False
+    at("rested")
+    found = run("rollback", reason="the new one is too eager", user=user)
+    assert found.xcom("rollback")["by"] == said
+    assert history.decisions("shots")[0].decided_by == said
+    assert f"\ndecided by: {said}\n" in caplog.records[-1].getMessage()
+
+
+def test_of_a_run_by_hand_the_record_names_who_asked_for_it(at, run, stored_runs):
+    at("rested")
+    run("rollback", reason="the new one is too eager", user="ada")
+    assert stored_runs("decision")[0].data.tags["shotclock.cause"] == "ada, by hand"
 
 
 def test_a_rollback_that_was_asked_for_before_the_last_promotion_ends_as_skipped(at, run):

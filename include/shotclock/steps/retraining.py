@@ -33,7 +33,7 @@ def decide(run: Run, by: str = "manual", reason: str | None = None) -> Plan:
     """Why this retraining runs, and whether it goes on; a run that does not is written down as the decision `skip`.
 
     Args:
-        by: `manual`, `scheduled` or `alert`: what started the run.
+        by: `scheduled` or `alert`, else who asked for it: `manual` where nobody knows.
         reason: what a person gave as the reason.
     """
     left.take_up(run)

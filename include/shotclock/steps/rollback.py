@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shotclock.config import project, settings
 from shotclock.errors import ConfigError, StoreError
@@ -19,7 +19,8 @@ from shotclock.store.versions import registry
 def rollback(run: Run, reason: str | None, version: int | None = None, by: str = "manual") -> Done:
     """Make `previous`, or the version named, the champion again, and write down why.
 
-    Where a demotion's alert has started the run, that is the version before, if it was proven better than who serves now.
+    `by` is who or what asked: a person, or `alert`. Where a demotion's alert has started the run, that is the version
+    before, if it was proven better than who serves now.
 
     What was chosen is written down before the alias moves: a second try of the same run goes on with that choice, and does
     not roll back what the first one rolled back. Nor does a second run that was asked for before the first one had ended: it
@@ -78,7 +79,8 @@ def _gone_back(run: Run, record: Tracked, chosen: Change, why: _Why) -> Done:
     target = registry.version(run.project, chosen.after)
     registry.promote(target, expected=chosen.before)
     summary = f"`{target.uri}` is the champion again instead of v{chosen.before}: {reason}"
-    return Done(decision="rollback", version=target.number, reason=reason, mlflow_run_id=record.id, summary=summary)
+    done = Done(decision="rollback", version=target.number, reason=reason, by=why.by)
+    return replace(done, mlflow_run_id=record.id, summary=summary)
 
 
 @contextmanager
@@ -102,7 +104,7 @@ def _replaced(run: Run) -> str:
 
 def _skipped(run: Run, record: Tracked, stop: str, by: str) -> Done:
     record.write(Decision(decision="skip", reason=stop, by=by, flow=run.flow))
-    return Done(decision="skip", reason=stop, skip=stop, mlflow_run_id=record.id, summary=f"**Skipped**: {stop}")
+    return Done(decision="skip", reason=stop, by=by, skip=stop, mlflow_run_id=record.id, summary=f"**Skipped**: {stop}")
 
 
 def _chosen(project: str, version: int | None) -> Change:

@@ -573,7 +573,7 @@ def promote(
 
 
 def _done(told: records.Decision, run_id: str, version: registry.Version | None, gated: Gated, ruled: str) -> Done:
-    done = Done(decision=told.decision, reason=told.reason, mlflow_run_id=run_id)
+    done = Done(decision=told.decision, reason=told.reason, by=told.by, mlflow_run_id=run_id)
     if version is None:
         skip, summary = f"the champion stays: {told.reason}", f"**keep**: {told.reason}"
         return replace(done, champion=told.after or "", skip=skip, summary=summary)

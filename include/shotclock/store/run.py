@@ -15,7 +15,7 @@ class Run:
         project: the project's name.
         flow: `training`, `inference`, `monitoring`, `retraining`, `rollback` or `policies`.
         id: the orchestrator's id of the run; the same id means the same run, also when a task is tried again.
-        cause: why it runs: `manual`, `scheduled`, or the event that triggered it.
+        cause: why it runs: `manual`, `scheduled`, who asked for it, or the event that triggered it.
         asked: when it was asked for, which may be long before its turn came; None where nobody can say.
     """
 

@@ -78,7 +78,11 @@ def decision(project: str, told: "Done", where: Where, gated: "Gated | None" = N
         gated: what the gate said, where there was one.
         why: what the run was started by.
     """
-    lines = [*_gate(gated), *([("started because", why)] if why else [])]
+    lines = [
+        *_gate(gated),
+        *([("started because", why)] if why else []),
+        *([("decided by", told.by)] if told.by else []),
+    ]
     subject = f"{project}: {told.decision}, {_state(told, gated, where)}"
     return Message(subject, _body(told.reason, lines, where))
 
