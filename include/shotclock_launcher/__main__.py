@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 from dotenv import load_dotenv
 
-from shotclock.config import projects
+from shotclock.config import projects, settings
 from shotclock.errors import ShotclockError
 from shotclock_launcher.console import say, show
+from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.layout import CHECKOUT, LOOPBACK, PATIENCE, Layout
 from shotclock_launcher.running.signals import Stopped, stop_on_signals
 
@@ -113,7 +114,10 @@ def screenshots(project: Project = None) -> None:
 
 
 def _first() -> str:
-    return projects()[0].name
+    names = [one.name for one in projects()]
+    if not names:
+        raise LaunchError(f"{settings().projects}: found no project file, expected *.yaml; make one: shotclock init")
+    return names[0]
 
 
 def _end(good: bool) -> None:

@@ -30,6 +30,15 @@ def test_a_command_is_told_what_was_asked_for(monkeypatch):
     assert asked == [("late_flights", 7.0), ("kobe_shots", 5.0)]
 
 
+def test_where_there_is_no_project_the_folder_and_what_makes_one_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("SHOTCLOCK_PROJECTS", str(tmp_path))
+    done = launcher("demo")
+    assert (done.exit_code, done.stdout) == (
+        1,
+        f"\n{tmp_path}: found no project file, expected *.yaml; make one: shotclock init\n",
+    )
+
+
 def test_a_chain_that_did_not_succeed_ends_with_1(monkeypatch):
     monkeypatch.setattr(demo_, "demo", lambda *_: False)
     assert launcher("demo").exit_code == 1
