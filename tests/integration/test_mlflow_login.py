@@ -14,9 +14,11 @@ import httpx
 import mlflow
 import pytest
 from mlflow import MlflowClient
+from playwright.sync_api import sync_playwright
 
 from shotclock.errors import StoreError
 from shotclock.store.server import database
+from shotclock_launcher.commands.browser import FLAGS, chromium
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running import credentials, mlflow_login
 from shotclock_launcher.running.environment import airflow_environment
@@ -144,6 +146,27 @@ def untouched(server: Server) -> bool:
     names = {path.name for path in server.private.iterdir()}
     planted = list(server.layout.settings.home.rglob("planted.json"))
     return names == {"keys.json"} and (server.private / "keys.json").read_text() == SECRET and not planted
+
+
+def test_the_first_page_leads_to_the_view_of_models_from_the_first_click_on_until_somebody_chooses(
+    server: Server,
+) -> None:
+    if chromium() is None:
+        pytest.skip("no chromium on this machine: install it (Debian: apt-get install chromium)")
+    user, password = server.right
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        page = browser.new_page(http_credentials={"username": user, "password": password})
+        page.set_default_timeout(120_000)
+        page.goto(server.layout.mlflow_address)
+        page.get_by_role("link", name="foreign").first.click()
+        page.wait_for_url("**/runs?workflowType=machine_learning*")
+        assert page.get_by_text("Ask a question").count() == 0
+        page.get_by_text("GenAI", exact=True).first.click()
+        page.goto(server.layout.mlflow_address)
+        page.get_by_role("link", name="foreign").first.click()
+        page.wait_for_url("**workflowType=genai*")
+        browser.close()
 
 
 def test_every_route_that_mlflow_has_asks_for_the_login(server: Server) -> None:

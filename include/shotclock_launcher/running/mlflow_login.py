@@ -4,6 +4,7 @@ import secrets
 import shutil
 from textwrap import dedent
 
+from shotclock.store.server import front
 from shotclock_launcher.errors import LaunchError
 from shotclock_launcher.layout import Layout
 from shotclock_launcher.running import credentials
@@ -13,6 +14,7 @@ _SETTINGS = """\
     [mlflow]
     default_permission = NO_PERMISSIONS
     database_uri = sqlite:///{users}
+    authorization_function = {hook}
     # a page asks for dozens of things at once, and each check of a password takes a tenth of a second
     auth_cache_ttl_seconds = 60
 """
@@ -37,7 +39,7 @@ def environment(layout: Layout, login: credentials.Login) -> dict[str, str]:
     for name in ("settings.ini", "users.db"):
         (folder / name).touch(mode=0o600)
     users = folder.relative_to(layout.settings.home) / "users.db"  # services run there, and no name has to be escaped
-    (folder / "settings.ini").write_text(dedent(_SETTINGS.format(users=users)), encoding="utf-8")
+    (folder / "settings.ini").write_text(dedent(_SETTINGS.format(users=users, hook=front.HOOK)), encoding="utf-8")
     return {
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "settings.ini"),
         "MLFLOW_AUTH_ADMIN_USERNAME": login.user,

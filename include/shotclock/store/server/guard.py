@@ -9,6 +9,8 @@ import re
 import threading
 from typing import TYPE_CHECKING
 
+from shotclock.store.server import front
+
 if TYPE_CHECKING:
     from werkzeug import Response
     from werkzeug.datastructures import Authorization
@@ -30,6 +32,7 @@ def who_asks() -> "Authorization | Response":
     from mlflow.server.auth import authenticate_request_basic_auth
 
     _make_reader()
+    front.begin_with_models()
     asked: Authorization | Response = authenticate_request_basic_auth()
     if isinstance(asked, Response) or asked.username == WRITER or only_reads(request.method, request.path):
         return asked
