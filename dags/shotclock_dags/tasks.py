@@ -163,7 +163,7 @@ def reason_param(text: str) -> Param:
 
     Empty all the same where nobody was asked: Airflow starts a scheduled run, or one by an alert, with what stands here.
     """
-    few = {"pattern": r"^$|^[\s\S]{3}", "maxLength": LONGEST_REASON}
+    few = {"pattern": r"^$|^\s*\S(\s*\S){2}", "maxLength": LONGEST_REASON}
     return Param("", type="string", **few, title="Reason", description=text)
 
 

@@ -1,5 +1,5 @@
 """The plugin: the page "Model health", its tab of each DAG, each model's state on the first page, two "Summary" tabs, two
-links, the app behind them; what the scheduler and the DAG processor are given as they start.
+links, the app behind them, what the API refuses; what the scheduler and the DAG processor are given as they start.
 
 Every Airflow process loads this file, the workers included, so the app is imported only by the process that serves it.
 """
@@ -55,6 +55,12 @@ class ShotclockPlugin(AirflowPlugin):
     ]
     listeners = [starting]  # noqa: RUF012
     global_operator_extra_links = [DriftReportLink(), MlflowRunLink()]  # noqa: RUF012
+
+    @property
+    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
+        from shotclock_ui.refusals import RollbackReason
+
+        return [{"middleware": RollbackReason, "args": [], "kwargs": {}, "name": "Reason of a rollback"}]
 
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:

@@ -115,6 +115,8 @@ def test_every_parameter_has_a_type_and_a_title(kobe_dags):
         ("retraining", {"reason": 5}),
         ("retraining", {"reason": None}),
         ("rollback", {"reason": "so"}),
+        ("rollback", {"reason": "   "}),
+        ("retraining", {"reason": " \n\t so "}),
     ],
 )
 def test_a_parameter_of_the_wrong_type_or_out_of_bounds_is_refused(kobe_dags, flow, wrong):
