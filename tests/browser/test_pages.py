@@ -196,6 +196,24 @@ def test_a_page_in_airflow_fits_is_accessible_and_leads_somewhere(
     assert not in_airflow.faults, "\n".join(in_airflow.faults)
 
 
+def test_on_a_phone_what_is_not_first_is_folded_and_on_a_desk_no_table_is_cut(
+    in_airflow: Reader, story: SimpleNamespace
+) -> None:
+    page = in_airflow.context.new_page()
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(_address("/health/{project}", story))
+    expect(page.locator("details.part")).not_to_have_count(0)
+    expect(page.locator("details.part[open]")).to_have_count(0)
+    expect(page.locator(".timeline")).to_be_visible()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.reload()
+    expect(page.locator("details.part:not([open])")).to_have_count(0)
+    assert (
+        page.evaluate("[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth).length") == 0
+    )
+    page.close()
+
+
 def test_the_question_before_a_retraining_is_accessible(in_airflow: Reader, story: SimpleNamespace) -> None:
     in_airflow.faults.clear()
     page = in_airflow.context.new_page()

@@ -96,15 +96,19 @@ function stack(table) {
   table.classList.add("stacked");
 }
 
+// On a phone, parts that are not first are folded.
+const isPhone = () => matchMedia("(max-width: 640px)").matches;
+
 // What is newest stands on the right. The page looks again by itself, but never while somebody writes, reads an opened part, or
 // goes from control to control by keyboard.
 addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".wide").forEach((part) => { if (part.querySelector(".timeline")) part.scrollLeft = part.scrollWidth; });
   document.querySelectorAll("table:has(thead)").forEach(stack);
+  if (isPhone()) document.querySelectorAll("details.part").forEach((part) => { part.open = false; });
   const seconds = Number(document.body.dataset.refresh);
   if (!seconds) return;
   setInterval(() => {
-    const busy = leaving || document.hidden || document.querySelector("dialog[open], details[open]") || document.activeElement !== document.body;
+    const busy = leaving || document.hidden || document.querySelector(`dialog[open], details[open]${isPhone() ? "" : ":not(.part)"}`) || document.activeElement !== document.body;
     if (!busy) location.reload();
   }, seconds * 1000);
 });
