@@ -7,7 +7,7 @@ import pytest
 
 from shotclock.config import project
 from shotclock.files import storage
-from shotclock.reading import year
+from shotclock.reading.model import year
 from shotclock.store import window
 from shotclock.store.window import labels
 
