@@ -1,5 +1,6 @@
 """The command that makes a project from a table."""
 
+import codecs
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,10 @@ Newer = Annotated[Path | None, typer.Option("--production", metavar="FILE", help
 Share = Annotated[
     float | None,
     typer.Option("--split-by-time", metavar="SHARE", help="0 to 1: this share, the older rows, is for training"),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option("--encoding", metavar="NAME", help="of a file of text, such as cp850, where it is guessed wrongly"),
 ]
 Name = Annotated[str | None, typer.Option("--name", help="of the project; by default made from the file's")]
 Title = Annotated[str | None, typer.Option("--title", help="what people see")]
@@ -61,6 +66,7 @@ def init(  # noqa: PLR0913  (one option for each guess)
     exclude: Exclude = None,
     feature: Kept = None,
     category: Categories = None,
+    encoding: Encoding = None,
     name: Name = None,
     title: Title = None,
     as_json: AsJson = False,
@@ -86,17 +92,30 @@ def init(  # noqa: PLR0913  (one option for each guess)
         raise typer.BadParameter(
             "found both --row-order and --time-part, expected one of them: no column tells the time"
         )
+    if encoding is not None and not _is_known(encoding):
+        raise typer.BadParameter(
+            f"found {encoding}, expected such as utf-8, cp1252 or mac-roman", param_hint="--encoding"
+        )
     with at_work(as_json):
         from shotclock.projects.init.guess import Wishes
         from shotclock.projects.init.make import make_project
 
         several = (tuple(exclude or ()), tuple(feature or ()), tuple(category or ()))
         wishes = Wishes(target, positive, id_, time, time_format, *several, row_order, tuple(time_part or ()))
-        done = make_project(file, wishes, production=production, share=split_by_time, name=name, title=title)
+        done = make_project(
+            file, wishes, production=production, share=split_by_time, encoding=encoding, name=name, title=title
+        )
     if as_json:
         tell(done, "", as_json)
     else:
         _show(done)
+
+
+def _is_known(encoding: str) -> bool:
+    try:
+        return bool(codecs.lookup(encoding))
+    except LookupError:
+        return False
 
 
 def _allowed(feature: "Feature") -> str:

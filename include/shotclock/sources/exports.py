@@ -3,12 +3,14 @@
 import bz2
 import gzip
 import lzma
+import re
 import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -23,11 +25,17 @@ from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.kinds import with_names
-from shotclock.sources import tabular, told
+from shotclock.sources import encodings, told
 
 _ROWS = 1 << 17
 _LAYERS = 3  # how often a file may be packed
 _NOT_YET = ("_temporary", "_incomplete")  # what Spark and Hadoop keep in a folder while they write it
+_OFFICE = {
+    "[Content_Types].xml": "an Excel workbook",
+    "content.xml": "an OpenDocument table",
+    "Index/Document.iwa": "a Numbers table",
+}
+_VERSIONED = ("_delta_log", ".hoodie")  # where these lie, not all parts are rows of today
 _BESIDE = ("__MACOSX", ".", "Thumbs.db", "desktop.ini")  # what systems put into an archive by themselves
 _NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # how hive writes that a row has no value there
 _PARQUET = b"PAR1"
@@ -45,25 +53,32 @@ _PACKED: dict[bytes, Callable[[Path], IO[bytes]]] = {
     b"\x04\x22\x4d\x18": _by_arrow("lz4"),
 }
 _OTHER = {
-    b"\xd0\xcf\x11\xe0": "an Excel workbook",
-    b"SQLite format 3": "an SQLite database",
-    b"ARROW1": "an Arrow file",
-    b"Obj\x01": "an Avro file",
-    b"\x89HDF": "an HDF5 file",
-    b"%PDF": "a PDF document",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive",
-    b"\x1f\x9d": "a file packed by compress",
-    b"ORC": "an ORC file",
-    b"FEA1": "a Feather file",
-    b"\x93NUMPY": "an array of NumPy's",
-    b"<stata_dta>": "a Stata file",
-    b"$FL": "an SPSS file",
-    b"{": "JSON",
-    b"[{": "JSON",
-    **dict.fromkeys((b"<!", b"<html", b"<?xml"), "a page of HTML or XML"),
+    rb"\xd0\xcf\x11\xe0": ("an Excel workbook", "read_excel"),
+    rb"SQLite format 3": ("an SQLite database", "read_sql"),
+    rb"ARROW1": ("an Arrow file", "read_feather"),
+    rb"\xff{4}": ("an Arrow stream", ""),
+    rb"Obj\x01": ("an Avro file", ""),
+    rb"\x89HDF": ("an HDF5 file", "read_hdf"),
+    rb"%PDF": ("a PDF document", ""),
+    rb"7z\xbc\xaf": ("a 7z archive", ""),
+    rb"Rar!": ("a RAR archive", ""),
+    rb"\x1f\x9d": ("a file packed by compress", ""),
+    rb"ORC": ("an ORC file", "read_orc"),
+    rb"FEA1": ("a Feather file", "read_feather"),
+    rb"\x93NUMPY": ("an array of NumPy's", ""),
+    rb"<stata_dta>|[\x69-\x73][\x01\x02]\x01\x00": ("a Stata file", "read_stata"),
+    rb"\x00{12}\xc2\xea\x81\x60|HEADER RECORD\*": ("a SAS file", "read_sas"),
+    rb"\$FL": ("an SPSS file", "read_spss"),
+    rb"MATLAB 5": ("a MATLAB file", ""),
+    rb"RD[AX]\d\n|X\n\x00{3}": ("an R file", ""),
+    rb"\x00\x01\x00\x00Standard": ("an Access database", ""),
+    rb"\x80[\x02-\x05][\x95c}\]]": ("a pickle, which is code and is not read", ""),
+    rb"version https://git-lfs": ("a pointer of Git LFS, and not its file", ""),
+    rb"-----BEGIN PGP": ("an encrypted file", ""),
+    rb"\{|\[\s*[\[{\"]": ("JSON", "read_json"),
+    rb"<[!?A-Za-z]": ("a page of HTML or XML", ""),
 }
-"""What is no table of text, by how it begins."""
+"""What is no table of text, by how it begins; and what of pandas reads it."""
 
 
 def is_parquet(address: Address) -> bool:
@@ -93,17 +108,24 @@ def unpacked(address: Address) -> Iterator[Path]:
             _unpack(path, way, inner, str(address))
             path = inner
         if kind := _no_table(path):
-            raise SourceError(f"{address}: found {kind}, expected text (CSV) or parquet; export it as one of these")
+            raise _refused(str(address), *kind)
         yield path
 
 
-def _no_table(path: Path) -> str:
-    """What a file is, if neither text nor parquet; empty where it may be."""
+def _no_table(path: Path) -> tuple[str, str] | None:
+    """What a file is, if neither text nor parquet, and what of pandas reads it; None where it may be."""
     begins = _beginning(path).lstrip()
     if _way(begins):
-        return f"a file that is packed more than {_LAYERS} times"
-    known = next((kind for beginning, kind in _OTHER.items() if begins.startswith(beginning)), "")
-    return known or ("bytes that are no text" if not begins.startswith(_PARQUET) and tabular.is_binary(path) else "")
+        return f"a file that is packed more than {_LAYERS} times", ""
+    as_text = begins.lstrip(b"\xef\xbb\xbf\xff\xfe\x00").replace(b"\x00", b"").lstrip()  # of UTF-8 and UTF-16
+    known = (kind for shape, kind in _OTHER.items() if re.match(shape, begins) or re.match(shape, as_text))
+    is_other = not begins.startswith(_PARQUET) and encodings.is_binary(path)
+    return next(known, None) or (("bytes that are no text", "") if is_other else None)
+
+
+def _refused(shown: str, kind: str, reader: str) -> SourceError:
+    how = f", such as by pandas: {reader}(…).to_parquet(…)" if reader else ""
+    return SourceError(f"{shown}: found {kind}, expected text (CSV) or parquet; export it as one of these{how}")
 
 
 def _unpack(path: Path, way: Callable[[Path, str], Any], inner: Path, shown: str) -> None:
@@ -140,10 +162,9 @@ def _way(begins: bytes) -> Callable[[Path, str], Any] | None:
 def _zipped(path: Path, shown: str) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(path) as archive:
         names = [name for name in archive.namelist() if not name.endswith("/")]
-        if "[Content_Types].xml" in names:
-            raise SourceError(
-                f"{shown}: found an Excel workbook, expected text (CSV) or parquet; export it as one of these"
-            )
+        for mark, kind in _OFFICE.items():
+            if mark in names:
+                raise _refused(shown, kind, "read_excel")
         names = [name for name in names if not any(part.startswith(_BESIDE) for part in name.split("/"))]
         if len(names) != 1:
             told = f" ({', '.join(names[:4])}{', …' if len(names) > 4 else ''})" if names else ""
@@ -162,21 +183,23 @@ def write_parquet(address: Address, columns: Columns, reading: Reading, target: 
     batches = _rows(address, columns, reading)
     if reading.row_order:
         batches = _in_order(batches, columns, storage.changed(address))
-    first = next(batches, None)
-    if first is None:
-        raise SourceError(f"{address}: found no rows and no names of columns, expected a table")
+    first = next(batches)
     with storage.replacing(target) as partial, pq.ParquetWriter(partial, first.schema) as writer:
         writer.write_batch(first)
         for batch in batches:
-            writer.write_batch(_alike(batch, first.schema, address))
+            writer.write_batch(batch)
 
 
 def _rows(address: Address, columns: Columns, reading: Reading) -> Iterator[pa.RecordBatch]:
+    """All of its rows, in the types of the first ones."""
+    schema: pa.Schema | None = None
     for part in parts(address):
         said = {name: text for name, text in by_folders(part, address).items() if name in columns.in_file}
         row = 0
         for batch in _rows_of(part, columns, reading):
-            yield told.in_types(_with(batch, said), columns, reading, str(part), row)
+            typed = told.in_types(_with(batch, said), columns, reading, str(part), row)
+            schema = schema or typed.schema
+            yield _alike(typed, schema, part, row)
             row += batch.num_rows
 
 
@@ -218,8 +241,11 @@ def _in_order(batches: Iterator[pa.RecordBatch], columns: Columns, moment: datet
 def _parquet_rows(part: Address, columns: Columns) -> Iterator[pa.RecordBatch]:
     with storage.open_parquet(part) as file:
         there = file.schema_arrow.names
+        types = file.schema_arrow
     names = [name for name in columns.in_file if name in there]
-    for batch in storage.read_batches(part, names, _ROWS):
+    batches = storage.read_batches(part, names, _ROWS)
+    none = pa.RecordBatch.from_pylist([], pa.schema([field for field in types if field.name in names]))
+    for batch in chain([next(batches, none)], batches):
         yield batch.replace_schema_metadata(with_names(there))
 
 
@@ -244,6 +270,12 @@ def parts(address: Address) -> list[Address]:
     unfinished = [found for found in storage.folders(address) if found.name in _NOT_YET]
     if unfinished:
         raise SourceError(f"{unfinished[0]}: found what is there while a folder is written; wait until it is done")
+    versioned = [found for found in storage.folders(address) if found.name in _VERSIONED]
+    if versioned:
+        raise SourceError(
+            f"{address}: found a table of many versions ({versioned[0].name}), of which not all parts are rows of today; "
+            "export the newest one as parquet"
+        )
     found = [part for inner in storage.arrived(address) for part in parts(inner)]
     astray = [part for part in found if not storage.lies_in(part, [address])]
     if astray:
@@ -253,12 +285,31 @@ def parts(address: Address) -> list[Address]:
     return found
 
 
-def _alike(batch: pa.RecordBatch, schema: pa.Schema, address: Address) -> pa.RecordBatch:
+def _alike(batch: pa.RecordBatch, schema: pa.Schema, part: Address, first: int) -> pa.RecordBatch:
+    """Rows in the columns and types of those before them; `first` rows of their part were before these."""
     if batch.schema.equals(schema):
         return batch
+    lacking = set(schema.names) - set(batch.schema.names)
+    if lacking:
+        raise SourceError(f"{part}: column '{min(lacking)}' is missing, which other parts have; write them alike")
+    columns = [_cast(batch[field.name], field, part, first) for field in schema]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _cast(column: pa.Array, field: pa.Field, part: Address, first: int) -> pa.Array:
     try:
-        return batch.select(schema.names).cast(schema)
-    except (KeyError, ValueError, pa.ArrowInvalid) as error:
+        return column.cast(field.type)
+    except pa.ArrowInvalid as error:
+        fits = range(len(column))
+        place = next((place for place in fits if not _is_castable(column[place : place + 1], field.type)), 0)
         raise SourceError(
-            f"{address}: its parts have different columns or types ({error}); write them alike"
+            f"{part}: column '{field.name}', row {first + place + 1:,}: found '{column[place]}' ({column.type}), expected "
+            f"{field.type} as in the rows before; correct the value, or write all of them alike"
         ) from error
+
+
+def _is_castable(column: pa.Array, kind: pa.DataType) -> bool:
+    try:
+        return bool(column.cast(kind) is not None)
+    except pa.ArrowInvalid:
+        return False

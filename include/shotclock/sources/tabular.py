@@ -7,13 +7,13 @@ import codecs
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ import pyarrow.csv as pacsv
 
 from shotclock.config import Reading
 from shotclock.errors import SourceError
+from shotclock.sources import encodings
 
 MISSING = (
     *(
@@ -46,27 +47,22 @@ MISSING = (
 )
 """Words that stand for a missing number in many exports; only `NA` and nothing at all are taken so unasked."""
 _SEPARATORS, _RARE_SEPARATORS = (",", ";", "\t", "|"), ("^", "~", "\x01", ":", " ")
-_UNITS = ("€", "$", "£", "¥", "%", "EUR", "USD", "GBP", "CHF")
+_UNITS = ("€", "US$", "R$", "$", "£", "¥", "₹", "₽", "₺", "₩", "zł", "kr", "Kč", "%", "‰", "EUR", "USD", "GBP", "CHF")
+_RATES = ("%", "‰")
 _HEAD = 1 << 20  # bytes that all but the encoding is seen from
 _LINES = 1000
 _BLOCK = 1 << 20  # Arrow holds several dozen of them
 _FEW = 1000  # values that are tried before all are
 _SHOWN, _FIRST = 60, 4
-_IN_TEXT = bytes(set(range(256)) - {0, *range(4, 9), *range(14, 26), 27})  # some part fields by 1 to 3, or by 28 to 31
-_MOST_BINARY = 0.02  # of the bytes of a text may be others: somebody's data hold a zero
+_FIRST_ROWS = 100  # that tell what the first line is
+_AXIS = 2  # more fractions than these, in their order, are names
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _PADDED, _DIGITS = r"^0\d+$", r"^[+-]?\d+$"
-_SIGNS = (("^\u2212", "-"), (r"^\((.*\d.*)\)$", r"-\1"), (r"^(\D*\d[\d.,' ]*)-$", r"-\1"))
-_SPACES = "[ \u00a0\u202f]"
-GUESSED = ("cp1252", "latin-1")  # encodings that hold for what is no Unicode
-_BOMS = (  # the longer ones first
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_SIGNS = (("^[-\u2212\u2013]\\s*(\\S)", r"-\1"), (r"^\((.*\d.*)\)$", r"-\1"), (r"^(\D*\d[\d.,' ]*)-$", r"-\1"))
+_SPACES, _APOSTROPHES, _WIDE = "[ \u00a0\u2009\u202f]", "['\u2019]", "[\uff01-\uff5e]"
 _NOT_ARROWS = re.compile(r"%[^YmdHMSyBbIp]")  # what Arrow does not read as Python does
+QUARTER = "quarter"
+_QUARTER = re.compile(r"(?P<year>\d{4})[- /]?Q(?P<quarter>[1-4])|Q(?P<first>[1-4])[- /]?(?P<last>\d{4})")
 _EXCEL = 25_569  # days that Excel counts from its own beginning to 1970
 
 Texts = TypeVar("Texts", pa.Array, pa.ChunkedArray)
@@ -91,86 +87,6 @@ def read_csv(path: Path, shown: str) -> pa.Table:
 # How a file is written
 
 
-def encoding(path: Path) -> str:
-    """By a byte order mark, or by the zeros of UTF-16; else UTF-8, where all of the file is that; else Windows' own."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    for mark, name in _BOMS:
-        if head.startswith(mark):
-            return name
-    if wide := _wide(head):
-        return wide
-    return next(name for name in ("utf-8", *GUESSED) if _is_written_in(path, name))
-
-
-def _wide(head: bytes) -> str:
-    """The UTF-16 without a mark that the first bytes of a file are; empty where they are none."""
-    first, second = head[0:200:2], head[1:200:2]
-    for name, zeros, letters in (("utf-16-le", second, first), ("utf-16-be", first, second)):
-        if zeros.count(0) > len(zeros) / 2 and letters.count(0) < len(letters) / 10:
-            with suppress(UnicodeDecodeError):
-                codecs.getincrementaldecoder(name)().decode(head[:_FEW])
-                return name
-    return ""
-
-
-def is_binary(path: Path) -> bool:
-    """Whether a file begins with bytes that no text holds, in whatever encoding."""
-    with path.open("rb") as file:
-        head = file.read(_FEW)
-    if head.startswith(tuple(mark for mark, _ in _BOMS)) or _wide(head):
-        return False
-    return len(head.translate(None, _IN_TEXT)) > _MOST_BINARY * len(head)
-
-
-def _is_written_in(path: Path, name: str) -> bool:
-    try:
-        for _ in _decoded(path, name):
-            pass
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _decoded(path: Path, name: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(name)()
-    with path.open("rb") as file:
-        while piece := file.read(_BLOCK):
-            yield decoder.decode(piece)
-    yield decoder.decode(b"", final=True)
-
-
-@contextmanager
-def in_utf_8(path: Path, written: str, shown: str) -> Iterator[Path]:
-    """The file itself, or, of one in another encoding, a copy in UTF-8 that lasts as long as the block.
-
-    Raises:
-        SourceError: it is not written so.
-    """
-    if _is_utf_8(written):
-        yield path
-        return
-    with TemporaryDirectory(prefix="shotclock-") as folder:
-        copy = Path(folder) / path.name
-        try:
-            with copy.open("w", encoding="utf-8", newline="") as file:
-                file.writelines(_decoded(path, written))
-        except UnicodeDecodeError as error:
-            raise _other_encoding(shown, written, error.reason) from error
-        yield copy
-
-
-def _is_utf_8(name: str) -> bool:
-    return codecs.lookup(name).name in ("utf-8", "utf-8-sig", "ascii")
-
-
-def _other_encoding(shown: str, name: str, reason: str) -> SourceError:
-    return SourceError(
-        f"{shown}: found bytes that are no {name} ({reason}); correct `reading.encoding` in the project file, or write the "
-        "file so"
-    )
-
-
 def sniff(path: Path, shown: str) -> Reading:
     """How a file in UTF-8 with a line of names is written.
 
@@ -187,18 +103,28 @@ def sniff(path: Path, shown: str) -> Reading:
     told = _told(lines)
     lines = lines[1:] if told else lines
     quote = "'" if re.match(r"'[^']*'\s*[^\w\s']", "".join(lines[:1])) else '"'
-    written = Reading(quote=quote, escape="\\" if any(f"\\{quote}" in line for line in lines) else "")
+    escapes = ("\\", "") if any(f"\\{quote}" in line for line in lines) else ("",)
     try:
-        written = written.model_copy(update={"separator": told or _separator(lines, written)})
+        ways = [_parted(lines, told, Reading(quote=quote, escape=escape)) for escape in escapes]
+        written = max(
+            ways, key=lambda way: _width(lines, way)[1]
+        )  # a field may end in a backslash, and not escape its mark
         above = _above(lines, written)
-        rows = _rows(lines[above:], written)
+        columns = _columns(lines[above:], written)
     except csv.Error as error:
         raise _no_table(shown, error) from error
-    fields = [_unsigned(field.strip()) for row in rows[1:] for field in row]
+    fields = [field for column in columns for field in column]
     units = tuple(unit for unit in _UNITS if any(_beside(field, unit) for field in fields))
-    money = [_beside(field, *(unit for unit in units if unit != "%")) for field in fields]
-    decimal, thousands = _marks([_beside(field, *units) or field for field in fields], written.separator, money)
+    money = [_beside(field, *(unit for unit in units if unit not in _RATES)) for field in fields]
+    bare = [[_beside(field, *units) or field for field in column] for column in columns]
+    decimal, thousands = _marks(bare, written.separator, money)
     return written.model_copy(update={"above": above, "decimal": decimal, "thousands": thousands, "units": units})
+
+
+def _columns(lines: list[str], written: Reading) -> list[list[str]]:
+    """The fields below the line of names, without signs."""
+    rows = ([_unsigned(field.strip()) for field in row] for row in _rows(lines, written)[1:])
+    return [[field for field in column if field] for column in zip_longest(*rows, fillvalue="")]
 
 
 def _head(path: Path, shown: str) -> list[str]:
@@ -207,7 +133,7 @@ def _head(path: Path, shown: str) -> list[str]:
         with path.open("rb") as file:
             return list(islice(io.StringIO(decoder.decode(file.read(_HEAD)), newline=""), _LINES))
     except UnicodeDecodeError as error:
-        raise _other_encoding(shown, "utf-8", error.reason) from error
+        raise encodings.refused(path, "utf-8", shown) from error
 
 
 def _told(lines: list[str]) -> str:
@@ -228,6 +154,10 @@ def _rows(lines: Sequence[str], written: Reading) -> list[list[str]]:
 
 def _marks_of(written: Reading) -> Any:
     return {"delimiter": written.separator, "quotechar": written.quote, "escapechar": written.escape or None}
+
+
+def _parted(lines: list[str], told: str, written: Reading) -> Reading:
+    return written.model_copy(update={"separator": told or _separator(lines, written)})
 
 
 def _separator(lines: list[str], written: Reading) -> str:
@@ -251,16 +181,20 @@ def _width(lines: list[str], written: Reading) -> tuple[int, float]:
 
 
 def _above(lines: list[str], written: Reading) -> int:
-    """How many lines stand above the line of names."""
+    """How many lines stand above the line of names: those of which at least half of the table's fields hold nothing."""
     width, _ = _width(lines, written)
     for number, line in enumerate(lines):
         is_whole = line.count(written.quote) % 2 == 0
-        if line.strip() and not line.startswith("#") and not (is_whole and 2 * len(_rows([line], written)[0]) <= width):
+        fields = _rows([line], written)[0] if line.strip() else []
+        filled = sum(bool(field.strip()) for field in fields)
+        is_title = is_whole and (2 * len(fields) <= width or 2 * filled < width)
+        if not is_title and not (line.startswith("#") and len(fields) != width):
             return number
     return 0
 
 
 def _unsigned(field: str) -> str:
+    field = unicodedata.normalize("NFKC", field) if re.search(_WIDE, field) else field
     for shape, plain in _SIGNS:
         field = re.sub(shape, plain, field)
     return field.lstrip("+-")
@@ -270,32 +204,49 @@ def _beside(field: str, *units: str) -> str:
     """The number that stands beside one of the units; empty where none does."""
     for unit in units:
         bare = field.removeprefix(unit) if field.startswith(unit) else field.removesuffix(unit)
-        if bare != field and re.fullmatch(r"\s*[+-]?\d[\d.,'\s]*", bare):
+        if bare != field and re.fullmatch(r"\s*[+-]?\d[\d.,'\u2019\s]*", bare):
             return bare.strip()
     return ""
 
 
-def _marks(fields: list[str], separator: str, money: list[str]) -> tuple[str, str]:
+def _marks(columns: list[list[str]], separator: str, money: list[str]) -> tuple[str, str]:
     """The decimal mark, and the mark of thousands or nothing."""
+    fields = [field for column in columns for field in column]
 
     def any_written(shape: str) -> bool:
         return any(re.fullmatch(shape, field) for field in fields)
 
     for decimal, thousands in ((",", "."), (".", ","), (",", " "), (".", " "), (".", "'"), (",", "'")):
-        if any_written(rf"[+-]?\d{{1,3}}({_group(thousands)}\d{{3}})+{re.escape(decimal)}\d+"):
+        if any_written(rf"\d{{1,3}}({_group(thousands)}\d{{2,3}})*{_group(thousands)}\d{{3}}{re.escape(decimal)}\d+"):
             return decimal, thousands
     numbers = [field for field in fields if NUMBER.fullmatch(field)]
     commas, points = ([number for number in numbers if mark in number] for mark in ",.")
     in_groups = {mark: _in_groups(marked, mark) for mark, marked in ((",", commas), (".", points))}
     for decimal, thousands in ((".", ","), (",", ".")):
         # Of money there are hundredths, if any.
-        if in_groups[thousands] and any(thousands in amount for amount in money):
+        is_money = any(thousands in amount for amount in money)
+        if in_groups[thousands] and (is_money or any(are_thousands(column, thousands) for column in columns)):
             return decimal, thousands
     if in_groups[","] and (separator == "," or (points and not in_groups["."])):
         return ".", ","
     if commas and separator != "," and in_groups["."]:
         return ",", "."
     return (".", "") if points or not commas else (",", "")
+
+
+def are_thousands(fields: Sequence[str], mark: str) -> bool:
+    """Whether the mark before three digits of a column parts thousands: where smaller numbers have none, and zeros end others.
+
+    Who writes fractions gives them to all numbers alike, or leaves out the zeros at their end.
+    """
+    numbers = [field for field in fields if NUMBER.fullmatch(field)]
+    marked = [number for number in numbers if mark in number]
+    whole = [number for number in numbers if number.isdecimal()]
+    return (
+        _in_groups(marked, mark)
+        and any(number.endswith("0") for number in marked)
+        and 0 < max(map(len, whole), default=0) <= 3
+    )
 
 
 def _in_groups(numbers: list[str], mark: str) -> bool:
@@ -306,7 +257,30 @@ def _in_groups(numbers: list[str], mark: str) -> bool:
 
 
 def _group(thousands: str) -> str:
-    return _SPACES if thousands == " " else re.escape(thousands)
+    return {" ": _SPACES, "'": _APOSTROPHES}.get(thousands, re.escape(thousands))
+
+
+def doubts(path: Path, reading: Reading, shown: str) -> list[str]:
+    """What the first lines of a file in UTF-8 leave open about its numbers, and how it was read."""
+    names, above, _ = _header(path, reading, shown)
+    columns = zip(names, zip_longest(*_rows(_head(path, shown)[above:], reading), fillvalue=""), strict=False)
+    return [told for name, fields in columns if (told := _doubt(name, [_unsigned(f.strip()) for f in fields], reading))]
+
+
+def _doubt(name: str, fields: list[str], reading: Reading) -> str:
+    beside = {unit for field in fields for unit in reading.units if _beside(field, unit)}
+    if beside and any(map(NUMBER.fullmatch, fields)):
+        beside.add("nothing")
+    if len(beside) > 1:
+        return (
+            f"'{name}' has {' and '.join(sorted(beside))} beside its numbers, and all were read as if they were alike: write "
+            "them in one unit, if they are not"
+        )
+    marked = [field for field in fields if NUMBER.fullmatch(field) and reading.decimal in field]
+    if reading.thousands or not _in_groups(marked, reading.decimal):
+        return ""
+    whole = marked[0].replace(reading.decimal, "")
+    return f"'{name}' has {marked[0]}, which was read as a fraction: write it without the mark, if that is {whole}"
 
 
 # Its rows
@@ -352,7 +326,7 @@ def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | Non
         )
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
-            raise _other_encoding(shown, "utf-8", "somewhere below its first lines") from error
+            raise encodings.refused(path, "utf-8", shown) from error
         raise SourceError(f"{shown}: not a readable CSV file ({_said(error, wrong)}); correct that line") from error
 
 
@@ -387,24 +361,47 @@ def _header(path: Path, reading: Reading, shown: str) -> tuple[list[str], int, b
     above = bool(_told(lines)) + reading.above
     if not "".join(lines[above:]).strip():
         raise SourceError(f"{shown}: found an empty file, expected a line of column names and rows below it")
+    above += next(number for number, line in enumerate(lines[above:]) if line.strip())
     rows = csv.reader(lines[above:], **_marks_of(reading))
     try:
-        names = _named(next(rows), shown)
+        header = next(rows)
+        above += rows.line_num
+        names = _named(header, list(islice(rows, _FIRST_ROWS)), shown)
     except csv.Error as error:
         raise _no_table(shown, error) from error
-    above += rows.line_num
     return names, above, not "".join(lines[above:]).strip() and len(lines) < _LINES
 
 
-def _named(header: list[str], shown: str) -> list[str]:
-    names = [re.sub(r"\s*[\r\n]+\s*", " ", name.strip()) for name in header]
-    if all(NUMBER.fullmatch(name) for name in names):
+def _named(header: list[str], rows: list[list[str]], shown: str) -> list[str]:
+    """The names of the columns. One more that all rows have is one of row numbers before them, or of nothing at their end."""
+    names = [re.sub(r"\s*[\r\n]+\s*", " ", name.replace("\ufeff", "").strip()) for name in header]
+    if len(names) > 1 and {len(row) for row in rows if row} == {len(names) + 1}:
+        names = [*names, ""] if not any(row[-1].strip() for row in rows if row) else ["", *names]
+    if all(NUMBER.fullmatch(name) for name in names) or _is_row(names, next(iter(rows), [])):
         raise SourceError(f"{shown}: found {', '.join(names[:4])} in the first line, expected the names of the columns")
     twice = sorted(name for name, times in Counter(filter(None, names)).items() if times > 1)
     if twice:
         raise SourceError(f"{shown}: column '{twice[0]}' stands twice in the first line, expected once; rename one")
     free = (name for name in ("unnamed", *(f"unnamed_{n}" for n in range(2, len(names) + 3))) if name not in names)
     return [name or next(free) for name in names]
+
+
+def _is_row(names: list[str], below: list[str]) -> bool:
+    """Whether the first line is a row: it holds fractions or moments, which no names are but a spectrum's, in their order; and
+    numbers, moments and words stand where the row below has them."""
+    values = [name for name in names if _kind(name) and not name.isdecimal()]
+    numbers = [float(name.replace(",", ".")) for name in values if NUMBER.fullmatch(name)]
+    is_spectrum = len(numbers) > _AXIS and numbers in (sorted(numbers), sorted(numbers, reverse=True))
+    pairs = zip(map(_kind, names), below, strict=False)
+    return bool(values) and not is_spectrum and all(not field or kind == _kind(field) for kind, field in pairs)
+
+
+def _kind(field: str) -> str:
+    if NUMBER.fullmatch(field):
+        return "number"
+    with suppress(ValueError):
+        return "moment" if datetime.fromisoformat(field) else ""
+    return ""
 
 
 # What values say
@@ -489,7 +486,10 @@ def numbers(texts: Texts, reading: Reading, kind: pa.DataType) -> Texts:
 
 
 def signed(texts: Texts) -> Texts:
-    """Numbers with their sign before them, where accounts write (1.50), SAP 1.50-, and typesetters a minus of their own."""
+    """Numbers with their sign before them, where accounts write (1.50), SAP 1.50-, typesetters a minus of their own; and in
+    ASCII's digits, where Japan's keyboards write wide ones."""
+    is_wide = pc.match_substring_regex(texts, _WIDE)
+    texts = pc.if_else(is_wide, pc.utf8_normalize(texts, "NFKC"), texts) if pc.any(is_wide).as_py() else texts
     for shape, plain in _SIGNS:
         texts = pc.replace_substring_regex(texts, shape, plain)
     return texts
@@ -499,12 +499,12 @@ def plain_numbers(texts: Texts, reading: Reading) -> Texts:
     """Numbers as Arrow reads them: without units and marks of thousands, with a decimal point. Other text stays no number."""
     if reading.units:
         units = "|".join(map(re.escape, reading.units))
-        texts = pc.replace_substring_regex(texts, rf"^([+-]?)\s*({units})\s*", r"\1")
-        texts = pc.replace_substring_regex(texts, rf"\s*({units})$", "")
+        texts = pc.replace_substring_regex(texts, rf"^([+-]?){_SPACES}*({units}){_SPACES}*", r"\1")
+        texts = pc.replace_substring_regex(texts, rf"{_SPACES}*({units})$", "")
     if reading.thousands:
         group = _group(reading.thousands)
         is_grouped = pc.match_substring_regex(
-            texts, rf"^[+-]?\d{{1,3}}({group}\d{{3}})+({re.escape(reading.decimal)}\d+)?$"
+            texts, rf"^[+-]?\d{{1,3}}({group}\d{{2,3}})*{group}\d{{3}}({re.escape(reading.decimal)}\d+)?$"
         )
         texts = pc.if_else(is_grouped, pc.replace_substring_regex(texts, group, ""), texts)
     if reading.decimal == ",":
@@ -515,12 +515,16 @@ def plain_numbers(texts: Texts, reading: Reading) -> Texts:
 def moments(texts: Texts, layout: str) -> Texts:
     """Moments that are written in a layout: as for strptime, or counted by `epoch s` (ms, us, ns) from 1970 on, or `excel`.
 
+    Of a `quarter`, such as 2024-Q1 and Q1 2024, it is the first day.
+
     Raises:
         ValueError: one is not written so.
     """
     if is_counted(layout):
         return counted(texts.cast(pa.float64() if layout in ("epoch s", "excel") else pa.int64()), layout)
-    if _NOT_ARROWS.search(layout):
+    if not pc.all(pc.string_is_ascii(texts)).as_py():
+        texts = pc.replace_substring_regex(texts, _SPACES, " ")  # such as browsers write before PM
+    if layout == QUARTER or _NOT_ARROWS.search(layout):
         return _by_python(texts, layout)
     found = pc.strptime(texts, layout, "us")
     # Arrow takes the 30th of February for the 2nd of March, and 25 for the year 25
@@ -547,9 +551,18 @@ def counted(numbers: Any, layout: str) -> Any:
 def _by_python(texts: Texts, layout: str) -> Texts:
     """What Arrow cannot read: each different text once."""
     different = pc.unique(texts)
-    read = [None if text is None else datetime.strptime(text, layout) for text in different.to_pylist()]
+    read = [None if text is None else _moment(text, layout) for text in different.to_pylist()]
     zone = "UTC" if "%z" in layout else None
     known = pa.array(
         [moment and (moment.astimezone(UTC) if zone else moment) for moment in read], pa.timestamp("us", zone)
     )
     return known.take(pc.index_in(texts, different))
+
+
+def _moment(text: str, layout: str) -> datetime:
+    if layout != QUARTER:
+        return datetime.strptime(text, layout)
+    found = _QUARTER.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    return datetime(int(found["year"] or found["last"]), 3 * int(found["first"] or found["quarter"]) - 2, 1)

@@ -6,10 +6,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from shotclock.config import Columns, Reading
+from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError
 from shotclock.kinds import inner, is_known, is_text, known, with_names
-from shotclock.sources import tabular
+from shotclock.sources import encodings, tabular
+
+_FIRST = 1000  # rows in which thousands are looked for
 
 
 def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Iterator[pa.RecordBatch]:
@@ -22,7 +24,7 @@ def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Ite
         ContractError: a value is not what its column holds: the column, the row, what was found and expected.
     """
     row = 0
-    with tabular.in_utf_8(path, reading.encoding, shown) as plain:
+    with encodings.in_utf_8(path, reading.encoding, shown) as plain:
         there = tabular.names(plain, reading, shown)
         for batch in tabular.texts(plain, reading, shown, columns.in_file):
             names = batch.schema.names
@@ -77,9 +79,13 @@ def _is_numeric(name: str, columns: Columns) -> bool:
 
 def _is_other(field: pa.Field, columns: Columns) -> bool:
     """A type that nothing later takes for this column: see `kinds.known`; or truth where 0 and 1 are meant."""
-    feature = columns.features.get(field.name)
-    is_pair = field.name == columns.target or (feature is not None and set(feature.allowed or ()) == {0, 1})
+    is_pair = field.name == columns.target or _is_pair(columns.features.get(field.name))
     return not is_known(field.type) or (is_pair and pa.types.is_boolean(field.type))
+
+
+def _is_pair(feature: Feature | None) -> bool:
+    """Whether it is 0 or 1."""
+    return feature is not None and set(feature.allowed or ()) == {0, 1}
 
 
 class _Column:
@@ -88,6 +94,7 @@ class _Column:
     def __init__(self, name: str, columns: Columns, reading: Reading, shown: str, first: int) -> None:
         self._name, self._reading, self._shown, self._first = name, reading, shown, first
         feature = columns.features.get(name)
+        self._is_pair = name == columns.target or _is_pair(feature)
         self._role = (
             feature.type if feature else next(r for r in ("id", "time", "target") if getattr(columns, r) == name)
         )
@@ -95,6 +102,7 @@ class _Column:
     def typed(self, texts: pa.Array) -> pa.Array:
         known = pc.utf8_trim_whitespace(texts)
         if self._role == "id":
+            known = pc.if_else(pc.equal(known, ""), None, known)
             return known if self._name in self._reading.text else self._integers_or_text(known)
         known = pc.if_else(pc.is_in(known, pa.array(self._reading.missing, pa.string())), None, known)
         if self._role == "time":
@@ -119,20 +127,43 @@ class _Column:
             [word for word in words if self._role == "target" or not tabular.NUMBER.fullmatch(word)]
             for words in (self._reading.ones, self._reading.zeros)
         )
-        is_one, is_zero = (pc.is_in(texts, pa.array(words, pa.string())) for words in (ones, zeros))
-        texts = pc.if_else(is_one, "1", pc.if_else(is_zero, "0", texts))
-        return self._read(texts, lambda found: tabular.numbers(found, self._reading, pa.float64()), "a number")
+        told = pc.if_else(_is_any(texts, ones, zeros), "1", pc.if_else(_is_any(texts, zeros, ones), "0", texts))
+        expected = " or ".join([*zeros, *ones]) or "0 or 1" if self._is_pair else "a number"
+        found = self._read(told, lambda found: tabular.numbers(found, self._reading, pa.float64()), expected)
+        self._refuse_thousands(texts)
+        return found
+
+    def _refuse_thousands(self, texts: pa.Array) -> None:
+        """Refuse 1.850 beside 950 in the first rows of a file, where the project knows no mark of thousands."""
+        first = [] if self._first or self._reading.thousands else texts[:_FIRST].drop_null().to_pylist()
+        if tabular.are_thousands(first, self._reading.decimal):
+            place = next(
+                place for place, text in enumerate(texts.to_pylist()) if text and self._reading.decimal in text
+            )
+            raise self._refused(
+                place, texts[place], "fractions behind this mark, and all of these seem to be thousands"
+            )
 
     def _read(self, texts: pa.Array, way: Callable[[pa.Array], pa.Array], expected: str) -> pa.Array:
         try:
             return way(texts)
         except ValueError as error:
             place = next(place for place in range(len(texts)) if not _fits(way, texts[place : place + 1]))
-            raise ContractError(
-                f"{self._shown}: column '{self._name}', row {self._first + place + 1:,}: found '{texts[place]}', expected "
-                f"{expected}; correct the value, or say under `reading` in the project file what it means ('missing', 'ones', "
-                "'zeros', 'decimal', 'thousands', 'units', 'times')"
-            ) from error
+            raise self._refused(place, texts[place], expected) from error
+
+    def _refused(self, place: int, found: pa.Scalar, expected: str) -> ContractError:
+        return ContractError(
+            f"{self._shown}: column '{self._name}', row {self._first + place + 1:,}: found '{found}', expected {expected}; "
+            "correct the value, or say under `reading` in the project file what it means ('missing', 'ones', 'zeros', "
+            "'decimal', 'thousands', 'units', 'times')"
+        )
+
+
+def _is_any(texts: pa.Array, words: list[str], others: list[str]) -> pa.Array:
+    """Mark what is one of these words, in whatever case, unless that makes it one of the others."""
+    small = {word.lower() for word in words} - {word.lower() for word in others}
+    is_same = pc.is_in(texts, pa.array(words, pa.string()))
+    return pc.or_(is_same, pc.is_in(pc.utf8_lower(texts), pa.array(sorted(small), pa.string()))) if small else is_same
 
 
 def _fits(way: Callable[[pa.Array], pa.Array], text: pa.Array) -> bool:

@@ -19,7 +19,7 @@ import pytest
 from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError, ShotclockError, SourceError
 from shotclock.rows import contract
-from shotclock.sources import exports, tabular, told
+from shotclock.sources import encodings, exports, tabular, told
 
 COLUMNS = Columns(
     id="key",
@@ -83,8 +83,8 @@ def sniffed(path):
     with exports.unpacked(path) as file:
         if exports.is_parquet(file):
             return Reading()
-        encoding = tabular.encoding(file)
-        with tabular.in_utf_8(file, encoding, path.name) as plain:
+        encoding = encodings.encoding(file, path.name)
+        with encodings.in_utf_8(file, encoding, path.name) as plain:
             return tabular.sniff(plain, path.name).model_copy(update={"encoding": encoding})
 
 
@@ -122,6 +122,14 @@ SAME_ROWS = {
     ),
     "other order": "amount,bought,visits,at,key\n1.5,1,3,2025-06-01,7\n-20.25,0,4,2025-06-02,8\n",
     "blank last line": TEXT + "\n",
+    "two byte order marks": 2 * codecs.BOM_UTF8 + TEXT.encode(),
+    "a name for each field but the row's number": TEXT.replace("\n7,", "\n1,7,").replace("\n8,", "\n2,8,"),
+    "a separator at the end of each row": TEXT.replace("1\n8", "1,\n8").replace("0\n", "0,\n"),
+    "a title of as many fields": "Sales of June,,,,\n,,,,\n" + TEXT,
+    "blanks and a currency as in France": changed("1.5", "1.5\u00a0€").replace("-20.25", "-20.25\u202f€"),
+    "wide digits": changed("1.5", "１．５").replace("-20.25", "－２０．２５"),
+    "minus apart": changed("-20.25", "- 20.25"),
+    "dash for a minus": changed("-20.25", "\u201320.25"),
     "utf-16 without a mark": TEXT.encode("utf-16-le"),
     "utf-16 without a mark, big end first": TEXT.encode("utf-16-be"),
     "utf-32": TEXT.encode("utf-32"),
@@ -175,6 +183,16 @@ def test_how_a_file_is_called_does_not_matter(tmp_path, name):
 @pytest.mark.parametrize(
     ("text", "reading", "column", "values"),
     [
+        (changed("3,1", "3, YES ").replace("4,0", "4,No"), {"ones": ("yes",), "zeros": ("no",)}, "bought", [1.0, 0.0]),
+        (changed("3,1", "3,TRUE").replace("4,0", "4,false"), {"ones": ("True",), "zeros": ("False",)}, "bought", [1.0, 0.0]),
+        (changed("3,1", "3,a").replace("4,0", "4,A"), {"ones": ("a",), "zeros": ("A",)}, "bought", [1.0, 0.0]),
+        (changed("7,", "köln,").encode(), {"encoding": "cp1252"}, "key", ["köln", "8"]),
+        (changed("7,", "köln,").encode("utf-16"), {}, "key", ["köln", "8"]),
+        (changed("7,", ","), {}, "key", [None, 8]),
+        (TEXT + ",,,,\n", {}, "key", [7, 8, None]),
+        ("\n\n" + TEXT, {}, "key", [7, 8]),
+        (changed("2025-06-01", "2025-Q2").replace("2025-06-02", "Q3 2025"), {"times": {"at": "quarter"}}, "at",
+         [datetime(2025, 4, 1), datetime(2025, 7, 1)]),
         (changed("1.5", "None"), {"missing": ("None",)}, "amount", [None, -20.25]),
         (changed("1.5", "-"), {"missing": ("-", "?")}, "amount", [None, -20.25]),
         (changed("1.5", ""), {}, "amount", [None, -20.25]),
@@ -243,7 +261,7 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (changed("-20.25", "lots"), {}, ["june.csv: column 'amount', row 2: found 'lots', expected a number", "'missing'"]),
         (changed("-20,25", "1.234,5", semicolons()), {"separator": ";", "decimal": ","}, ["column 'amount'"]),
         (changed("-20.25", "12 €"), {}, ["column 'amount', row 2: found '12 €', expected a number"]),
-        (changed("4,0", "4,maybe"), {}, ["column 'bought', row 2: found 'maybe', expected a number", "'ones'"]),
+        (changed("4,0", "4,maybe"), {}, ["column 'bought', row 2: found 'maybe', expected 0 or 1", "'ones'"]),
         (changed("2025-06-02", "02.06.2025"), {"times": {"at": "%Y-%m-%d"}}, ["column 'at', row 2: found '02.06.2025'"]),
         (changed("2025-06-02", "soon"), {"times": {"at": "epoch s"}}, ["column 'at', row 1"]),
         (TEXT + "9,2025-06-03,1\n", {}, ["june.csv: not a readable CSV file", "correct that line"]),
@@ -258,6 +276,23 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (packed_often(TEXT.encode(), 4), {}, ["june.csv: found a file that is packed more than 3 times"]),
         (gzip.compress(TEXT.encode() * 99)[:80] + bytes(40), {}, ["june.csv: cannot be unpacked"]),
         (archived(), {}, ["june.csv: found 0 files in the archive"]),
+        (archived(mimetype="x", content__xml="x"), {},
+         ["june.csv: found an OpenDocument table", "read_excel(…).to_parquet(…)"]),
+        (b"HEADER RECORD*******LIBRARY", {}, ["june.csv: found a SAS file", "such as by pandas: read_sas(…).to_parquet(…)"]),
+        (b"\x72\x02\x01\x00" + bytes(60), {}, ["june.csv: found a Stata file"]),
+        (b"\xff\xff\xff\xff\x10\x00" + bytes(60), {}, ["june.csv: found an Arrow stream"]),
+        (b"X\n\x00\x00\x00\x03" + bytes(60), {}, ["june.csv: found an R file"]),
+        (b"MATLAB 5.0 MAT-file" + bytes(60), {}, ["june.csv: found a MATLAB file"]),
+        (b"\x00\x01\x00\x00Standard Jet DB" + bytes(60), {}, ["june.csv: found an Access database"]),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:4d\n", {}, ["june.csv: found a pointer of Git LFS"]),
+        ("-----BEGIN PGP MESSAGE-----\n\nhQ\n", {}, ["june.csv: found an encrypted file"]),
+        ("[\n  {\"key\": 7}\n]", {}, ["june.csv: found JSON"]),
+        ("[[7, 8]]", {}, ["june.csv: found JSON"]),
+        (codecs.BOM_UTF8 + b'{"key": 7}', {}, ["june.csv: found JSON"]),
+        ('{"key": 7}'.encode("utf-16"), {}, ["june.csv: found JSON"]),
+        ("\n<div>Sign in</div>", {}, ["june.csv: found a page of HTML or XML"]),
+        (changed("1.5", "1.850").replace("-20.25", "950"), {},
+         ["column 'amount', row 1: found '1.850', expected fractions behind this mark, and all of these seem to be thousands"]),
         (bz2.compress(TEXT.encode())[:-9], {}, ["june.csv: cannot be unpacked"]),
         (archived(**{"[Content_Types]__xml": "x", "xl/workbook__xml": "x"}), {}, ["june.csv: found an Excel workbook"]),
         (b"\xd0\xcf\x11\xe0" + bytes(60), {}, ["june.csv: found an Excel workbook", "export it as one of these"]),
@@ -276,12 +311,12 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (changed("-20.25", "-"), {}, ["column 'amount', row 2: found '-', expected a number"]),
         (semicolons(), {}, ["june.csv: found 'key;at;amount;visits;bought' in the first line, expected names such as 'key'",
                             "fields are parted by ','"]),
-        ("\n".join(LINES[1:]), {}, ["june.csv: found '7', '2025-06-01', '1.5', '3', … in the first line"]),
+        ("\n".join(LINES[1:]), {}, ["june.csv: found 7, 2025-06-01, 1.5, 3 in the first line, expected the names of"]),
         (b"Rar!\x1a\x07" + bytes(60), {}, ["june.csv: found a RAR archive"]),
         (b"\x1f\x9d\x90" + bytes(60), {}, ["june.csv: found a file packed by compress"]),
         (b"ORC" + bytes(60), {}, ["june.csv: found an ORC file"]),
         (b"\x93NUMPY\x01" + bytes(60), {}, ["june.csv: found an array of NumPy's"]),
-        (pickle.dumps(ROWS), {}, ["june.csv: found bytes that are no text, expected text (CSV) or parquet"]),
+        (pickle.dumps(ROWS), {}, ["june.csv: found a pickle, which is code and is not read, expected text (CSV) or parquet"]),
         (pa.compress(TEXT.encode() * 9, codec="brotli", asbytes=True), {}, ["june.csv: found bytes that are no text"]),
         (tarred(TEXT.encode()), {}, ["june.csv: found bytes that are no text"]),
         (bytes(5000), {}, ["june.csv: found bytes that are no text"]),
@@ -292,7 +327,6 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (changed("2025-06-02", "30.02.2025").replace("2025-06-01", "01.02.2025"), {"times": {"at": "%d.%m.%Y"}},
          ["column 'at', row 2: found '30.02.2025', expected a time such as %d.%m.%Y"]),
         (changed("2025-06-01", "01.06.25"), {"times": {"at": "%d.%m.%Y"}}, ["column 'at', row 1: found '01.06.25'"]),
-        (TEXT.encode("utf-16"), {}, ["june.csv: found bytes that are no utf-8"]),
         ((TEXT + "\n" * 2_000_000 + "köln,2025-06-03,1,3,1\n").encode("cp1252"), {},
          ["june.csv: found bytes that are no utf-8"]),
     ],
@@ -391,8 +425,35 @@ def test_a_folder_that_is_being_written_or_holds_nothing_is_refused(tmp_path):
 def test_parts_of_other_types_become_alike_and_other_columns_are_refused(tmp_path):
     narrow = PARTS.set_column(0, "key", PARTS["key"].cast(pa.int32()))
     assert len(read(folder(tmp_path / "a", **{"0.parquet": PARTS, "1.parquet": narrow}), Reading())) == 2
-    with pytest.raises(SourceError, match="its parts have different columns or types"):
+    with pytest.raises(
+        SourceError, match=r"1\.parquet: column 'visits' is missing, which other parts have; write them alike"
+    ):
         read(folder(tmp_path / "b", **{"0.parquet": PARTS, "1.parquet": PARTS.drop_columns(["visits"])}), Reading())
+
+
+def test_an_id_of_another_kind_deep_in_a_file_is_named_with_its_row(tmp_path):
+    path = tmp_path / "june.csv"
+    path.write_text(LINES[0] + "\n" + f"1,2025-06-01,1.{'5' * 50},3,1\n" * 80_000 + "Total,2025-06-01,1,3,1\n")
+    with pytest.raises(
+        SourceError,
+        match=r"june\.csv: column 'key', row 80,001: found 'Total' \(string\), expected int64 as in the rows before",
+    ):
+        read(path, Reading())
+
+
+def test_a_table_of_many_versions_is_refused(tmp_path):
+    place = folder(tmp_path / "june", **{"0.parquet": PARTS, "1.parquet": PARTS})
+    (place / "_delta_log").mkdir()
+    with pytest.raises(
+        SourceError, match=r"june: found a table of many versions \(_delta_log\), of which not all parts are rows"
+    ):
+        read(place, Reading())
+
+
+def test_a_parquet_file_in_words_without_rows_is_a_table_of_none(tmp_path):
+    rows = PARTS.set_column(4, "bought", pa.array(["yes"]))[:0]
+    pq.write_table(rows, tmp_path / "june.parquet")
+    assert read(tmp_path / "june.parquet", Reading(ones=("yes",))) == []
 
 
 WORDS = Reading(ones=("yes", "2"), zeros=("no", "1"), times={"at": "epoch s"})
@@ -439,7 +500,7 @@ def test_what_stands_in_words_in_a_parquet_file_is_read_and_the_rest_is_what_it_
         ({"amount": ["a lot"]}, "column 'amount', row 1: found 'a lot', expected a number"),
         (
             {"bought": ["perhaps"]},
-            "column 'bought', row 1: found 'perhaps', expected a number; correct the value, or say",
+            "column 'bought', row 1: found 'perhaps', expected no or 1 or yes or 2; correct the value, or say",
         ),
         ({"at": ["yesterday"]}, "column 'at', row 1: found 'yesterday', expected a number"),
     ],

@@ -5,7 +5,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from shotclock.errors import SourceError
-from shotclock.sources.tabular import encoding, in_utf_8, read_csv
+from shotclock.sources.encodings import encoding, in_utf_8
+from shotclock.sources.tabular import read_csv
 
 ROWS = [{"name": "a", "price": 1.5, "rooms": 3}, {"name": "b; c", "price": -20.25, "rooms": None}]
 
@@ -17,7 +18,7 @@ def read(tmp_path):
     def table(content):
         path = tmp_path / "flats.csv"
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-        with in_utf_8(path, encoding(path), "flats.csv") as plain:
+        with in_utf_8(path, encoding(path, "flats.csv"), "flats.csv") as plain:
             return read_csv(plain, "flats.csv")
 
     return table
@@ -37,6 +38,34 @@ def test_the_same_rows_are_read_whatever_the_separator_and_the_decimal_mark(read
     assert read(text).to_pylist() == ROWS
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["shop", "2019", "2020"],
+        ["0", "1", "y"],
+        ["id", "400.5", "401.0", "401.5"],
+        ["shop", "2025-06-01"],
+        ["#id", "n"],
+    ],
+)
+def test_names_may_look_like_numbers_and_days(read, names):
+    values = ["a" if name[0].isalpha() else "5.5" for name in names]
+    assert read(f"{','.join(names)}\n{','.join(values)}\n").column_names == names
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["Sales, of June,,,,,\n", "Sales,,,,,,\n,,,,,,\n", "# by us\n\n", ",Order,,,,,Result\n", '"Sales, of June"\n'],
+)
+def test_what_stands_above_the_names_is_passed_over(read, above):
+    assert read(f"{above}a,b,c,d,e,f,g\n1,2,3,4,5,6,7\n").column_names == list("abcdefg")
+
+
+@pytest.mark.parametrize("text", ['"a","C:\\x\\"\n"b","y"\n', '"a","say \\"x\\", y"\n"b","y"\n'])
+def test_a_backslash_before_a_mark_escapes_it_where_that_makes_lines_of_equal_length(read, text):
+    assert read('"n","m"\n' + text)["m"].to_pylist() == ["C:\\x\\" if "C:" in text else 'say "x", y', "y"]
+
+
 def test_types_are_what_all_values_show_and_not_the_first_ones(read):
     table = read("n,flag,day\n" + "1,true,2013-01-01\n" * 200_000 + "1.5,false,2013-01-02\n")
     assert [str(kind) for kind in table.schema.types] == ["double", "bool", "date32[day]"]
@@ -46,8 +75,9 @@ def test_a_single_column_is_one(read):
     assert read("n\n1\n2\n").to_pylist() == [{"n": 1}, {"n": 2}]
 
 
-def test_text_that_is_not_utf_8_is_read_as_latin_1(read):
-    assert read("Straße,n\nKöln,1\n".encode("latin-1")).to_pylist() == [{"Straße": "Köln", "n": 1}]
+def test_a_column_without_a_name_beside_all_others_is_one_of_row_numbers_or_of_nothing(read):
+    assert read("n,m\n1,5,6\n2,7,8\n").to_pylist()[0] == {"unnamed": 1, "n": 5, "m": 6}
+    assert read("n,m\n5,6,\n7,8,\n").to_pylist()[0] == {"n": 5, "m": 6, "unnamed": None}
 
 
 def test_a_column_without_a_name_is_called_so(read):
@@ -60,6 +90,8 @@ def test_a_column_without_a_name_is_called_so(read):
         ("", "found an empty file, expected a line of column names"),
         (" \n\n", "found an empty file"),
         ("1,2\n3,4\n", "found 1, 2 in the first line, expected the names of the columns"),
+        ("7,a,1.5\n8,b,2.5\n", "found 7, a, 1.5 in the first line, expected the names of the columns"),
+        ("2025-06-01,a\n2025-06-02,b\n", "found 2025-06-01, a in the first line"),
         ("a,b,a\n1,2,3\n", "column 'a' stands twice in the first line"),
         ("a,b\n1,2\n1,2,3\n", "line 3: found 3 fields, expected 2: '1,2,3'"),
     ],
@@ -118,6 +150,14 @@ def test_what_all_values_of_a_column_are(read, values, kind, first):
         (["12.50 €", "9.50 €"], ["3", "4"], ".", ""),
         (["$0.345", "$9.505"], ["3", "4"], ".", ""),
         (["12,345", "1,950"], ["3", "4"], ",", ""),  # of a measurement that may be
+        (["12.345", "1.950", "950"], ["3", "4", "5"], ",", "."),  # which would have marks in all
+        (["12.345", "1.951", "950"], ["3", "4", "5"], ".", ""),  # or zeros at the end of none
+        (["12.345", "1.950", "950"], ["3.5", "4", "5"], ".", ""),
+        (["12’345.5", "1’950.5"], ["3", "4"], ".", "’"),
+        (["12\u2009345,5", "1\u2009950,5"], ["3", "4"], ",", "\u2009"),
+        (["1,23,456.5", "1,950.5"], ["3", "4"], ".", ","),
+        (["12\u202f345,5\u00a0€", "1\u202f950,5\u00a0€"], ["12,5\u00a0%", "3,0\u00a0%"], ",", "\u202f"),
+        (["R$ 12.345,5", "R$ 950,5"], ["3 ‰", "4 ‰"], ",", "."),
         (["12.345%", "1.950%"], ["3", "4"], ".", ""),
     ],
 )
@@ -125,7 +165,7 @@ def test_the_marks_are_told_apart_by_all_numbers_of_a_file_and_in_money_three_di
     read, amounts, rates, decimal, thousands
 ):
     def number(text):
-        return float(text.strip("$ €%").replace(thousands or " ", "").replace(decimal, "."))
+        return float(text.strip("R$ €%‰\u00a0").replace(thousands or " ", "").replace(decimal, "."))
 
     found = read("amount\trate\n" + "".join(f"{amount}\t{rate}\n" for amount, rate in zip(amounts, rates, strict=True)))
     assert found["amount"].to_pylist() == [number(text) for text in amounts]

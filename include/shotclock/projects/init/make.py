@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import filterfalse
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ from shotclock.projects.init import draft
 from shotclock.projects.init.columns import Given, Joined, ParquetFile, Partitioned, Rows, TextFile
 from shotclock.projects.init.guess import Guess, Wishes, guess
 from shotclock.rows import contract
-from shotclock.sources import exports, tabular
+from shotclock.sources import encodings, exports, tabular
 
 _SHOWN = 80
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -62,6 +62,7 @@ def make_project(
     *,
     production: Address | None = None,
     share: float | None = None,
+    encoding: str | None = None,
     name: str | None = None,
     title: str | None = None,
 ) -> Made:
@@ -71,6 +72,7 @@ def make_project(
 
     Args:
         production: the rows to score; or `share`, 0 to 1: as many of the rows in `file`, the older ones, are for training.
+        encoding: of a file of text, where that is not to be guessed.
         name: the project's; by default made from the file's.
 
     Raises:
@@ -81,10 +83,11 @@ def make_project(
     name = name or _name_from(file)
     targets = _targets(name)
     with ExitStack() as stack:
-        table, written = _given(file, wishes.categories, stack)
+        way = _Way(wishes.categories, encoding, stack)
+        table, written = _given(file, way)
         split: Any = share
         if production is not None:
-            newer, _ = _given(production, wishes.categories, stack)
+            newer, _ = _given(production, way)
             table, older = Joined([table, newer], [str(file), str(production)]), table.num_rows
             split = np.arange(table.num_rows) < older
         guessed = guess(table, split, wishes, written or Reading())
@@ -107,7 +110,12 @@ def make_project(
         columns=guessed.columns,
         why=guessed.why,
         left_out=guessed.left_out,
-        warnings=(*_encoding_warnings(reading, guessed.table), *guessed.warnings, *_size_warnings(facts)),
+        warnings=(
+            *([] if encoding else _encoding_warnings(reading, guessed.table)),
+            *dict.fromkeys(way.doubts),
+            *guessed.warnings,
+            *_size_warnings(facts),
+        ),
     )
 
 
@@ -156,15 +164,25 @@ def _reading(written: Reading | None, found: Reading) -> Reading | None:
     return None if told == Reading() else told
 
 
-def _given(file: Address, as_text: tuple[str, ...], stack: ExitStack) -> tuple[Given, Reading | None]:
-    """The rows of a file, or of a folder of parts, and how they are written; these columns of a file of text are text."""
+@dataclass(frozen=True)
+class _Way:
+    """How files are read: which columns of text stay text, in which encoding; and what was in doubt."""
+
+    as_text: tuple[str, ...]
+    encoding: str | None
+    stack: ExitStack
+    doubts: list[str] = field(default_factory=list)
+
+
+def _given(file: Address, way: _Way) -> tuple[Given, Reading | None]:
+    """The rows of a file, or of a folder of parts, and how they are written."""
     if not storage.exists(file):
         raise SourceError(f"{file}: no such file; name a CSV or parquet file")
     parts = exports.parts(file)
-    found = [_part(part, as_text, stack) for part in parts]
+    found = [_part(part, way) for part in parts]
     table = found[0][0] if len(found) == 1 else Joined([part for part, _ in found], [str(part) for part in parts])
     said = [(exports.by_folders(part, file), of.num_rows) for part, (of, _) in zip(parts, found, strict=True)]
-    table = Partitioned(table, said, found[0][1] or Reading(), as_text)
+    table = Partitioned(table, said, found[0][1] or Reading(), way.as_text)
     contract.refuse_empty(table.num_rows, str(file))
     if len(table.column_names) == 1:
         raise ContractError(
@@ -174,17 +192,18 @@ def _given(file: Address, as_text: tuple[str, ...], stack: ExitStack) -> tuple[G
     return table, found[0][1]
 
 
-def _part(file: Address, as_text: tuple[str, ...], stack: ExitStack) -> tuple[Given, Reading | None]:
+def _part(file: Address, way: _Way) -> tuple[Given, Reading | None]:
     if exports.is_parquet(file):
         return ParquetFile(file), None
-    path = stack.enter_context(exports.unpacked(file))
+    path = way.stack.enter_context(exports.unpacked(file))
     if exports.is_parquet(path):
         return ParquetFile(path), None
-    encoding = tabular.encoding(path)
-    plain = stack.enter_context(tabular.in_utf_8(path, encoding, str(file)))
+    encoding = way.encoding or encodings.encoding(path, str(file))
+    plain = way.stack.enter_context(encodings.in_utf_8(path, encoding, str(file)))
     reading = tabular.sniff(plain, str(file)).model_copy(update={"encoding": encoding})
-    folder = Path(stack.enter_context(TemporaryDirectory(prefix="shotclock-")))
-    return TextFile(plain, reading, str(file), folder, as_text), reading
+    way.doubts.extend(tabular.doubts(plain, reading, str(file)))
+    folder = Path(way.stack.enter_context(TemporaryDirectory(prefix="shotclock-")))
+    return TextFile(plain, reading, str(file), folder, way.as_text), reading
 
 
 def _write(guessed: Guess, targets: dict[str, Address]) -> None:
@@ -220,12 +239,13 @@ def _facts(name: str, title: str, origin: str, guessed: Guess, reading: Reading 
 
 def _encoding_warnings(reading: Reading | None, table: Rows) -> list[str]:
     """That letters may be wrong: of a file that is no Unicode nobody can know which of the 8-bit encodings it is in."""
-    if reading is None or reading.encoding not in tabular.GUESSED:
+    if reading is None or not encodings.is_guess(reading.encoding):
         return []
     texts = [*table.column_names, *(text for name in table.column_names for text in _strange(table[name]))]
     shown = ", ".join(f"'{text}'" for text in texts if not text.isascii())[:_SHOWN]
     return [
-        f"the file is not UTF-8 and was read as {reading.encoding}: {shown}. If these are no words, write the file as UTF-8"
+        f"the file is not UTF-8 and was read as {reading.encoding} (`reading.encoding`): {shown}. If these are no words, begin "
+        "again with --encoding, such as cp850 or mac-roman, or with the file in UTF-8"
     ]
 
 

@@ -291,7 +291,26 @@ def test_letters_of_a_file_that_is_no_unicode_are_shown(home, loans):
     path = loans("loans.csv")
     path.write_bytes(path.read_text().replace("Rome", "Malmö").encode("cp850"))
     done = made(path)
-    assert done.warnings[0].startswith("the file is not UTF-8 and was read as cp1252: 'Malm”'. If these are no words")
+    assert done.warnings[0].startswith(
+        "the file is not UTF-8 and was read as cp1252 (`reading.encoding`): 'Malm”'. If these"
+    )
+    again = made(path, encoding="cp850", name="again")
+    assert "Malmö" in again.why["city"] and not any("UTF-8" in told for told in again.warnings)
+    assert load_project(home / "include" / "projects" / "again.yaml").reading.encoding == "cp850"
+
+
+def test_numbers_of_several_units_in_one_column_are_said(home, loans):
+    amounts = [f"{number % 90}.50 {'€' if number % 3 else '$'}" for number in range(ROWS)]
+    done = made(loans("loans.csv", lambda table: table.append_column("paid", pa.array(amounts))))
+    assert "'paid' has $ and € beside its numbers, and all were read as if they were alike" in done.warnings[0]
+
+
+def test_three_digits_behind_a_mark_that_may_part_thousands_are_said(home, loans):
+    amounts = [f"{number % 90 + 1}.{number % 900 + 100}" for number in range(ROWS)]
+    done = made(loans("loans.csv", lambda table: table.append_column("paid", pa.array(amounts))))
+    assert (
+        "'paid' has 1.100, which was read as a fraction: write it without the mark, if that is 1100" in done.warnings[0]
+    )
 
 
 def test_a_table_without_a_time_is_a_project_of_rows_in_order_and_so_are_its_later_files(home, loans):
