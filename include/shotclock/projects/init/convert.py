@@ -49,14 +49,18 @@ _DAYS = (
         "%d %b %Y",
         "%d-%b-%Y",
         "%d %B %Y",
+        "%Y-%m-%d",  # without zeros before one digit
+        "%d%b%Y",
+        "%Y年%m月%d日",
     ),
-    *("%b %d, %Y", "%B %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y"),
+    *("%b %d, %Y", "%B %d, %Y", "%A, %B %d, %Y", "%a %d %b %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y"),
 )
-_HOURS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", " %I:%M%p", " %I:%M:%S%p")
-_MONTHS = ("%Y-%m", "%m/%Y", "%b-%Y", "%b %Y", "%B %Y", "%b-%y")
+_CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%I:%M%p", "%I:%M:%S%p")
+_HOURS = ("", *(before + clock for before in (" ", ", ") for clock in _CLOCKS), " %H:%M Uhr", ", %H:%M Uhr")
+_MONTHS = ("%Y-%m", "%m/%Y", "%Y/%m", "%b-%Y", "%b %Y", "%Y %b", "%B %Y", "%b-%y", tabular.QUARTER)
 _MOMENTS = (  # of mails, BigQuery, SQL Server, C, and a web server's log
     *("%a, %d %b %Y %H:%M:%S GMT", "%Y-%m-%d %H:%M:%S UTC", "%b %d %Y %I:%M%p", "%a %b %d %H:%M:%S %Y"),
-    *("%d/%b/%Y:%H:%M:%S %z", "[%d/%b/%Y:%H:%M:%S %z]"),
+    *("%d/%b/%Y:%H:%M:%S %z", "[%d/%b/%Y:%H:%M:%S %z]", "%d%b%Y:%H:%M:%S", "%d-%b-%y %I.%M.%S.%f %p"),
 )
 FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), *_MONTHS, *_MOMENTS)
 _TRIED = 50  # different values that a layout is tried on before all are
@@ -308,26 +312,33 @@ def _is_one(text: str, layout: str) -> bool:
 
 
 def is_iso(column: Column) -> bool:
-    """Whether all values of a column of text are days or moments in ISO's way."""
-    return bool(few(column, 1)) and all(map(_is_iso, _different(column)))
+    """Whether all values of a column of text are days or moments in ISO's way, all with a zone or all without."""
+    return any(all(map(way, _different(column))) for way in _ISO.values()) and bool(few(column, 1))
 
 
-def no_time(column: Column) -> tuple[int, str] | None:
-    """The first row, from 0, that keeps a column of text from being one of times, and what it holds; None where most do."""
+def no_time(column: Column) -> tuple[int, str, str] | None:
+    """What keeps a column of text from being one of times: the first such row, from 0, what it holds, and what most others do;
+    None where these are no times."""
     if not is_text(column.type):
         return None
     first = few(column, _TRIED)
-    ways: list[Callable[[str], bool]] = [_is_iso, *(partial(_is_one, layout=layout) for layout in FORMATS)]
-    best = max(ways, key=lambda way: sum(map(way, first)))
+    ways: list[tuple[str, Callable[[str], bool]]] = [
+        *_ISO.items(),
+        *(("dates", partial(_is_one, layout=layout)) for layout in FORMATS),
+    ]
+    told, best = max(ways, key=lambda way: sum(map(way[1], first)))
     if 2 * sum(map(best, first)) <= len(first):
         return None
     wrong = next((text for text in _different(column) if not best(text)), None)
-    return None if wrong is None else (pc.index(column, wrong).as_py(), wrong)
+    return None if wrong is None else (pc.index(column, wrong).as_py(), wrong, told)
 
 
-def _is_iso(word: str) -> bool:
+def _is_iso(word: str, *, zoned: bool) -> bool:
     try:
-        datetime.fromisoformat(word)
+        found = datetime.fromisoformat(word)
     except ValueError:
         return False
-    return not word.isdecimal()  # 20130101 may as well be a number
+    return bool(found.tzinfo) == zoned and not word.isdecimal()  # 20130101 may as well be a number
+
+
+_ISO = {"dates": partial(_is_iso, zoned=False), "dates with a zone": partial(_is_iso, zoned=True)}

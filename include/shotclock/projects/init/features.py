@@ -47,8 +47,8 @@ def against(column: Column, training: npt.NDArray[np.bool_]) -> str:
         return f"{known[0]} in every row"
     if is_text(column.type) and (kept := _in_levels(seen)) < _HALF:
         return (
-            f"text, {len(_rows_of_levels(known)):,} different ones{_mixed(known)}: only {kept:.0%} of the training rows "
-            f"have one that stands in {FEW} of them"
+            f"text, {len(_rows_of_levels(known)):,} different ones such as '{known[0].as_py()[:_LONG]}'{_mixed(known)}: only "
+            f"{kept:.0%} of the training rows have one that stands in {FEW} of them"
         )
     outside = _outside(column, training)
     if outside > _HALF:

@@ -131,7 +131,9 @@ def _outcomes(name: str, column: Column, why: str = "as --target says") -> Role:
         warning = f"target: that '{one}' counts as 1 and '{zero}' as 0 is a guess, for it is rarer: see --positive"
         found = pc.equal(column, pa.scalar(one, column.type)).cast(pa.int8())
         return Role(name, found, f"{why}; '{one}' counts as 1", [warning], ones=(one,), zeros=(zero,))
-    many = pc.count_distinct(column).as_py()
+    if near := _nearly(name, column):
+        raise ContractError(f"{near}; or say with --positive which value counts as 1 (all others count as 0)")
+    many = len(column.unique().drop_null())
     kind = "a number: to predict one is not supported" if is_number(column.type) and many > _CLASSES else "classes"
     told = (
         f"{many:,} different values, {kind}"
@@ -140,7 +142,7 @@ def _outcomes(name: str, column: Column, why: str = "as --target says") -> Role:
     )
     raise ContractError(
         f"column '{name}': found {_listed(values)}: {told if many > 2 else 'not two outcomes'}, expected two outcomes to "
-        "predict; say with --positive which value counts as 1 (all others count as 0), or name another --target"
+        "predict; say with --positive which value counts as 1 (all others that are there count as 0), or name another --target"
     )
 
 
@@ -215,9 +217,9 @@ def _why_no_time(column: Column) -> str:
     if len(fitting) > 1:
         return f"is written as {' or '.join(fitting)}: say which"
     odd = no_time(column)
-    return (
-        f"holds '{odd[1]}' in row {odd[0] + 1:,}, and dates elsewhere" if odd else "is written in no way that is known"
-    )
+    if odd:
+        return f"holds '{odd[1]}' in row {odd[0] + 1:,}, and {odd[2]} elsewhere"
+    return f"holds '{column[0]}' in row 1, which is written in no way that is known: write it as ISO does, such as 2016-04-13"
 
 
 def _written(layout: str | None) -> str:

@@ -55,6 +55,18 @@ def days(layout):
         (days("%m/%d/%Y %I:%M%p"), "%m/%d/%Y %I:%M%p", "2025-01-01 00:00:00"),
         (days("%a %b %d %H:%M:%S %Y"), "%a %b %d %H:%M:%S %Y", "2025-01-01 00:00:00"),
         (days("[%d/%b/%Y:%H:%M:%S +0000]"), "[%d/%b/%Y:%H:%M:%S %z]", "2025-01-01 00:00:00+00:00"),
+        (days("%d.%m.%Y, %H:%M:%S"), "%d.%m.%Y, %H:%M:%S", "2025-01-01 00:00:00"),
+        (days("%d.%m.%Y %H:%M Uhr"), "%d.%m.%Y %H:%M Uhr", "2025-01-01 00:00:00"),
+        (days("%d.%m.%Y %H:%M:%S.250"), "%d.%m.%Y %H:%M:%S.%f", "2025-01-01 00:00:00.250000"),
+        (days("%m/%d/%Y, %I:%M:%S\u202f%p"), "%m/%d/%Y, %I:%M:%S %p", "2025-01-01 00:00:00"),
+        (days("%Y-%m-%d %I:%M %p"), "%Y-%m-%d %I:%M %p", "2025-01-01 00:00:00"),
+        (days("%A, %B %d, %Y"), "%A, %B %d, %Y", "2025-01-01 00:00:00"),
+        (days("%d%b%Y:%H:%M:%S"), "%d%b%Y:%H:%M:%S", "2025-01-01 00:00:00"),
+        (days("%d-%b-%y %I.%M.%S.000000 %p"), "%d-%b-%y %I.%M.%S.%f %p", "2025-01-01 00:00:00"),
+        (days("%Y年%m月%d日"), "%Y年%m月%d日", "2025-01-01 00:00:00"),
+        ([f"2025-1-{n % 28 + 1}" for n in range(ROWS)], "%Y-%m-%d", "2025-01-01 00:00:00"),
+        ([f"2025-Q{n % 4 + 1}" for n in range(ROWS)], "quarter", "2025-01-01 00:00:00"),
+        ([f"Q{n % 4 + 2 if n % 4 < 3 else 1} 2025" for n in range(ROWS)], "quarter", "2025-04-01 00:00:00"),
     ],
 )
 @pytest.mark.parametrize("wished", [None, "ordered_at"])
@@ -167,6 +179,11 @@ def test_which_word_counts_as_1_is_said_to_be_a_guess():
         ([n % 3 for n in range(ROWS)], "3 classes, more than two are not supported"),
         ([["low", "mid", "high"][n % 3] for n in range(ROWS)], "3 classes, more than two are not supported"),
         ([1] * ROWS, "not two outcomes"),
+        ([None] * ROWS, "found no value: not two outcomes"),
+        (
+            ["bought" if n == 100 else str(n % 2) for n in range(ROWS)],
+            "holds 'bought' in row 101, and 0 or 1 elsewhere",
+        ),
     ],
 )
 def test_a_target_that_is_not_two_valued_is_refused_plainly(values, said):
@@ -189,7 +206,22 @@ def test_ids_of_text_are_kept_as_text_in_later_files():
             [f"0{n % 9 + 1}/0{n % 8 + 1}/2025" for n in range(ROWS)],
             "'ordered_at' is written as %d/%m/%Y or %m/%d/%Y: say which",
         ),
-        ([f"2025Q{n % 4 + 1}" for n in range(ROWS)], "'ordered_at' is written in no way that is known"),
+        (
+            [f"{n % 28 + 1}. Januar 2024" for n in range(ROWS)],
+            "'ordered_at' holds '1. Januar 2024' in row 1, which is written in no way that is known: write it as ISO does",
+        ),
+        (
+            [f"2025-06-01T{n % 24:02}:00:00{'Z' if n else ''}" for n in range(ROWS)],
+            "'ordered_at' holds '2025-06-01T00:00:00' in row 1, and dates with a zone elsewhere",
+        ),
+        (
+            [f"2025-06-01T{n % 24:02}:00:00{'' if n != 7 else 'Z'}" for n in range(ROWS)],
+            "'ordered_at' holds '2025-06-01T07:00:00Z' in row 8, and dates elsewhere",
+        ),
+        (
+            ["2025-05-31 24:00" if n == 24 else f"2025-06-01 {n % 24:02}:00" for n in range(ROWS)],
+            "'ordered_at' holds '2025-05-31 24:00' in row 25, and dates elsewhere",
+        ),
     ],
 )
 def test_what_keeps_a_column_from_being_the_time_is_said(values, said):

@@ -276,11 +276,13 @@ def test_ranges_let_drift_pass_and_other_units_not(loans):
         (pa.array(["Rome"] * ROWS), "Rome in every row"),
         (
             [f"{number}, Long Street" for number in range(ROWS)],
-            "text, 600 different ones: only 0% of the training rows have one that stands in 10 of them",
+            "text, 600 different ones such as '0, Long Street': only 0% of the training rows have one that stands in 10 of "
+            "them",
         ),
         (
             [f"{number % 600}.5" if number % 9 else "closed" for number in range(ROWS)],
-            "text, 534 different ones, mostly numbers, but for 'closed': only 11% of the training rows have one that stands "
+            "text, 534 different ones such as 'closed', mostly numbers, but for 'closed': only 11% of the training rows have "
+            "one that stands "
             "in 10 of them",
         ),
         (
