@@ -54,7 +54,6 @@ _LINES = 1000
 _BLOCK = 1 << 20  # Arrow holds several dozen of them
 _FEW = 1000  # values that are tried before all are
 _SHOWN, _FIRST = 60, 4
-_FIRST_ROWS = 100  # that tell what the first line is
 _AXIS = 2  # more fractions than these, in their order, are names
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _PADDED, _DIGITS = r"^0\d+$", r"^[+-]?\d+$"
@@ -327,7 +326,10 @@ def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | Non
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise encodings.refused(path, "utf-8", shown) from error
-        raise SourceError(f"{shown}: not a readable CSV file ({_said(error, wrong)}); correct that line") from error
+        raise SourceError(
+            f"{shown}: not a readable CSV file ({_said(error, wrong)}); correct that line: a name for each field stands in the "
+            f"first one, and quotation marks around a field that holds {reading.separator!r}"
+        ) from error
 
 
 def names(path: Path, reading: Reading, shown: str) -> list[str]:
@@ -366,18 +368,15 @@ def _header(path: Path, reading: Reading, shown: str) -> tuple[list[str], int, b
     try:
         header = next(rows)
         above += rows.line_num
-        names = _named(header, list(islice(rows, _FIRST_ROWS)), shown)
+        names = _named(header, next(rows, []), shown)
     except csv.Error as error:
         raise _no_table(shown, error) from error
     return names, above, not "".join(lines[above:]).strip() and len(lines) < _LINES
 
 
-def _named(header: list[str], rows: list[list[str]], shown: str) -> list[str]:
-    """The names of the columns. One more that all rows have is one of row numbers before them, or of nothing at their end."""
+def _named(header: list[str], below: list[str], shown: str) -> list[str]:
     names = [re.sub(r"\s*[\r\n]+\s*", " ", name.replace("\ufeff", "").strip()) for name in header]
-    if len(names) > 1 and {len(row) for row in rows if row} == {len(names) + 1}:
-        names = [*names, ""] if not any(row[-1].strip() for row in rows if row) else ["", *names]
-    if all(NUMBER.fullmatch(name) for name in names) or _is_row(names, next(iter(rows), [])):
+    if all(NUMBER.fullmatch(name) for name in names) or _is_row(names, below):
         raise SourceError(f"{shown}: found {', '.join(names[:4])} in the first line, expected the names of the columns")
     twice = sorted(name for name, times in Counter(filter(None, names)).items() if times > 1)
     if twice:

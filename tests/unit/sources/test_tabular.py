@@ -75,9 +75,12 @@ def test_a_single_column_is_one(read):
     assert read("n\n1\n2\n").to_pylist() == [{"n": 1}, {"n": 2}]
 
 
-def test_a_column_without_a_name_beside_all_others_is_one_of_row_numbers_or_of_nothing(read):
-    assert read("n,m\n1,5,6\n2,7,8\n").to_pylist()[0] == {"unnamed": 1, "n": 5, "m": 6}
-    assert read("n,m\n5,6,\n7,8,\n").to_pylist()[0] == {"n": 5, "m": 6, "unnamed": None}
+@pytest.mark.parametrize("rows", ["1,5,6\n2,7,8\n", "5,6,\n7,8,\n", "5,25,6\n7,75,8\n"])
+def test_fields_without_a_name_are_refused_for_a_comma_in_a_number_gives_as_many(read, rows):
+    with pytest.raises(
+        SourceError, match=r"line 2: found 3 fields, expected 2: .* a name for each field stands in the first"
+    ):
+        read(f"n,m\n{rows}")
 
 
 def test_a_column_without_a_name_is_called_so(read):

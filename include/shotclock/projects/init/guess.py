@@ -101,7 +101,7 @@ def guess(given: Given, split: Mask | float, wishes: Wishes, written: Reading = 
         row_order=wishes.row_order,
     )
     why = {role.name: _joined(role.why, notes.get(role.name)) for role in (key, time, target)} | found.why
-    warnings = [*key.warnings, *target.warnings, *found.warnings]
+    warnings = [*key.warnings, *time.warnings, *target.warnings, *found.warnings]
     return Guess(table, training, columns, why, found.left_out, warnings, reading)
 
 

@@ -12,14 +12,17 @@ import pyarrow.compute as pc
 
 from shotclock.errors import ContractError
 from shotclock.kinds import is_number, is_text
+from shotclock.projects.init import features
 from shotclock.projects.init.columns import Column, Given, Rows
 from shotclock.projects.init.convert import as_time, few, layouts, no_time, usual_layout
+from shotclock.rows import parts
 from shotclock.sources.exports import rows_as_times
 
 ADDED_ID, ADDED_TIME = "row_id", "row_order"
 _COUNTS = re.compile(r"unnamed(:.*)?|index|no|nr|number|row.?(id|no|nr|number)", re.IGNORECASE)
 _HEAD = 1000  # rows in which most columns already repeat a value
 _SPARSE = 2  # of the numbers of a numbering at least every other one stands in a row
+_NOTHING = "where nothing stands the outcome is not known: write 0 there, if that is meant"
 _NEARLY = 0.1  # of the rows of a column that would be the target, but for these
 _CLASSES = 20  # of more different numbers one would not speak as of classes
 
@@ -61,6 +64,8 @@ def counted(written: Given, name: str, positive: str) -> Role:
         )
     values = pc.equal(texts, positive).cast(pa.int8())
     others = tuple(str(value) for value in few(texts) if value != positive)
+    if not others:
+        raise ContractError(f"column '{name}': found '{positive}' or nothing, expected two outcomes; {_NOTHING}")
     why = f"as --target says; '{positive}' counts as 1, all others as 0"
     return Role(name, values, why, ones=(positive,), zeros=others)
 
@@ -142,7 +147,7 @@ def _outcomes(name: str, column: Column, why: str = "as --target says") -> Role:
     )
     raise ContractError(
         f"column '{name}': found {_listed(values)}: {told if many > 2 else 'not two outcomes'}, expected two outcomes to "
-        "predict; say with --positive which value counts as 1 (all others that are there count as 0), or name another --target"
+        f"predict; say with --positive which value counts as 1 (all others count as 0), or name another --target; {_NOTHING}"
     )
 
 
@@ -180,7 +185,7 @@ def time(table: Rows, wished: str | None, layout: str | None, taken: tuple[str, 
     layout = usual_layout(table[chosen])
     why = f"holds a date in every row{_written(layout)}" + (f"; {others} too" if others else "")
     values = as_time(table[chosen], layout)
-    return Role(chosen, values, why, layout=layout)
+    return Role(chosen, values, why, _far(chosen, values), layout=layout)
 
 
 def _chosen(found: dict[str, bool]) -> str | None:
@@ -205,7 +210,22 @@ def _wished_time(name: str, column: Column, layout: str | None) -> Role:
             f"column '{name}': found {values.null_count:,} rows without a time, expected one in every row: "
             "leave these rows out, or name another --time"
         )
-    return Role(name, values, f"as --time says{_written(layout)}", layout=layout)
+    return Role(name, values, f"as --time says{_written(layout)}", _far(name, values), layout=layout)
+
+
+def _far(name: str, times: Column | None) -> list[str]:
+    """A warning where times lie far away from all others, such as a code for "unknown": the rows stand in their order."""
+    known = parts.moments(times).cast(pa.timestamp("s"), safe=False)
+    first, low, high, last = np.quantile(known.cast(pa.int64()), [0, 0.005, 0.995, 1], method="nearest")
+    if not high - low or last - first <= features.FAR * (high - low):
+        return []
+    since, until, early, late = (
+        f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}" for moment in (first, last, low, high)
+    )
+    return [
+        f"'{name}' goes from {since} to {until}, but 99 of 100 times lie between {early} and {late}: is one of them a code for "
+        "'unknown'? Rows are taken in the order of their times"
+    ]
 
 
 def _why_no_time(column: Column) -> str:

@@ -230,6 +230,22 @@ def test_what_keeps_a_column_from_being_the_time_is_said(values, said):
     assert said in str(error.value) and "--row-order" in str(error.value)
 
 
+@pytest.mark.parametrize("odd", ["9999-12-31", "1900-01-01"])
+def test_a_time_far_from_all_others_is_said(odd):
+    found = made(ordered_at=[odd if n == 3 else f"2025-01-{n % 28 + 1:02}" for n in range(ROWS)])
+    assert any(
+        odd in told and "99 of 100 times lie between 2025-01-01 and 2025-01-28" in told for told in found.warnings
+    )
+
+
+def test_a_target_of_a_mark_or_nothing_is_refused():
+    for wishes in (Wishes(target="bought"), Wishes(target="bought", positive="x")):
+        with pytest.raises(
+            ContractError, match="where nothing stands the outcome is not known: write 0 there, if that is meant"
+        ):
+            made(wishes, bought=["x" if n % 3 else None for n in range(ROWS)])
+
+
 def test_rows_that_have_no_time_may_stand_in_their_order():
     found = made(Wishes(target="bought", row_order=True), ordered_at=["x"] * ROWS)
     assert (found.columns.time, found.reading.row_order) == ("row_order", True)
