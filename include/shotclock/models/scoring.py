@@ -110,6 +110,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     batch_rows: int = BATCH_ROWS,
     tell: Tell = nobody,
     shadow: Shadow | None = None,
+    shown: str = "",
 ) -> Scored:
     """Score every row of `source` that keeps the contract, labelled or not.
 
@@ -128,6 +129,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
         batch_rows: rows that travel together.
         tell: called after each batch with the number of rows that are done.
         shadow: who scores the rows besides; `target` has the same bytes either way. A file without rows leaves it none.
+        shown: what messages call the file, if its rows were read from another one.
 
     Raises:
         SourceError: `source` is missing, truncated or damaged.
@@ -138,7 +140,8 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
 
     predict = predictor(model, list(columns.features), version)
     rows, schema = _check(source, columns, known)
-    typed = _Typed(columns, schema, str(source))
+    shown = shown or str(source)
+    typed = _Typed(columns, schema, shown)
     if not rows:
         return _nothing(typed, target, quarantine)
 
@@ -148,14 +151,20 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
             _stream(predict, typed, batches, repeated, 0, output, tell)
             done = output.summary()
             aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
-            contract.refuse_above(done.quarantined, done.reasons, rows, str(source), max_bad_share, aside)
-            contract.refuse_empty(done.scored, f"{source}, without the rows that break the contract")
+            first = _first_of(aside, columns) if aside and done.quarantined else ""
+            contract.refuse_above(done.quarantined, done.reasons, rows, shown, max_bad_share, aside, first)
+            contract.refuse_empty(done.scored, f"{shown}, without the rows that break the contract")
         return done
 
     done = _without_repeats(attempt, partial(_batches, source, columns, batch_rows), typed, source, rows)
     if not done.quarantined:
         storage.withdraw(quarantine)  # that of an earlier try
     return done
+
+
+def _first_of(aside: str, columns: Columns) -> str:
+    with storage.open_parquet(storage.at(aside)) as file:
+        return contract.first_of(next(file.iter_batches(1)), columns)
 
 
 def _without_repeats(

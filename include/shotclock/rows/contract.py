@@ -82,18 +82,34 @@ def refuse_empty(rows: int, source: str) -> None:
         raise ContractError(f"{source}: found no rows, expected at least one; name a file with data")
 
 
-def refuse_above(bad: int, reasons: Mapping[str, int], rows: int, source: str, allowed: float, aside: str = "") -> None:
+def first_of(bad: Rows, columns: Columns) -> str:
+    """The first of the rows that were set aside, in words: what breaks the rule, and its id."""
+    column = bad[columns.output(REASON)][0].as_py().rsplit(": ", 1)[0]
+    where = f" in the row with {columns.id} {bad[columns.id][0]}" if column != columns.id else ""
+    return f", such as {column} {bad[column][0]}{where}"
+
+
+def refuse_above(
+    bad: int,
+    reasons: Mapping[str, int],
+    rows: int,
+    source: str,
+    allowed: float,
+    aside: str = "",
+    first: str = "",
+) -> None:
     """Raise ContractError, worst reason first, when more than the share `allowed` (0 to 1) of `rows` are bad.
 
     Args:
         aside: the file in which they lie now, if in any.
+        first: see `first_of`.
     """
     if bad <= allowed * rows:
         return
     listed = "; ".join(_reason(reason, count) for reason, count in worst_first(reasons).items())
     raise ContractError(
         f"{source}: found {bad:,} of {rows:,} rows ({bad / rows:.2%}) that break the contract, expected at most "
-        f"{allowed:.2%}: {listed}. Correct the file; if such rows are right, change the column's rule or the share "
+        f"{allowed:.2%}: {listed}{first}. Correct the file; if such rows are right, change the column's rule or the share "
         "'quarantine' in the project file" + (f". The rows were set aside in {aside}" if aside else "")
     )
 

@@ -63,6 +63,7 @@ def _score_file(run: Run, batch: ValidBatch, tell: scoring.Tell) -> ScoredBatch:
             known=types.learnt(rules, champion),
             tell=tell,
             shadow=beside,
+            shown=batch.path,
         )
         return _noted(record, batch, done, champion, target, shadow=beside)
 

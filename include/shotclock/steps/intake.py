@@ -158,7 +158,10 @@ def validate(run: Run, source: Source) -> ValidRows:
     valid, quarantine = folder_of(run) / "data_valid.parquet", folder_of(run) / "quarantine.parquet"
     if bad:
         storage.write_table(examined.bad, quarantine)
-    contract.refuse_above(bad, examined.reasons, source.rows, source.path, rules.quarantine.training, str(quarantine))
+    first = contract.first_of(examined.bad, rules.columns) if bad else ""
+    contract.refuse_above(
+        bad, examined.reasons, source.rows, source.path, rules.quarantine.training, str(quarantine), first
+    )
     contract.refuse_untold(good, rules.columns, source.path)
     storage.write_table(good, valid)
     reasons = "".join(f"\n- {reason}: {count}" for reason, count in examined.reasons.items())

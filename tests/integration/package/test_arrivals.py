@@ -53,6 +53,7 @@ def test_one_bad_file_of_each_kind_stops_no_other_and_is_named_everywhere(shop):
     assert list(aside()) == ["b.parquet", "c.parquet", "d.parquet", "e.pdf", "f.parquet"]
     assert "near to it: aged" in aside()["c.parquet"]
     assert "500 of 500 rows (100.00%) that break the contract" in aside()["d.parquet"]
+    assert "such as amount 9000.0 in the row with order_id 9001" in aside()["d.parquet"]
     assert "found type string, expected int64" in aside()["f.parquet"]
     assert {noted.name for noted in status("shop").passed_over} == set(aside())
     (row,) = Projects().overview().projects
@@ -131,16 +132,18 @@ def test_a_file_of_labels_that_is_passed_over_is_named_with_the_near_name(shop):
     shop.put("labels/l3.parquet", shop.retyped(labels, order_id=pa.float64()))
     shop.put("labels/l4.parquet", labels.set_column(1, "bought", pa.array([7] * 800)))
     damaged(shop.put("labels/l5.parquet", labels))
+    (shop.raw / "labels" / "l6.csv").write_text("order_id,bought\n5001,1\nTotal,9\n")
     shop.score()
     said = shop.check().performance_check.summary
     assert "500 labelled rows" in said
     assert "l1.parquet: column 'bought' is missing; near to it: label" in said
-    assert list(aside()) == [f"l{number}.parquet" for number in range(1, 6)]
+    assert list(aside()) == [f"l{number}.parquet" for number in range(1, 6)] + ["l6.csv"]
+    assert "row 2 ('Total'): found type string" in aside()["l6.csv"]
     assert "found type string, expected int64" in aside()["l2.parquet"]
     assert "found type double" in aside()["l3.parquet"]
     assert "found 7, expected 0, 1 or null" in aside()["l4.parquet"]
     shop.put("labels/l1.parquet", labels)
-    for number in range(2, 6):
-        (settings().data / "raw" / "labels" / f"l{number}.parquet").unlink()
+    for name in list(aside())[1:]:
+        (settings().data / "raw" / "labels" / name).unlink()
     assert "800 labelled rows" in shop.check().performance_check.summary
     assert aside() == {}

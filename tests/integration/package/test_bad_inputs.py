@@ -129,7 +129,7 @@ def test_columns_and_types(file, refused, prod):
             f"{name} in words",
             lambda rows, n=name, v=word: _with(rows, n, v),
             f"column '{name}', row 1: found '{word}'",
-            "expected a number; correct the value, or say under `reading`",
+            "; correct the value, or say under `reading`",
         )
     refused(cases)
 

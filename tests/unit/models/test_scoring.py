@@ -353,9 +353,11 @@ def test_bad_rows_go_to_quarantine_and_the_others_are_scored(score, rows, tmp_pa
 
 
 def test_too_many_bad_rows_fail_the_run_and_are_set_aside(score, rows, tmp_path):
-    message = r"in\.parquet: found 65 of 6,426 rows \(1\.01%\).*column 'lon': 65 infinite.*set aside in .*quarantine"
+    message = r"in\.parquet: found 65 of 6,426 rows \(1\.01%\).*column 'lon': 65 infinite, such as lon -inf in .*set aside in "
     with pytest.raises(ContractError, match=message):
         score(changed(rows, "lon", [float("-inf")] * 65))
+    with pytest.raises(ContractError, match=r"^june\.csv: found 65 of 6,426 rows"):
+        score(changed(rows, "lon", [float("-inf")] * 65), shown="june.csv")
     assert pq.read_table(outputs(tmp_path / "out")[1])["reason"].to_pylist() == ["lon: infinite"] * 65
     assert files(tmp_path / "out") == ["quarantine.parquet"]
 

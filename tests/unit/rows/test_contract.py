@@ -321,6 +321,14 @@ def test_a_share_above_the_allowed_one_is_refused_with_the_worst_column_first():
     assert message.endswith("The rows were set aside in out/aside.parquet")
 
 
+def test_the_first_row_that_was_set_aside_is_told(dev, kobe):
+    for column, value, said in (("lat", np.inf, "lat inf in the row with shot_id 7"), ("shot_id", 7, "shot_id 7")):
+        rows = dev[:3].assign(shot_id=[5, 7, 9])
+        rows.loc[rows.index[1 if column == "lat" else 2], column] = value
+        found = contract.examine(pa.Table.from_pandas(rows), kobe.columns)
+        assert contract.first_of(found.bad, kobe.columns) == f", such as {said}"
+
+
 def test_infinite_coordinates_in_the_real_rows_are_counted_by_column(dev, kobe):
     dev.loc[:9, "lat"] = np.inf
     dev.loc[10, "lon"] = -np.inf

@@ -258,7 +258,12 @@ def _fault(path: Address, changed: datetime, rules: _Rules, known: pa.Schema) ->
         with storage.open_parquet(rows_path) as file:
             schema = file.schema_arrow
         contract.check_labels(schema, id_column, target, str(path))
-        types.refuse_others(schema, known, str(path))
+        types.refuse_others(
+            schema,
+            known,
+            str(path),
+            lambda name: types.first_text(storage.read_batches(rows_path, [name], _LABEL_ROWS)),
+        )
         for rows in storage.read_batches(rows_path, [id_column, target], _BATCH_ROWS):
             _typed_labels(rows, known, target, str(path))
     except (SourceError, ContractError) as error:
