@@ -37,10 +37,12 @@ def encoding(path: Path, shown: str) -> str:
     if told := _marked(path):
         return told
     letters, wrong = _beyond_ascii(path)
-    if wrong and letters > _NEARLY * wrong:
+    if not wrong:
+        return "utf-8"
+    if letters > _NEARLY * wrong:
         raise refused(path, "utf-8", shown)
-    guesses = (name for name in (_likely(path), *_WESTERN) if _is_written_in(path, name))
-    return codecs.lookup(next(guesses)).name if wrong else "utf-8"
+    guess = next(name for name in (_likely(path), *_WESTERN) if _is_written_in(path, name))
+    return codecs.lookup(guess).name
 
 
 def is_guess(name: str) -> bool:

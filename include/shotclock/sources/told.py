@@ -94,10 +94,10 @@ class _Column:
     def __init__(self, name: str, columns: Columns, reading: Reading, shown: str, first: int) -> None:
         self._name, self._reading, self._shown, self._first = name, reading, shown, first
         feature = columns.features.get(name)
-        self._is_pair = name == columns.target or _is_pair(feature)
         self._role = (
             feature.type if feature else next(r for r in ("id", "time", "target") if getattr(columns, r) == name)
         )
+        self._is_pair = self._role in ("target", "boolean") or _is_pair(feature)
 
     def typed(self, texts: pa.Array) -> pa.Array:
         known = pc.utf8_trim_whitespace(texts)
@@ -127,11 +127,18 @@ class _Column:
             [word for word in words if self._role == "target" or not tabular.NUMBER.fullmatch(word)]
             for words in (self._reading.ones, self._reading.zeros)
         )
-        told = pc.if_else(_is_any(texts, ones, zeros), "1", pc.if_else(_is_any(texts, zeros, ones), "0", texts))
+        is_one, is_zero = self._are(texts, ones, zeros), self._are(texts, zeros, ones)
+        told = pc.if_else(is_one, "1", pc.if_else(is_zero, "0", texts))
         expected = " or ".join([*zeros, *ones]) or "0 or 1" if self._is_pair else "a number"
         found = self._read(told, lambda found: tabular.numbers(found, self._reading, pa.float64()), expected)
         self._refuse_thousands(texts)
         return found
+
+    def _are(self, texts: pa.Array, words: list[str], others: list[str]) -> pa.Array:
+        """Mark what is one of these words: in whatever case, where 0 and 1 are meant and no word of the others is the same."""
+        are_same = pc.is_in(texts, pa.array(words, pa.string()))
+        small = {word.lower() for word in words} - {word.lower() for word in others} if self._is_pair else ()
+        return pc.or_(are_same, pc.is_in(pc.utf8_lower(texts), pa.array(small, pa.string()))) if small else are_same
 
     def _refuse_thousands(self, texts: pa.Array) -> None:
         """Refuse 1.850 beside 950 in the first rows of a file, where the project knows no mark of thousands."""
@@ -157,13 +164,6 @@ class _Column:
             "correct the value, or say under `reading` in the project file what it means ('missing', 'ones', 'zeros', "
             "'decimal', 'thousands', 'units', 'times')"
         )
-
-
-def _is_any(texts: pa.Array, words: list[str], others: list[str]) -> pa.Array:
-    """Mark what is one of these words, in whatever case, unless that makes it one of the others."""
-    small = {word.lower() for word in words} - {word.lower() for word in others}
-    is_same = pc.is_in(texts, pa.array(words, pa.string()))
-    return pc.or_(is_same, pc.is_in(pc.utf8_lower(texts), pa.array(sorted(small), pa.string()))) if small else is_same
 
 
 def _fits(way: Callable[[pa.Array], pa.Array], text: pa.Array) -> bool:

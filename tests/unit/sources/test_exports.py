@@ -262,7 +262,7 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (changed("4,0", "4,maybe"), {}, ["column 'bought', row 2: found 'maybe', expected 0 or 1", "'ones'"]),
         (changed("2025-06-02", "02.06.2025"), {"times": {"at": "%Y-%m-%d"}}, ["column 'at', row 2: found '02.06.2025'"]),
         (changed("2025-06-02", "soon"), {"times": {"at": "epoch s"}}, ["column 'at', row 1"]),
-        (TEXT + "9,2025-06-03,1\n", {}, ["june.csv: not a readable CSV file", "correct that line"]),
+        (TEXT + "9,2025-06-03,1\n", {}, ["june.csv: not a readable CSV file", "or correct it: the first line names"]),
         ("", {}, ["june.csv: found an empty file, expected a line of column names"]),
         (changed("amount", "key"), {}, ["column 'key' stands twice in the first line"]),
         ("1,2,3\n4,5,6\n", {}, ["found 1, 2, 3 in the first line, expected the names"]),

@@ -1,6 +1,6 @@
 """Values as the contract wants them: truth values as 0 and 1, dates that are written some other way than ISO."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -54,6 +54,7 @@ _DAYS = (
         "%Y年%m月%d日",
     ),
     *("%b %d, %Y", "%B %d, %Y", "%A, %B %d, %Y", "%a %d %b %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y"),
+    *("%y.%m.%d", "%y/%m/%d", "%y-%m-%d"),
 )
 _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M:%S.%f %p", "%I:%M%p", "%I:%M:%S%p")
 _HOURS = ("", *(before + clock for before in (" ", ", ") for clock in _CLOCKS), " %H:%M Uhr", ", %H:%M Uhr")
@@ -63,6 +64,7 @@ _MOMENTS = (  # of mails, BigQuery, SQL Server, C, and a web server's log
     *("%d/%b/%Y:%H:%M:%S %z", "[%d/%b/%Y:%H:%M:%S %z]", "%d%b%Y:%H:%M:%S", "%d-%b-%y %I.%M.%S.%f %p"),
 )
 FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), *_MONTHS, *_MOMENTS)
+_APART = 10
 _TRIED = 50  # different values that a layout is tried on before all are
 _PIECE = 1 << 13  # rows that are looked at together
 _MANY = 20  # different values beyond which a column is no pair of words
@@ -229,7 +231,15 @@ def layouts(column: Column) -> list[str]:
     if not is_text(column.type) or not few(column, 1) or is_iso(column):
         return []
     first = few(column, _TRIED)
-    return [layout for layout in FORMATS if _is_written_so(first, layout) and _fits(column, layout)]
+    fitting = [layout for layout in FORMATS if _is_written_so(first, layout) and _fits(column, layout)]
+    return _narrow(column, fitting) if len(fitting) > 1 else fitting
+
+
+def _narrow(column: Column, fitting: Sequence[str]) -> list[str]:
+    """Without layouts by which the rows lie many times as far apart: there the day of the month was taken for the year."""
+    ends = {layout: pc.min_max(read_by(column, layout)) for layout in fitting}
+    apart = {layout: found["max"].as_py() - found["min"].as_py() for layout, found in ends.items()}
+    return [layout for layout in fitting if apart[layout] <= _APART * min(apart.values())]
 
 
 def usual_layout(column: Column) -> str | None:

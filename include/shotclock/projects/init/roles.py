@@ -147,7 +147,8 @@ def _outcomes(name: str, column: Column, why: str = "as --target says") -> Role:
     )
     raise ContractError(
         f"column '{name}': found {_listed(values)}: {told if many > 2 else 'not two outcomes'}, expected two outcomes to "
-        f"predict; say with --positive which value counts as 1 (all others count as 0), or name another --target; {_NOTHING}"
+        "predict; say with --positive which value counts as 1 (all others count as 0), or name another --target"
+        f"{f'; {_NOTHING}' if column.null_count else ''}"
     )
 
 

@@ -47,6 +47,8 @@ def days(layout):
         (days("%m/%d/%Y %I:%M:%S %p"), "%m/%d/%Y %I:%M:%S %p", "2025-01-01 00:00:00"),
         (days("%d-%b-%y"), "%d-%b-%y", "2025-01-01 00:00:00"),
         (days("%d.%m.%y"), "%d.%m.%y", "2025-01-01 00:00:00"),
+        (days("%y.%m.%d"), "%y.%m.%d", "2025-01-01 00:00:00"),
+        (days("%y/%m/%d %H:%M"), "%y/%m/%d %H:%M", "2025-01-01 00:00:00"),
         (days("%B %d, %Y"), "%B %d, %Y", "2025-01-01 00:00:00"),
         (days("%a, %d %b %Y %H:%M:%S GMT"), "%a, %d %b %Y %H:%M:%S GMT", "2025-01-01 00:00:00"),
         (days("%Y-%m"), "%Y-%m", "2025-01-01 00:00:00"),
@@ -205,6 +207,10 @@ def test_ids_of_text_are_kept_as_text_in_later_files():
         (
             [f"0{n % 9 + 1}/0{n % 8 + 1}/2025" for n in range(ROWS)],
             "'ordered_at' is written as %d/%m/%Y or %m/%d/%Y: say which",
+        ),
+        (
+            [f"{n % 9 + 1:02}.{n % 8 + 1:02}.0{n % 7 + 1}" for n in range(ROWS)],
+            "'ordered_at' is written as %d.%m.%y or %y.%m.%d: say which",
         ),
         (
             [f"{n % 28 + 1}. Januar 2024" for n in range(ROWS)],
