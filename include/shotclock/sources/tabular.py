@@ -327,8 +327,8 @@ def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | Non
         if "UTF8" in str(error):
             raise encodings.refused(path, "utf-8", shown) from error
         raise SourceError(
-            f"{shown}: not a readable CSV file ({_said(error, wrong)}); take that line out where it is no row, or correct it: the "
-            f"first line names each field, and quotation marks stand around one that holds {reading.separator!r}"
+            f"{shown}: not a readable CSV file ({_said(error, wrong)}); take that line out where it is no row, or correct it: "
+            f"the first line names each field, and quotation marks stand around one that holds {reading.separator!r}"
         ) from error
 
 

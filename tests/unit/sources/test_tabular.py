@@ -77,9 +77,7 @@ def test_a_single_column_is_one(read):
 
 @pytest.mark.parametrize("rows", ["1,5,6\n2,7,8\n", "5,6,\n7,8,\n", "5,25,6\n7,75,8\n"])
 def test_fields_without_a_name_are_refused_for_a_comma_in_a_number_gives_as_many(read, rows):
-    with pytest.raises(
-        SourceError, match=r"line 2: found 3 fields, expected 2: .* the first line names each field"
-    ):
+    with pytest.raises(SourceError, match=r"line 2: found 3 fields, expected 2: .* the first line names each field"):
         read(f"n,m\n{rows}")
 
 
