@@ -11,7 +11,8 @@ from shotclock.errors import ConfigError, ContractError, ShotclockError
 from shotclock.files import storage
 from shotclock.files.storage import Address
 from shotclock.rows import contract, types
-from shotclock.sources import find
+from shotclock.sources import exports, find
+from shotclock.store.intake import taken
 
 _ROWS = 1 << 18  # looked at together
 
@@ -62,10 +63,12 @@ def _look(project: Project, role: Role) -> ValidFile:
 def _examined(project: Project, role: Role, path: Address) -> ValidFile:
     columns, shown = project.columns, str(path)
     allowed = project.quarantine.training if role == "training" else project.quarantine.production
-    with storage.open_parquet(path) as file:
-        rows, schema = file.metadata.num_rows, file.schema_arrow
-    found = ValidFile(role, path=shown, rows=rows)
+    found = ValidFile(role, path=shown)
     try:
+        path = _read(project, role, path)
+        with storage.open_parquet(path) as file:
+            rows, schema = file.metadata.num_rows, file.schema_arrow
+        found = replace(found, rows=rows)
         contract.check_schema(schema, columns, shown, needs_target=role == "training")
         types.refuse_others(schema, _types(project) or types.of(columns, schema), shown)
         contract.refuse_empty(rows, shown)
@@ -74,10 +77,22 @@ def _examined(project: Project, role: Role, path: Address) -> ValidFile:
         contract.refuse_above(reasons.total(), reasons, rows, shown, allowed)
         if role == "training":
             contract.refuse_untold(good, columns, shown)
-            _enough_to_learn(project, path)
+            _enough_to_learn(project, path, shown)
     except ShotclockError as error:
         return replace(found, faults=tuple(str(error).splitlines()))
     return found
+
+
+def _read(project: Project, role: Role, path: Address) -> Address:
+    """The file's rows as parquet. Of a parquet file whose words cannot be read, every column that is wrong is told."""
+    try:
+        return taken.as_parquet(project, path)
+    except ContractError:
+        if exports.is_parquet(path):
+            with storage.open_parquet(path) as file:
+                schema = file.schema_arrow
+            contract.check_schema(schema, project.columns, str(path), needs_target=role == "training")
+        raise
 
 
 def _types(project: Project) -> pa.Schema | None:
@@ -86,7 +101,7 @@ def _types(project: Project) -> pa.Schema | None:
         source = find.in_place(project, "training", settings())
         if source is None:
             return None
-        with storage.open_parquet(source.path) as file:
+        with storage.open_parquet(taken.as_parquet(project, source.path)) as file:
             schema = file.schema_arrow
         contract.check_schema(schema, project.columns, str(source.path), needs_target=True)
     except ShotclockError:
@@ -112,14 +127,14 @@ def _examined_rows(path: Address, columns: Columns, schema: pa.Schema) -> tuple[
     return reasons, pa.Table.from_batches(told)
 
 
-def _enough_to_learn(project: Project, path: Address) -> None:
+def _enough_to_learn(project: Project, path: Address, shown: str) -> None:
     target = project.columns.target
     labels = storage.read_table(path, [target])[target]
-    contract.require_both_classes(labels, target, str(path))
+    contract.require_both_classes(labels, target, shown)
     holdout = round((len(labels) - labels.null_count) * project.split.test_share)
     if holdout < project.gate.min_rows:
         raise ContractError(
-            f"{path}: found {len(labels) - labels.null_count:,} labelled rows, of which split.test_share leaves "
+            f"{shown}: found {len(labels) - labels.null_count:,} labelled rows, of which split.test_share leaves "
             f"{holdout:,} for the gate, expected at least gate.min_rows {project.gate.min_rows:,}; bring more rows or "
             "lower gate.min_rows"
         )

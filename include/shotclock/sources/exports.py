@@ -39,6 +39,7 @@ _VERSIONED = ("_delta_log", ".hoodie")  # where these lie, not all parts are row
 _BESIDE = ("__MACOSX", ".", "Thumbs.db", "desktop.ini")  # what systems put into an archive by themselves
 _NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # how hive writes that a row has no value there
 _PARQUET = b"PAR1"
+PARQUET = (".parquet", ".pq")
 
 
 def _by_arrow(codec: str) -> Callable[[Path], IO[bytes]]:
@@ -85,15 +86,24 @@ def is_parquet(address: Address) -> bool:
     """Whether it is one file that is named as parquet is, or begins so."""
     if not storage.is_file(address):
         return False
-    if address.name.lower().endswith((".parquet", ".pq")):
+    if address.name.lower().endswith(PARQUET):
         return True
     with address.open("rb") as file:
         return bool(file.read(4) == _PARQUET)
 
 
+def refuse_others(address: Address, shown: str) -> None:
+    """Refuse a file that is neither text nor parquet, by its name."""
+    with unpacked(address, shown):
+        pass
+
+
 @contextmanager
-def unpacked(address: Address) -> Iterator[Path]:
+def unpacked(address: Address, shown: str = "") -> Iterator[Path]:
     """A file as one of this machine: itself, or a copy that lasts as long as the block; unpacked, however often it is packed.
+
+    Args:
+        shown: what messages call it, if not by its address.
 
     Raises:
         SourceError: it cannot be unpacked, several files are in it, or it is neither text nor parquet.
@@ -105,10 +115,10 @@ def unpacked(address: Address) -> Iterator[Path]:
             if way is None:
                 break
             inner = Path(folder) / str(layer)
-            _unpack(path, way, inner, str(address))
+            _unpack(path, way, inner, shown or str(address))
             path = inner
         if kind := _no_table(path):
-            raise _refused(str(address), *kind)
+            raise _refused(shown or str(address), *kind)
         yield path
 
 

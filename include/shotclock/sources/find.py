@@ -17,7 +17,7 @@ from shotclock.config import PackageTable, Project, Role, Settings
 from shotclock.errors import SourceAwayError, SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.sources import packaged, synthetic
+from shotclock.sources import exports, packaged, synthetic
 from shotclock.sources.download import NotAvailableError, download
 
 Origin = Literal["present", "folder", "package", "download", "synthetic", "named"]
@@ -207,7 +207,7 @@ def _check(path: Address, wanted: _Wanted, shown: str, remedy: str) -> str:
     """The digest of what should be the real file; messages call it `shown`.
 
     Raises:
-        SourceError: it is another file, or, where the project lists no sha256, no parquet file or a synthetic sample.
+        SourceError: it is another file, or, where the project lists no sha256, no table or a synthetic sample.
     """
     found = storage.digest(path)
     if wanted.digest is not None and found != wanted.digest:
@@ -216,6 +216,9 @@ def _check(path: Address, wanted: _Wanted, shown: str, remedy: str) -> str:
             f"truncated, changed or another file ({storage.size(path):,} bytes); {remedy}"
         )
     if wanted.digest is None:
+        if not wanted.name.lower().endswith(exports.PARQUET):
+            exports.refuse_others(path, shown)
+            return found
         try:
             sample = is_synthetic(path)
         except SourceError as error:

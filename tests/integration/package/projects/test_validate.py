@@ -40,6 +40,20 @@ def test_rows_that_break_the_contract_are_counted_by_reason(at, prod):
     assert "found 150 of 6,426 rows (2.33%) that break the contract, expected at most 1.00%" in found.faults[0]
 
 
+def test_raw_files_of_text_are_read_as_the_project_says(at, dev):
+    folder = at("empty") / "data" / "raw"
+    path = settings().projects / "shots.yaml"
+    text = path.read_text("utf-8").replace("dataset_kobe_dev.parquet", "dev.csv")
+    path.write_text(text[: text.index("  sha256:")] + text[text.index("  synthetic:") :], "utf-8")
+    config.project.cache_clear()
+    dev.to_csv(folder / "dev.csv", index=False)
+    found = validate("shots")
+    assert found.faults == ()
+    assert [(file.rows, file.bad) for file in found.files] == [(24_271, 0), (6_426, 0)]
+    dev.assign(lat="far").to_csv(folder / "dev.csv", index=False)
+    assert "dev.csv: column 'lat', row 1: found 'far', expected a number" in validate("shots").faults[0]
+
+
 def test_every_column_that_is_wrong_is_listed(at, dev):
     folder = at("empty") / "data" / "raw"
     path = settings().projects / "shots.yaml"

@@ -261,6 +261,15 @@ class TestWrongFiles:
 
         assert (source.origin, source.sha256) == ("folder", digest(real / "old.parquet"))
 
+    def test_a_file_of_text_is_taken_and_another_kind_is_named(self, home, flats) -> None:
+        path = home / "data" / "raw" / "old.csv"
+        path.parent.mkdir(parents=True)
+        path.write_text("flat,day,sold\n1,2025-06-01,1\n")
+        assert find(flats(sha256={}, training="old.csv"), "training", around(home)).origin == "present"
+
+        path.write_bytes(b"\xd0\xcf\x11\xe0" + bytes(60))
+        assert "old.csv: found an Excel workbook" in self.refused(flats(sha256={}, training="old.csv"), around(home))
+
     def test_a_folder_in_the_file_s_place_is_named(self, home, flats) -> None:
         (home / "data" / "raw" / "old.parquet").mkdir(parents=True)
 
