@@ -60,7 +60,13 @@ _CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M
 _HOURS = ("", *(before + clock for before in (" ", ", ") for clock in _CLOCKS), " %H:%M Uhr", ", %H:%M Uhr")
 _MONTHS = ("%Y-%m", "%m/%Y", "%Y/%m", "%b-%Y", "%b %Y", "%Y %b", "%B %Y", "%b-%y", tabular.QUARTER)
 _MOMENTS = (  # of mails, BigQuery, SQL Server, C, and a web server's log
-    *("%a, %d %b %Y %H:%M:%S GMT", "%Y-%m-%d %H:%M:%S UTC", "%b %d %Y %I:%M%p", "%a %b %d %H:%M:%S %Y"),
+    *(
+        "%a, %d %b %Y %H:%M:%S GMT",
+        "%a, %d %b %Y %H:%M:%S %z",
+        "%Y-%m-%d %H:%M:%S UTC",
+        "%b %d %Y %I:%M%p",
+        "%a %b %d %H:%M:%S %Y",
+    ),
     *("%d/%b/%Y:%H:%M:%S %z", "[%d/%b/%Y:%H:%M:%S %z]", "%d%b%Y:%H:%M:%S", "%d-%b-%y %I.%M.%S.%f %p"),
 )
 FORMATS = (*(day + hour for day in _DAYS for hour in _HOURS), *_MONTHS, *_MOMENTS)
