@@ -57,6 +57,7 @@ def test_init_takes_numbers_for_names_where_it_is_told_to(shotclock, file):
         (("--split-by-time", 70), "found 70, expected between 0 and 1"),
         (("--split-by-time", 0.5, "--positive", "yes"), "--positive goes with --target"),
         (("--split-by-time", 0.5, "--time-format", "%Y"), "--time-format with --time"),
+        (("--split-by-time", 0.5, "--encoding", "utf-99"), "found utf-99, expected such as utf-8"),
         (("--split-by-time", 0.5, "--time", "day", "--row-order"), "found both --row-order and --time"),
     ],
 )
