@@ -115,11 +115,10 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
     """Score every row of `source` that keeps the contract, labelled or not.
 
     `target` gets a row for each, in order: id, time, features, the target (null where the file has none), with the project's
-    types; `probability` (of target = 1), `prediction` (1 where the probability is at least `threshold`, else 0),
-    `model_version`. Rows that break the contract go to `quarantine` with the `reason`; without any, there is no such file.
-    Both appear whole or not at all; the same call gives the same bytes. Where a file is refused for its bad rows, these
-    appear unless an earlier call has left a result.
-    An id may stand once in a file: its later rows are set aside, whatever the size of the batches.
+    types; `probability` (of target = 1), `prediction` (1 where that is at least `threshold`, else 0), `model_version`. Rows
+    that break the contract go to `quarantine` with the `reason`; without any, there is no such file.
+    An id may stand once in a file: its later rows are set aside, whatever the size of the batches. Both appear whole or not
+    at all; the same call gives the same bytes. Of a refused file the bad rows appear unless an earlier call left a result.
 
     Args:
         model: a fitted scikit-learn estimator with `predict_proba`, fitted on a DataFrame of the project's features.
@@ -140,8 +139,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
 
     predict = predictor(model, list(columns.features), version)
     rows, schema = _check(source, columns, known)
-    shown = shown or str(source)
-    typed = _Typed(columns, schema, shown)
+    typed = _Typed(columns, schema, shown or str(source))
     if not rows:
         return _nothing(typed, target, quarantine)
 
@@ -151,9 +149,7 @@ def score_file(  # noqa: PLR0913  (one call says all that the output depends on)
             _stream(predict, typed, batches, repeated, 0, output, tell)
             done = output.summary()
             aside = output.set_aside() if not storage.is_file(target) else ""  # else it would not speak of that result
-            first = _first_of(aside, columns) if aside and done.quarantined else ""
-            contract.refuse_above(done.quarantined, done.reasons, rows, shown, max_bad_share, aside, first)
-            contract.refuse_empty(done.scored, f"{shown}, without the rows that break the contract")
+            _refuse(done, typed, max_bad_share, aside)
         return done
 
     done = _without_repeats(attempt, partial(_batches, source, columns, batch_rows), typed, source, rows)
@@ -189,6 +185,12 @@ class _Typed:
     columns: Columns
     types: pa.Schema
     source: str
+
+
+def _refuse(done: Scored, typed: _Typed, max_bad_share: float, aside: str) -> None:
+    first = _first_of(aside, typed.columns) if aside and done.quarantined else ""
+    contract.refuse_above(done.quarantined, done.reasons, done.rows, typed.source, max_bad_share, aside, first)
+    contract.refuse_empty(done.scored, f"{typed.source}, without the rows that break the contract")
 
 
 def _nothing(typed: _Typed, target: Address, quarantine: Address) -> Scored:

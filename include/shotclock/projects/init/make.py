@@ -95,9 +95,8 @@ def make_project(
     origin = " and ".join(path.name for path in (file, production) if path)
     facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, guessed, reading)
     facts = replace(facts, is_text=written is not None)
-    text = draft.text(guessed.columns, guessed.why, guessed.left_out, facts)
     with _all_or_nothing(targets.values()), storage.replacing(targets["project"]) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(draft.text(guessed.columns, guessed.why, guessed.left_out, facts), encoding="utf-8")
         load_yaml(partial, Project)
         _write(guessed, targets)
     rows = {"training": facts.training_rows, "production": facts.production_rows}
