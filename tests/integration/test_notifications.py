@@ -79,7 +79,8 @@ def test_a_failure_is_told_by_the_dag_processor_and_a_decision_by_its_task(layou
         wait_for_airflow(stack, api)
         wait_for_dags(stack, api, "kobe_shots")
         for flow in ("training", "rollback"):
-            api.post(f"/dags/kobe_shots.{flow}/dagRuns", {"logical_date": None, "dag_run_id": "run:1"})
+            body = {"logical_date": None, "dag_run_id": "run:1", "conf": {"reason": "to be told"}}
+            api.post(f"/dags/kobe_shots.{flow}/dagRuns", body)
         assert eventually(lambda: len(mailbox.mails) == len(webhook.texts) == 2)
 
     told = {text.partition("\n")[0]: text.partition("\n")[2] for text in webhook.texts}

@@ -65,7 +65,7 @@ BAD = {
     "infinite": (
         with_value("lon", float("inf"), slice(0, 999)),
         ContractError,
-        "column 'lon': 1,000 infinite. Correct",
+        "column 'lon': 1,000 infinite, such as lon inf in the row with shot_id [0-9]+. Correct",
     ),
 }
 BAD_TO_SCORE = {
@@ -82,7 +82,7 @@ BAD_TO_SCORE = {
     "other unit": (
         written(lambda rows: rows.assign(minutes_remaining=rows["minutes_remaining"] * 60)),
         ContractError,
-        "column 'minutes_remaining': 5,[0-9]{3} above 12. Correct the file",
+        "column 'minutes_remaining': 5,[0-9]{3} above 12, such as minutes_remaining 60 in the row with .* Correct the file",
     ),
     "constant": (
         written(lambda rows: rows.assign(shot_distance=24)),
@@ -91,7 +91,11 @@ BAD_TO_SCORE = {
     ),
 }
 BAD_TO_LEARN_FROM = {
-    "label 2": (with_value("shot_made_flag", 2), ContractError, "column 'shot_made_flag': 1 not 0 or 1. Correct"),
+    "label 2": (
+        with_value("shot_made_flag", 2),
+        ContractError,
+        "column 'shot_made_flag': 1 not 0 or 1, such as shot_made_flag 2.0 in the row with shot_id 4. Correct",
+    ),
     "one class": (
         written(lambda rows: rows[rows["shot_made_flag"] != 0]),
         ContractError,
@@ -102,7 +106,11 @@ BAD_TO_LEARN_FROM = {
         ContractError,
         "column 'shot_made_flag': no labelled rows left: all 24,271 are null.*name a file with labels",
     ),
-    "infinite once": (with_value("lat", float("-inf")), ContractError, "column 'lat': 1 infinite. Correct"),
+    "infinite once": (
+        with_value("lat", float("-inf")),
+        ContractError,
+        "column 'lat': 1 infinite, such as lat -inf in the row with shot_id 4. Correct",
+    ),
 }
 
 

@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from shotclock.models.candidates.algorithms import Entry
 from shotclock.models.searched import Folds, Search, Settings, Tried
 
+_METRICS = ("log_loss", "roc_auc", "accuracy", "f1")
+
 
 class ScikitLearn:
     """Cross-validates each setting of each entry in turn."""
@@ -38,8 +40,7 @@ def cross_validated(entry: Entry, settings: Settings, held_out: NDArray[np.int64
     model, splitter = entry.plan.pipeline(settings), PredefinedSplit(held_out)
     features, labels = entry.rows.features, entry.rows.labels
     scores = cross_validate(model, features, labels, cv=splitter, scoring=_metrics, error_score="raise")
-    figures = {name.removeprefix("test_"): values for name, values in scores.items() if name.startswith("test_")}
-    return [{name: float(values[fold]) for name, values in figures.items()} for fold in range(entry.plan.folds)]
+    return [{name: float(scores[f"test_{name}"][fold]) for name in _METRICS} for fold in range(entry.plan.folds)]
 
 
 def _metrics(model: Pipeline, features: pd.DataFrame, labels: pd.Series) -> dict[str, float]:
