@@ -92,7 +92,7 @@ def compare(entries: Sequence[Entry], backend: Searching) -> list[Search]:
 def fit(entry: Entry, found: Search) -> Trained:
     """Fit the settings that were found on all rows. No leaf of a tree is certain: see `leaves`.
 
-    Identical inputs give the identical model, to the byte of what is read back from its pickle, on any number of processors.
+    Identical inputs give the identical model, to the byte as `pickling` has it, whatever the number of processors.
     """
     with threadpool_limits(limits=1):  # gradient boosting stores the number of threads in the model
         model = smoothed(entry.plan.pipeline(found.settings).fit(entry.rows.features, entry.rows.labels))

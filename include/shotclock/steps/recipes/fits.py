@@ -18,6 +18,7 @@ from shotclock.models import candidates as models
 from shotclock.models.candidates.algorithms import Inputs
 from shotclock.models.candidates.base_rate import base_rate, constant
 from shotclock.models.candidates.recalibration import recalibrate, recalibrated
+from shotclock.models.pickling import pickled
 from shotclock.store.run import Run
 from shotclock.store.versions import registry
 
@@ -78,15 +79,8 @@ def probability(model: Pipeline, rows: pd.DataFrame, features: list[str]) -> NDA
 
 
 def write_pickle(model: Pipeline, path: Address) -> None:
-    """The same bytes of the same model, in whatever process: see `_pickled`."""
     with storage.replacing(path) as partial:
-        partial.write_bytes(_pickled(pickle.loads(_pickled(model))))
-
-
-def _pickled(model: Pipeline) -> bytes:
-    """A pickle also says which of its equal strings are one object, and that depends on what else its process did: one of
-    what is read back does not, as reading makes one of the attributes' names."""
-    return pickle.dumps(model, protocol=5)
+        partial.write_bytes(pickled(model))
 
 
 def read_pickle(path: Address, sha256: str) -> Pipeline:

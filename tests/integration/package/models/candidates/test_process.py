@@ -8,25 +8,28 @@ import sys
 
 import pytest
 
+from shotclock.models.pickling import pickled
+
 CHOICE = {"folds": 3, "iterations": 3, "seed": 42}
 FEATURES = ["lat", "lon", "minutes_remaining", "period", "playoffs", "shot_distance"]
 TARGET = "shot_made_flag"
 ALGORITHMS = ["decision_tree", "logistic_regression", "gradient_boosting"]
 
 TRAIN = """
-import pickle, sys, warnings
+import hashlib, pickle, sys, warnings
 from datetime import timedelta
 from shotclock.config import settings
 from shotclock.models.candidates import Entry, Plan, compare, fit, rows_of
 from shotclock.models.candidates.pycaret_backend import PyCaret
 from shotclock.models.candidates.sklearn_backend import ScikitLearn
+from shotclock.models.pickling import pickled
 
 with open(sys.argv[1], "rb") as file:
     rows = rows_of(*pickle.load(file), 3)
 backend = PyCaret(settings({}).pycaret_python, timedelta(minutes=10)) if sys.argv[2] == "pycaret" else ScikitLearn()
 entries = [Entry(algorithm, Plan(algorithm, folds=3, iterations=3, seed=42), rows) for algorithm in sys.argv[3:]]
 for entry, found in zip(entries, compare(entries, backend)):
-    print(pickle.dumps(fit(entry, found).model).hex())
+    print(hashlib.sha256(pickled(fit(entry, found).model)).hexdigest())
 print(sorted({name.split(".")[0] for name in sys.modules} & {"pycaret", "lightgbm", "evidently"}))
 """
 
@@ -54,12 +57,6 @@ def run(code, *arguments, folder):
     return done.stdout.split()
 
 
-def digest(pickled):
-    """Of a pickle of what was read back: a first one also says which of its equal parts are one object, and that depends on
-    what else its process did."""
-    return hashlib.sha256(pickle.dumps(pickle.loads(pickled))).hexdigest()
-
-
 @pytest.fixture(scope="module")
 def rows(_dev):
     """3,000 real rows, as training gets them."""
@@ -83,12 +80,12 @@ def empty(tmp_path):
 
 @pytest.mark.parametrize("backend", ["pycaret", "scikit-learn"])
 def test_another_process_gives_the_same_bytes_and_loads_no_pycaret(backend, rows, rows_file, empty, train):
-    *there, loaded = run(TRAIN, rows_file, backend, *ALGORITHMS, folder=empty)
+    *digests, loaded = run(TRAIN, rows_file, backend, *ALGORITHMS, folder=empty)
 
     here = [train(*rows, algorithm, **CHOICE) for algorithm in ALGORITHMS]
     boosting = here[-1].model[-1]
     told = [one.params for one in here], boosting._bin_mapper.n_threads, boosting._baseline_prediction
-    assert [digest(bytes.fromhex(model)) for model in there] == [digest(pickle.dumps(one.model)) for one in here], told
+    assert digests == [hashlib.sha256(pickled(one.model)).hexdigest() for one in here], told
     assert loaded == "[]"
     assert list(empty.iterdir()) == []
 
