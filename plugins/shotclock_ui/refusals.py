@@ -6,16 +6,10 @@ Airflow checks that like a person's. Without this the run was taken, and failed 
 
 import json
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _TRIGGERS = re.compile(r"/dags/[^/]+\.rollback/dagRuns/?$")
 _REASON = "reason: found nothing, expected a sentence: why is this version taken out of service? Say it in conf.reason"
@@ -24,10 +18,10 @@ _REASON = "reason: found nothing, expected a sentence: why is this version taken
 class RollbackReason:
     """For `fastapi_root_middlewares`: everything else passes as it is."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST" or not _TRIGGERS.search(scope["path"]):
             await self._app(scope, receive, send)
             return

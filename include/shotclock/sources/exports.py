@@ -310,16 +310,8 @@ def _cast(column: pa.Array, field: pa.Field, part: Address, first: int) -> pa.Ar
     try:
         return column.cast(field.type)
     except pa.ArrowInvalid as error:
-        fits = range(len(column))
-        place = next((place for place in fits if not _is_castable(column[place : place + 1], field.type)), 0)
+        place = told.first_wrong(lambda some: some.cast(field.type), column)
         raise SourceError(
             f"{part}: column '{field.name}', row {first + place + 1:,}: found '{column[place]}' ({column.type}), expected "
             f"{field.type} as in the rows before; correct the value, or write all of them alike"
         ) from error
-
-
-def _is_castable(column: pa.Array, kind: pa.DataType) -> bool:
-    try:
-        return bool(column.cast(kind) is not None)
-    except pa.ArrowInvalid:
-        return False

@@ -155,7 +155,7 @@ class _Column:
         try:
             return way(texts)
         except ValueError as error:
-            place = next(place for place in range(len(texts)) if not _fits(way, texts[place : place + 1]))
+            place = first_wrong(way, texts)
             raise self._refused(place, texts[place], expected) from error
 
     def _refused(self, place: int, found: pa.Scalar, expected: str) -> ContractError:
@@ -166,9 +166,14 @@ class _Column:
         )
 
 
-def _fits(way: Callable[[pa.Array], pa.Array], text: pa.Array) -> bool:
+def first_wrong(way: Callable[[pa.Array], pa.Array], column: pa.Array) -> int:
+    """The place, from 0, of the first value that cannot be read in this way, where all together cannot."""
+    return next((place for place in range(len(column)) if not _fits(way, column[place : place + 1])), 0)
+
+
+def _fits(way: Callable[[pa.Array], pa.Array], value: pa.Array) -> bool:
     try:
-        way(text)
+        way(value)
     except ValueError:
         return False
     return True

@@ -8,8 +8,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flask import Response as FlaskResponse
-    from werkzeug import Response
+    from flask import Response
     from werkzeug.datastructures import Authorization
 
 HOOK = f"{__name__}:who_asks"
@@ -41,7 +40,7 @@ def begin_with_models() -> None:
         after_this_request(_begun)
 
 
-def _begun(answer: "FlaskResponse") -> "FlaskResponse":
+def _begun(answer: "Response") -> "Response":
     if answer.status_code == 200 and answer.mimetype == "text/html":
         answer.direct_passthrough = False
         answer.set_data(answer.get_data(as_text=True).replace("<head>", f"<head>{_SCRIPT}", 1))

@@ -29,11 +29,9 @@ _ASKING = re.compile(
 def who_asks() -> "Authorization | Response":
     """Called by MLflow for each request, in Flask's context: the login, or the answer that refuses it."""
     from flask import Response, make_response, request
-    from mlflow.server.auth import authenticate_request_basic_auth
 
     _make_reader()
-    front.begin_with_models()
-    asked: Authorization | Response = authenticate_request_basic_auth()
+    asked = front.who_asks()
     if isinstance(asked, Response) or asked.username == WRITER or only_reads(request.method, request.path):
         return asked
     return make_response(
