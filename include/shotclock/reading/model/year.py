@@ -34,6 +34,7 @@ from shotclock.store.window import labels
 MOST_ROWS = 50_000
 """Rows that are looked at, about: of more it is a sample, by id."""
 NEWEST = "newest"
+_FEW = 100  # rows, of which the first and the last may well be days away from those of all
 _MOST = 10_000  # records of one kind
 _YEAR = timedelta(days=364)
 
@@ -136,10 +137,8 @@ def _past(name: str, pulse: str) -> _Past | None:
     share, known = min(1.0, MOST_ROWS / total), types.learnt(rules)
     decisions = sorted(history.decisions(name, most=_MOST), key=lambda one: one.at)
     first = next((one.champion for one in decisions if one.outcome == "promote"), "")
-    joined = labels.joined(rules, scored, share, known)
-    scored = [batch for batch, rows in zip(scored, joined, strict=True) if rows.num_rows]
-    tables = [rows for rows in joined if rows.num_rows]
-    ends = [_ends(rules, table) for table in tables]
+    tables = labels.joined(rules, scored, share, known)
+    ends = [_ends(rules, batch, rows) for batch, rows in zip(scored, tables, strict=True)]
     windows = windows_of(
         [*queries.newest(name, records.Performance, most=_MOST), *queries.newest(name, records.Drift, most=_MOST)]
     )
@@ -167,8 +166,12 @@ def _first_scorings(name: str) -> list[Application]:
     return [batch for batch in batches if batch.scored and dataset.is_there(storage.at(batch.predictions))]
 
 
-def _ends(rules: Project, rows: pa.Table) -> tuple[date, date]:
-    ends = pc.min_max(moments(rows[rules.columns.time]).cast(pa.date32()))  # in UTC, where they have a zone
+def _ends(rules: Project, batch: Application, rows: pa.Table) -> tuple[date, date]:
+    """The first and the last day of the sampled rows; of all rows of a batch that has few in the sample, so a small one."""
+    column = rules.columns.time
+    if rows.num_rows < min(_FEW, batch.scored):
+        rows = pa.Table.from_batches(dataset.read_batches(storage.at(batch.predictions), [column], MOST_ROWS))
+    ends = pc.min_max(moments(rows[column]).cast(pa.date32()))  # in UTC, where they have a zone
     return ends["min"].as_py(), ends["max"].as_py()
 
 

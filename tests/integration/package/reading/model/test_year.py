@@ -39,10 +39,13 @@ def test_what_came_later_is_read_once_for_all_batches_and_the_latest_label_count
     assert found.to_dict() == own | {10_000: 0, 10_250: 0, 10_499: 0}
 
 
-def test_a_batch_of_which_the_sample_holds_no_row_is_passed_over(weeks, monkeypatch):
+def test_a_batch_of_which_the_sample_holds_no_row_has_its_days_all_the_same(weeks, monkeypatch):
+    whole = year._past("shop", "now").stretches
     monkeypatch.setattr(year, "MOST_ROWS", 3)
-    past = year._past("shop", "now")
-    assert 0 < len(past.stretches) < 5 and len(past.rows) < 10
+    past = year._past("shop", "later")
+    assert len(past.rows) < 5
+    assert [(one.begin, one.end) for one in past.stretches] == [(one.begin, one.end) for one in whole]
+    assert year.year("shop").days == {"unknown": 7}
 
 
 def scored():
