@@ -17,7 +17,7 @@ from shotclock.errors import StoreError
 from shotclock.files import dataset, storage
 from shotclock.judging.alerts import Decision
 from shotclock.judging.figure import Figure
-from shotclock.judging.fitness import Level, WindowHealth
+from shotclock.judging.fitness import Level
 from shotclock.judging.gate import untouched
 from shotclock.judging.side_by_side import Given
 from shotclock.judging.side_by_side.year import Gained, Part, Stretch, days, gained, parts
@@ -142,9 +142,12 @@ def _past(name: str, pulse: str) -> _Past | None:
     windows = windows_of(
         [*queries.newest(name, records.Performance, most=_MOST), *queries.newest(name, records.Drift, most=_MOST)]
     )
+    completed = {(one.champion, *one.batches[-1:]): one for one in reversed(windows)}  # by the batch that did: the first
+    names = [storage.at(batch.source).stem for batch in scored]
+    found = [completed.get((batch.champion, name)) for batch, name in zip(scored, names, strict=True)]
     stretches = [
-        Stretch(*span, _level(windows, batch), storage.at(batch.source).stem, batch.champion)
-        for batch, span in zip(scored, ends, strict=True)
+        Stretch(*span, window.level if window else "unknown", name, batch.champion)
+        for batch, name, window, span in zip(scored, names, found, ends, strict=True)
     ]
     compared = _Compared(rules, first)
     rows = pd.concat([compared.rows(version, together) for version, together in _by_version(scored, tables)])
@@ -173,13 +176,6 @@ def _ends(rules: Project, batch: Application, rows: pa.Table) -> tuple[date, dat
         rows = pa.Table.from_batches(dataset.read_batches(storage.at(batch.predictions), [column], MOST_ROWS))
     ends = pc.min_max(moments(rows[column]).cast(pa.date32()))  # in UTC, where they have a zone
     return ends["min"].as_py(), ends["max"].as_py()
-
-
-def _level(windows: Sequence[WindowHealth], batch: Application) -> Level:
-    """How fit its version was found on the window that the batch completed."""
-    name = storage.at(batch.source).stem
-    own = [one for one in windows if one.champion == batch.champion and one.batches[-1:] == (name,)]
-    return own[0].level if own else "unknown"
 
 
 class _Compared:
