@@ -148,7 +148,7 @@ def untouched(server: Server) -> bool:
     return names == {"keys.json"} and (server.private / "keys.json").read_text() == SECRET and not planted
 
 
-def test_the_first_page_leads_to_the_view_of_models_from_the_first_click_on_until_somebody_chooses(
+def test_the_first_page_is_that_of_experiments_and_leads_to_the_view_of_models_from_the_first_click_on_until_somebody_chooses(
     server: Server,
 ) -> None:
     if chromium() is None:
@@ -159,6 +159,7 @@ def test_the_first_page_leads_to_the_view_of_models_from_the_first_click_on_unti
         page = browser.new_page(http_credentials={"username": user, "password": password})
         page.set_default_timeout(120_000)
         page.goto(server.layout.mlflow_address)
+        page.wait_for_url("**/#/experiments")
         page.get_by_role("link", name="foreign").first.click()
         page.wait_for_url("**/runs?workflowType=machine_learning*")
         assert page.get_by_text("Ask a question").count() == 0
@@ -166,6 +167,9 @@ def test_the_first_page_leads_to_the_view_of_models_from_the_first_click_on_unti
         page.goto(server.layout.mlflow_address)
         page.get_by_role("link", name="foreign").first.click()
         page.wait_for_url("**workflowType=genai*")
+        page.goto(f"{server.layout.mlflow_address}/#/")
+        page.get_by_role("heading", name="Welcome to MLflow").wait_for()
+        assert page.get_by_text("collects usage data").count() == 0
         browser.close()
 
 

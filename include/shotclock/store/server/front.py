@@ -1,7 +1,7 @@
-"""MLflow's pages begin with its view of models: by themselves MLflow 3's show what prompts have, from the first click on.
+"""MLflow's pages begin with the experiments, in its view of models: by themselves MLflow 3's show what prompts have.
 
 Which view a browser shows, it keeps in a store of its own, and MLflow has no setting for where it begins. So the first page
-that MLflow's server gives says it, where the browser does not know better: what a person has chosen stays.
+that MLflow's server gives says it, where neither the address nor the browser knows better: what a person has chosen stays.
 """
 
 import json
@@ -16,10 +16,12 @@ HOOK = f"{__name__}:who_asks"
 _BEGINS = {  # MLflow 3.17's own names; tests/integration/test_mlflow_login.py sees whether they still do it
     "mlflow.workflowType_v1": json.dumps("machine_learning"),
     "mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true",  # else it opens a pane to chat with a model that is not there
+    "mlflow.telemetry.info.alert.dismissed_v1": "true",  # it says that usage data are collected: config/common.env forbids that
 }
 _SCRIPT = (
     f"<script>for (const [name, value] of Object.entries({json.dumps(_BEGINS)})) "
-    "if (localStorage.getItem(name) === null) localStorage.setItem(name, value)</script>"
+    "if (localStorage.getItem(name) === null) localStorage.setItem(name, value);"
+    'if (!location.hash) history.replaceState(null, "", "#/experiments")</script>'
 )
 
 
