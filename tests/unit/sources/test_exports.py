@@ -11,6 +11,7 @@ import tarfile
 import zipfile
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -418,6 +419,13 @@ def test_a_folder_that_is_being_written_or_holds_nothing_is_refused(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="found a folder without data"):
         read(tmp_path / "empty", Reading())
+
+
+def test_what_is_neither_a_file_nor_a_folder_is_refused_and_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for place in (tmp_path / "pipe.csv", Path("/dev/null"), Path("/dev/zero")):
+        with pytest.raises(SourceError, match=f"{place}: found neither a file nor a folder"):
+            read(place, Reading())
 
 
 def test_parts_of_other_types_become_alike_and_other_columns_are_refused(tmp_path):
