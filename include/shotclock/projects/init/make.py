@@ -26,7 +26,8 @@ from shotclock.rows import contract
 from shotclock.sources import encodings, exports, tabular
 
 _SHOWN = 80
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_LONGEST_NAME = 63
+_NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{_LONGEST_NAME - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,14 @@ def _all_or_nothing(paths: Iterable[Address]) -> Iterator[None]:
 
 def _name_from(file: Address) -> str:
     name = re.sub(r"[^a-z0-9]+", "_", file.name.partition(".")[0].lower()).strip("_")
-    return name if name[:1].isalpha() else f"project_{name}".rstrip("_")
+    return (name if name[:1].isalpha() else f"project_{name}")[:_LONGEST_NAME].rstrip("_")
 
 
 def _targets(name: str) -> dict[str, Address]:
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"--name: found '{name}', expected lower-case letters, digits and _, beginning with a letter")
+        raise ConfigError(
+            f"--name: found '{name}', expected up to {_LONGEST_NAME} lower-case letters, digits and _, beginning with a letter"
+        )
     raw = settings().data / "raw"
     targets: dict[str, Address] = {
         "project": settings().projects / f"{name}.yaml",

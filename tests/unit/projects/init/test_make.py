@@ -160,15 +160,22 @@ def test_what_fails_leaves_nothing_behind(home, loans, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"), [("My Loans 2024.csv", "my_loans_2024"), ("2024-loans.csv", "project_2024_loans")]
+    ("name", "expected"),
+    [
+        ("My Loans 2024.csv", "my_loans_2024"),
+        ("2024-loans.csv", "project_2024_loans"),
+        ("loans-" * 20 + ".csv", "loans_" * 10 + "loa"),
+        ("loans" * 12 + "---x.csv", "loans" * 12 + "_x"),
+    ],
 )
 def test_the_projects_name_is_made_from_the_files(home, loans, name, expected):
     assert made(loans(name)).project == expected
 
 
-def test_a_name_that_cannot_be_one_is_refused(home, loans):
-    with pytest.raises(ConfigError, match="--name: found 'My Loans', expected lower-case letters"):
-        made(loans("loans.csv"), name="My Loans")
+@pytest.mark.parametrize("name", ["My Loans", "1st", "_", "x" * 64, "../x"])
+def test_a_name_that_cannot_be_one_is_refused(home, loans, name):
+    with pytest.raises(ConfigError, match=f"--name: found '{name}', expected up to 63 lower-case letters"):
+        made(loans("loans.csv"), name=name)
 
 
 @pytest.mark.parametrize(
