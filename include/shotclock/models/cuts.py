@@ -23,14 +23,15 @@ class Cuts:
         self._scale, self._shift = _scale(values)
         counts = np.bincount(self._cells(values), minlength=1)
         self._before = np.cumsum(counts) - counts
-        self._steps = 1 << np.arange(int(counts.max()).bit_length())[::-1]
-        self._padded = np.concatenate([values, np.full(1 + self._steps.sum(), np.inf)])
+        self._steps = [1 << power for power in range(1, int(counts.max()).bit_length())][::-1]
+        self._padded = np.concatenate([values, np.full(2 + sum(self._steps), np.inf)])
 
     def below(self, numbers: Floats) -> Whole:
         """Of each number, shape (n,), float64, how many cuts are smaller; of NaN any count, from none to all of them."""
         found: Whole = self._before.take(self._cells(numbers), mode="clip")
         for step in self._steps:
             found += (self._padded[step - 1 :].take(found) < numbers) * step
+        found += self._padded.take(found, mode="clip") < numbers  # the last step is one
         return found
 
     def _cells(self, numbers: Floats) -> Whole:

@@ -291,7 +291,7 @@ def parts(address: Address) -> list[Address]:
     if astray:
         raise SourceError(f"{astray[0]}: a link that leads out of its folder; put a copy there")
     if not found and not address.is_dir():
-        raise SourceError(f"{address}: found neither a file nor a folder (a pipe? a device?), expected one; name another one")
+        raise SourceError(f"{address}: found neither a file nor a folder, expected one; name another one")
     if not found:
         raise SourceError(f"{address}: found a folder without data, expected the parts of a table; remove it")
     return found

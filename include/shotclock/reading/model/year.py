@@ -142,7 +142,7 @@ def _past(name: str, pulse: str) -> _Past | None:
     windows = windows_of(
         [*queries.newest(name, records.Performance, most=_MOST), *queries.newest(name, records.Drift, most=_MOST)]
     )
-    completed = {(one.champion, *one.batches[-1:]): one for one in reversed(windows)}  # by the batch that did: the first
+    completed = {(one.champion, *one.batches[-1:]): one for one in reversed(windows)}  # of two of a batch the first
     names = [storage.at(batch.source).stem for batch in scored]
     found = [completed.get((batch.champion, name)) for batch, name in zip(scored, names, strict=True)]
     stretches = [
