@@ -8,7 +8,6 @@ thread may run and no connection be open when a fork happens: what is opened her
 import gc
 import os
 import sys
-import warnings
 from importlib import import_module
 from typing import Any
 
@@ -25,7 +24,6 @@ gc.set_threshold(
 _PATIENCE = 30.0  # seconds; SQLite's 5 are too few where a busy machine stops whoever holds the one write lock
 
 _NEEDED = (
-    "shotclock.store.versions.vouching",  # first: for each function of SciPy skops asks every module there is, later thousands
     "shotclock.steps.intake",  # the steps, and all that they import
     "shotclock.steps.training",
     "shotclock.steps.inference",
@@ -37,6 +35,7 @@ _NEEDED = (
     "shotclock_airflow.sensors",
     "shotclock.judging.drift.evidently_backend",  # and what they import late, when it is first used
     "git",
+    "shotclock.store.versions.portable",
     "pyarrow.pandas_compat",
     "mlflow.store.model_registry.sqlalchemy_store",
     "mlflow.store.tracking.sqlalchemy_store",
@@ -74,9 +73,7 @@ if _program == "scheduler":
     _start_runs_at_once()
 
 if _forks_tasks:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # skops looks at each attribute of each module, the deprecated ones too
-        gc.disable()  # what is imported stays: to look through it again and again takes a tenth of the time
-        for _module in _NEEDED:
-            import_module(_module)
-        gc.enable()
+    gc.disable()  # what is imported stays: to look through it again and again takes a tenth of the time
+    for _module in _NEEDED:
+        import_module(_module)
+    gc.enable()

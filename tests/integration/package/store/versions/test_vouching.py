@@ -1,4 +1,4 @@
-"""skops vouches for the estimators of our pipelines alone, and a process that loads a model imports no more for it.
+"""skops vouches for the estimators of our pipelines alone, and a process that loads a model imports and asks no more for it.
 
 Each in a process of its own: skops asks as it is imported, and another test may have done that.
 """
@@ -10,12 +10,15 @@ SHOWN = """
 import sys
 from shotclock.store.versions.vouching import ESTIMATORS, skops
 from skops.io import _trusted_types
+import scipy.special
 import sklearn.utils
 
 vouched = set(_trusted_types.SKLEARN_ESTIMATOR_TYPE_NAMES)
 assert vouched == {f"{one.__module__}.{one.__name__}" for one in ESTIMATORS}, vouched
 assert not {"pytest", "sklearn.utils._testing", "sklearn.gaussian_process"} & set(sys.modules), "all were imported"
+assert _trusted_types.SCIPY_UFUNC_TYPE_NAMES == [], "each of them was looked for in every module"
 assert len(sklearn.utils.all_estimators()) > 150, "what scikit-learn says to others is as it was"
+assert "expit" in dir(scipy.special), "and what SciPy says"
 """
 REFUSED = """
 import sys
