@@ -7,6 +7,7 @@ user's cookie is `SameSite=Lax`, so no page of another site can press them.
 import logging
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _READ = threading.Event()
 _LONGEST_WAIT = 5.0  # seconds
+_LONG = 60.0  # seconds: until a first training may have ended
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")  # as `Project.name` has it
 _RUN = re.compile(r"[0-9a-f]{32}")
@@ -84,21 +86,26 @@ def warm_up() -> None:
 
 
 def _warm_up() -> None:
+    there_was_some = False
     try:
-        _read()
+        there_was_some = _read()
     finally:
         _READ.set()
+    if not there_was_some:
+        time.sleep(_LONG)  # the others that start here have more to do than to wait for what nobody can look at yet
     import_module("shotclock.reading.ahead")
 
 
-def _read() -> None:
+def _read() -> bool:
+    """Whether there was something to read."""
     from shotclock.reading import health
     from shotclock_ui import health_pages
 
-    if health.is_there():
-        health_pages.overview(_projects().overview(), {})
-    else:
+    if not health.is_ready():
         log.info("no MLflow store yet: nothing to read for the Model health page")
+        return False
+    health_pages.overview(_projects().overview(), {})
+    return True
 
 
 @router.get("")

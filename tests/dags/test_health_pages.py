@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -484,3 +485,19 @@ def test_the_server_answers_nobody_before_everything_was_read_once(_airflow, mon
     monkeypatch.setattr(health, "import_module", lambda name: None)
     health.warm_up()
     assert read == ["all"]
+
+
+def test_where_no_store_is_made_yet_the_server_answers_at_once_and_asks_for_none(_airflow, monkeypatch, tmp_path):
+    from shotclock_ui import health
+
+    waited, imported = [], threading.Event()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setattr(health, "_READ", threading.Event())
+    monkeypatch.setattr(health, "_projects", lambda: pytest.fail("it was read"))
+    monkeypatch.setattr(health, "time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr(health, "import_module", lambda name: imported.set())
+    health.warm_up()
+    assert health._READ.is_set()
+    assert imported.wait(10)
+    assert waited == [health._LONG]
+    assert not list(tmp_path.iterdir())

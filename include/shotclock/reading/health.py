@@ -171,9 +171,9 @@ class Details:
     """The newest comparison of policies of retraining."""
 
 
-def is_there() -> bool:
-    """Whether there is a store to read: to ask one that is not there would make it."""
-    return database.is_there()
+def is_ready() -> bool:
+    """Whether there is a store that is read at once."""
+    return database.is_ready()
 
 
 class Projects:

@@ -80,6 +80,14 @@ def is_there() -> bool:
     return is_a_file() or not settings().tracking_uri.startswith("sqlite:")
 
 
+def is_ready() -> bool:
+    """Whether it can be read at once: behind an address, or with tables as they are known here.
+
+    Whoever asks a file without them has MLflow imported and make them, beside the one who prepares it (`prepare_store`).
+    """
+    return tables.are_known() or not settings().tracking_uri.startswith("sqlite:")
+
+
 def look_at_store() -> tuple[str, str]:
     """How the store stands, and what is wrong with it: `missing`, `unreachable`, `outdated`, or nothing. It is only read."""
     uri = settings().tracking_uri
