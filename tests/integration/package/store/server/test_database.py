@@ -19,7 +19,7 @@ def file(folder, content=None):
 @pytest.mark.parametrize(
     ("store", "expected"),
     {
-        "no file": (lambda folder: file(folder), False),
+        "no file": (file, False),
         "a file that is only begun": (lambda folder: file(folder, "PRAGMA journal_mode=WAL"), False),
         "one that is half made": (lambda folder: file(folder, "CREATE TABLE alembic_version (version_num)"), False),
         "a server": (lambda folder: "http://127.0.0.1:1", True),
