@@ -1,14 +1,17 @@
 """What Arrow's many types hold: text or numbers; and the same values in the few types that everything here knows."""
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from typing import TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 Column = TypeVar("Column", pa.ChunkedArray, pa.Array)
 
 _NAMES = b"shotclock.names"
+_PARTS_OF_LETTERS = r"[\p{M}\x{1100}-\x{11ff}]"  # accents, and what Korea's letters are made of
 
 
 def with_names(names: Sequence[str]) -> dict[bytes, bytes]:
@@ -57,3 +60,13 @@ def known(column: Column) -> Column:
         return column.cast(pa.int64() if kind.scale <= 0 else pa.float64())
     except pa.ArrowInvalid:  # more than a whole number of 64 bits
         return column.cast(pa.float64())
+
+
+def composed(texts: Column) -> Column:
+    """Texts with composed letters (NFC), so that the two spellings of é are one."""
+    is_plain = pc.all(pc.string_is_ascii(texts)).as_py() is not False
+    if is_plain or not pc.any(pc.match_substring_regex(texts, _PARTS_OF_LETTERS)).as_py():
+        return texts
+    different = pc.unique(texts)  # Arrow's own way to NFC leaves them apart
+    known = pa.array([text and unicodedata.normalize("NFC", text) for text in different.to_pylist()], different.type)
+    return known.take(pc.index_in(texts, different))

@@ -33,6 +33,7 @@ ROWS = [
     {"key": 8, "at": "2025-06-02", "amount": -20.25, "visits": 4.0, "bought": 0.0},
 ]
 TEXT = "\n".join(LINES) + "\n"
+R = '"key"|"at"|"amount"|"visits"|"bought"\n"1"|7|"2025-06-01"|1.5|3|1\n"2"|8|"2025-06-02"|-20.25|4|0\n'
 
 
 def semicolons(text=TEXT):
@@ -162,6 +163,16 @@ SAME_ROWS = {
     "minus as it is set in books": changed("-20.25", "\u221220.25"),
     "minus before the currency": changed("1.5", "$1.5").replace("-20.25", "-$20.25"),
     "currency as accounts write it": changed("1.5", "$1.5").replace("-20.25", "($20.25)"),
+    "comma, blank and quotes": "\n".join(", ".join(f'"{field}"' for field in line.split(",")) for line in LINES),
+    "semicolon, blank and quotes around a semicolon": (
+        'key; at; amount; visits; bought; note\n7; 2025-06-01; 1,5; 3; 1; "a; b"\n8; 2025-06-02; -20,25; 4; 0; x\n'
+    ),
+    "a separator at the end of each row": TEXT.replace("1\n8", "1,\n8").replace("4,0\n", "4,0,\n"),
+    "a semicolon at the end of each row": semicolons().replace("1\n8", "1;\n8").replace("4;0\n", "4;0;\n"),
+    "rows with names, as R writes them": R.replace("|", " "),
+    "rows with names, as R writes them with tabs and no quotes": R.replace("|", "\t").replace('"', ""),
+    "fields for Excel to leave alone": changed("7,", '="7",').replace("1.5", '"=""1.5"""'),
+    "unit separators": TEXT.replace(",", "\x1f"),
 }
 
 
@@ -213,6 +224,8 @@ def test_how_a_file_is_called_does_not_matter(tmp_path, name):
         (changed("7,", "köln,").encode("cp1252"), {"encoding": "cp1252"}, "key", ["köln", "8"]),
         (changed("7,", "9223372036854775807,"), {}, "key", [9223372036854775807, 8]),
         (changed("7,", '"a, b",'), {}, "key", ["a, b", "8"]),
+        (changed("7,", "ko\u0308ln,"), {}, "key", ["k\u00f6ln", "8"]),
+        (changed("3,1", "3,gelo\u0308st"), {"ones": ("gel\u00f6st",)}, "bought", [1.0, 0.0]),
         (changed("7,", '"a\nb",'), {}, "key", ["a\nb", "8"]),
         (LINES[0] + "\n", {}, "amount", []),
         (TEXT.replace(",", "\x1f"), {"separator": "\x1f"}, "amount", [1.5, -20.25]),
@@ -301,6 +314,7 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (b"ARROW1\0\0" + bytes(60), {}, ["june.csv: found an Arrow file"]),
         (as_parquet()[:-9], {}, ["june.csv: not a readable parquet file"]),
         (TEXT.replace("1\n", "1,\n"), {}, ["line 2: found 6 fields, expected 5: '7,2025-06-01,1.5,3,1,'"]),
+        (R.replace("|", ","), {}, ["line 2: found 6 fields, expected 5: '\"1\",7,", "(in R: row.names = FALSE)"]),
         (TEXT + "2 rows\n", {}, ["line 4: found 1 fields, expected 5: '2 rows'"]),
         (TEXT + "\x1a", {}, ["line 4: found 1 fields, expected 5"]),
         (changed("7,", '"7,'), {}, ["june.csv: not a readable CSV file"]),
