@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError
-from shotclock.kinds import inner, is_known, is_text, known, with_names
+from shotclock.kinds import inner, is_known, is_number, is_text, known, spelt, with_names
 from shotclock.sources import encodings, tabular
 
 _FIRST = 1000  # rows in which thousands are looked for
@@ -34,11 +34,13 @@ def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Ite
 
 
 def is_plain(schema: pa.Schema, columns: Columns, reading: Reading) -> bool:
-    """Whether a parquet file has nothing in words that the project knows as numbers or moments, and only types that it takes; a
-    column that stands twice is nobody's to read."""
+    """Whether a parquet file has nothing in words that the project knows as numbers or moments, only types that it takes, and
+    names that are spelt as the project's; a column that stands twice is nobody's to read."""
     named = [field for field in schema if field.name in columns.in_file]
     twice = len({field.name for field in named}) < len(named)
-    return twice or not any(_is_in_words(field, columns, reading) or _is_other(field, columns) for field in named)
+    lacks = set(columns.in_file) & (spelt(schema.names).keys() - set(schema.names))
+    are_plain = not any(_is_in_words(field, columns, reading) or _is_other(field, columns) for field in named)
+    return twice or (are_plain and not lacks)
 
 
 def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: str, first: int) -> pa.RecordBatch:
@@ -63,11 +65,10 @@ def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: s
 
 
 def _is_in_words(field: pa.Field, columns: Columns, reading: Reading) -> bool:
-    """Text where numbers or a time in a layout are meant; or digits that count the time."""
+    """Text where numbers are meant; text or numbers where a time in a layout is."""
     if field.name == columns.time:
-        layout = reading.times.get(field.name, "")
-        counts = tabular.is_counted(layout) and pa.types.is_integer(inner(field.type))
-        return bool(layout) and (is_text(field.type) or counts)
+        layout = reading.times.get(field.name)
+        return bool(layout) and (is_text(field.type) or is_number(inner(field.type)))
     return is_text(field.type) and _is_numeric(field.name, columns)
 
 
@@ -174,6 +175,6 @@ def first_wrong(way: Callable[[pa.Array], pa.Array], column: pa.Array) -> int:
 def _fits(way: Callable[[pa.Array], pa.Array], value: pa.Array) -> bool:
     try:
         way(value)
-    except ValueError:
+    except (ValueError, NotImplementedError):
         return False
     return True

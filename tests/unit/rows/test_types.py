@@ -54,6 +54,7 @@ def test_id_and_time_are_of_the_kind_that_the_training_rows_have(column, found, 
     [
         ("key", pa.array([1, 2], pa.int32()), [1, 2], known()),
         ("key", pa.array(["a", "b"]).dictionary_encode(), ["a", "b"], known(pa.string())),
+        ("key", pa.array(["ko\u0308ln", None]), ["k\u00f6ln", None], known(pa.string())),
         ("amount", pa.array([1, 2], pa.int16()), [1.0, 2.0], known()),
         ("amount", pa.array([2**60, 2], pa.int64()), [2.0**60, 2.0], known()),
         ("amount", pa.array([1.5, None], pa.float32()), [1.5, None], known()),

@@ -418,6 +418,14 @@ def test_a_missing_column_is_looked_for_among_all_that_the_file_has(tmp_path):
             contract.check_schema(pq.read_schema(tmp_path / "taken.parquet"), COLUMNS, name, needs_target=True)
 
 
+def test_a_name_in_another_spelling_of_its_letters_is_the_same(tmp_path):
+    columns = COLUMNS.model_copy(update={"features": {"m\u00e9nage": Feature(type="number")}})
+    pq.write_table(pa.table(PLAIN).rename_columns({"amount": "me\u0301nage"}), tmp_path / "june.parquet")
+    assert not exports.is_as_kept(tmp_path / "june.parquet", columns, Reading())
+    exports.write_parquet(tmp_path / "june.parquet", columns, Reading(), tmp_path / "taken.parquet")
+    assert pq.read_table(tmp_path / "taken.parquet")["m\u00e9nage"].to_pylist() == [1.5]
+
+
 def test_parts_of_text_are_one_table_too(tmp_path):
     (tmp_path / "june").mkdir()
     for number in range(2):
@@ -484,6 +492,8 @@ PLAIN = {"key": [7], "at": pa.array([AT], pa.timestamp("s")), "amount": [1.5], "
         ({"bought": pa.array([None], pa.string())}, False, {"bought": [None]}),
         ({"at": [AT]}, False, {"at": [datetime(2025, 6, 1)]}),
         ({"at": [str(AT)]}, False, {"at": [datetime(2025, 6, 1)]}),
+        ({"at": [AT + 0.5]}, False, {"at": [datetime(2025, 6, 1, 0, 0, 0, 500_000)]}),
+        ({"bought": pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], pa.int8()))}, False, {"bought": [1]}),
         ({"amount": ["1.5"], "visits": ["NA"]}, False, {"amount": [1.5], "visits": [None]}),
         ({"amount": pa.array(["1.5"]).dictionary_encode()}, False, {"amount": [1.5]}),
         ({"key": ["007"]}, True, {"key": ["007"]}),

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import filterfalse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -91,7 +90,7 @@ def make_project(
             table, older = Joined([table, newer], [str(file), str(production)]), table.num_rows
             split = np.arange(table.num_rows) < older
         guessed = guess(table, split, wishes, written or Reading())
-    reading = _reading(written, guessed.reading)
+    reading = _reading(written, guessed)
     origin = " and ".join(path.name for path in (file, production) if path)
     facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, guessed, reading)
     facts = replace(facts, is_text=written is not None)
@@ -151,14 +150,19 @@ def _targets(name: str) -> dict[str, Address]:
 _MEANT = {"missing", "ones", "zeros", "times", "text", "row_order"}
 
 
-def _reading(written: Reading | None, found: Reading) -> Reading | None:
+def _reading(written: Reading | None, guessed: Guess) -> Reading | None:
     """How later files of the system are to be read: how the file was written, and what its words mean.
 
     Of a parquet file that is what stands in it in words; None where nothing does.
     """
+    found = guessed.reading
     if written is not None:
         return written.model_copy(update=found.model_dump(include=_MEANT))
-    words = {name: tuple(filterfalse(tabular.NUMBER.fullmatch, getattr(found, name))) for name in ("ones", "zeros")}
+    is_in_words = is_text(guessed.table.given[guessed.columns.target].type)
+    words = {
+        name: tuple(word for word in getattr(found, name) if is_in_words or not tabular.NUMBER.fullmatch(word))
+        for name in ("ones", "zeros")
+    }
     told = Reading.model_validate(found.model_dump(include=_MEANT - {"text"}) | words)
     return None if told == Reading() else told
 
@@ -186,7 +190,7 @@ def _given(file: Address, way: _Way) -> tuple[Given, Reading | None]:
     if len(table.column_names) == 1:
         raise ContractError(
             f"{file}: found one column, '{table.column_names[0][:60]}', expected several: a time, what is to be predicted, and "
-            "what tells it; write a comma, a semicolon or a tab between the fields"
+            "what tells it; write a comma, a semicolon or a tab between the fields, and quotation marks around no whole line"
         )
     return table, found[0][1]
 

@@ -187,7 +187,10 @@ def test_files_that_are_missing_or_do_not_fit_each_other_are_refused(home, loans
     with pytest.raises(SourceError, match=r"nowhere\.csv: no such file"):
         made(home / "nowhere.csv")
     text = loans("text.csv", lambda table: table.set_column(3, "children", pa.array(["two"] * ROWS)))
-    with pytest.raises(ContractError, match="its columns do not fit those of"):
+    with pytest.raises(
+        SourceError,
+        match=r"text\.csv: column 'children', row 1: found 'two' \(string\), expected int64 as in the rows before",
+    ):
         made(loans("loans.csv"), production=text)
 
 
