@@ -53,8 +53,8 @@ def known(column: Column) -> Column:
     kind = column.type
     if inner(kind) != kind:
         return known(column.cast(inner(kind)))
-    if pa.types.is_string_view(kind):
-        return column.cast(pa.string())
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
     if pa.types.is_float16(kind):
         return column.cast(pa.float32())
     if not pa.types.is_decimal(kind):

@@ -1,6 +1,7 @@
 """What a feature may hold, what speaks against a column as a feature, and whether it gives the target away."""
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ _SURE = 4  # spreads beyond what chance does
 _SHOWN = 3
 _LONG = 24
 _LETTERS = 64
+_HUGE = 1e307
 
 Floats = npt.NDArray[np.float64]
 Bins = npt.NDArray[np.int64]
@@ -127,9 +129,9 @@ def _levels(texts: Column) -> str:
 
 
 def _rounded(value: float, way: Callable[[float], int]) -> float:
-    """To two digits, by `way`: math.floor or math.ceil."""
-    if value == 0:
-        return 0.0
+    """To two digits, by `way`: math.floor or math.ceil; what is nearly too large for a number as it is."""
+    if not 0 < abs(value) < _HUGE:
+        return max(-sys.float_info.max, min(value, sys.float_info.max))
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
     return float(f"{way(value / unit) * unit:.12g}")
 

@@ -82,7 +82,10 @@ def make_project(
     name = name or _name_from(file)
     targets = _targets(name)
     with ExitStack() as stack:
-        way = _Way(wishes.categories, encoding, stack)
+        as_written = (
+            (wishes.time,) if wishes.time and wishes.time_format else ()
+        )  # what seems to be ISO's may be 2025-31-12
+        way = _Way((*wishes.categories, *as_written), encoding, stack)
         table, written = _given(file, way)
         split: Any = share
         if production is not None:

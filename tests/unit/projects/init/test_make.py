@@ -194,6 +194,15 @@ def test_files_that_are_missing_or_do_not_fit_each_other_are_refused(home, loans
         made(loans("loans.csv"), production=text)
 
 
+def test_a_layout_that_is_told_reads_also_what_seems_to_be_isos(home, loans):
+    days = pa.array(["2025-02-01", "2025-03-01"] * (ROWS // 2))
+    path = loans("loans.csv", lambda table: table.set_column(1, "granted", days))
+    done = make.make_project(path, Wishes("repaid", time="granted", time_format="%Y-%d-%m"), share=0.5)
+    assert {str(day) for day in pq.read_table(done.production.file)["granted"].to_pylist()} == {"2025-01-03 00:00:00"}
+    with pytest.raises(ContractError, match="--time-format: found '2025-02-01', expected text like %Q"):
+        make.make_project(path, Wishes("repaid", time="granted", time_format="%Q"), share=0.5, name="again")
+
+
 def _in_parts(frame, path):
     path.mkdir()
     for number in range(3):
