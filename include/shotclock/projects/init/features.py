@@ -26,7 +26,8 @@ _HALF = 0.5
 _SURE = 4  # spreads beyond what chance does
 _SHOWN = 3
 _LONG = 24
-_LETTERS = 64
+_SOME, _LETTERS = 4, 64
+_PLACES = 4
 _HUGE = 1e307
 
 Floats = npt.NDArray[np.float64]
@@ -40,7 +41,8 @@ def is_usable(column: Column) -> bool:
 
 def against(column: Column, training: npt.NDArray[np.bool_]) -> str:
     """Why the column had better not be a feature; empty where nothing speaks against it."""
-    known, seen = column.drop_null(), column.filter(pa.array(training)).drop_null()
+    known = column.drop_null() if column.null_count else column
+    seen = known.filter(pa.array(training)) if known is column else column.filter(pa.array(training)).drop_null()
     if not len(seen):
         return "no value in the training rows" if len(known) else "no value at all"
     if not is_usable(column):
@@ -65,11 +67,12 @@ def _in_levels(texts: Column) -> float:
 
 
 def _rows_of_levels(texts: Column) -> npt.NDArray[np.int64]:
-    """How many rows each level has. Counted by their last letters: a table of all texts would be larger than they are."""
-    last = pc.utf8_slice_codeunits(texts, -1)
-    letters = few(last, _LETTERS)
-    is_short = len(letters) <= _LETTERS
-    parts = (texts.filter(pc.equal(last, letter)) for letter in letters) if is_short else iter([texts])
+    """How many rows each level has. Counted by one of their last letters: a table of all texts would be larger than these."""
+    lasts = (pc.utf8_slice_codeunits(texts, -place, -place + 1 or None) for place in range(1, _PLACES))
+    parted = next(
+        ((last, letters) for last in lasts if _SOME < len(letters := few(last, _LETTERS)) <= _LETTERS), (None, [])
+    )
+    parts = (texts.filter(pc.equal(parted[0], letter)) for letter in parted[1]) if parted[1] else iter([texts])
     encoded = (part.combine_chunks().dictionary_encode() for part in parts)
     return np.concatenate([np.bincount(part.indices.to_numpy(), minlength=1) for part in encoded])
 
