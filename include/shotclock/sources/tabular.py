@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import islice, zip_longest
+from itertools import islice, pairwise, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -164,9 +164,11 @@ def _parted(lines: list[str], told: str, written: Reading) -> Reading:
 
 
 def _separator(lines: list[str], written: Reading) -> str:
-    def evenness(mark: str, lines: list[str] = lines) -> tuple[bool, int]:
-        width, share = _width(lines, written.model_copy(update={"separator": mark}))
-        return width > 1 and share > 0.8, width
+    def evenness(mark: str, lines: list[str] = lines) -> tuple[bool, int, int]:
+        """Whether lines are of one width; if so, from which line on, for a text may hold as many other marks in each row."""
+        width, share, first = _width(lines, written.model_copy(update={"separator": mark}))
+        is_even = width > 1 and share > 0.8
+        return is_even, -first if is_even else 0, width
 
     usual = max(_SEPARATORS, key=evenness)
     if evenness(usual)[0]:
@@ -174,20 +176,23 @@ def _separator(lines: list[str], written: Reading) -> str:
     # in the line of names too, which may lack one: a colon may stand in every time
     marks = {mark: lines[0].count(mark) for mark in _RARE_SEPARATORS if mark in lines[0]}
     rows = lines[1:] or lines
-    rare = [mark for mark, often in marks.items() if evenness(mark, rows) in ((True, often + 1), (True, often + 2))]
+    rare = [
+        mark for mark, often in marks.items() if evenness(mark, rows)[::2] in ((True, often + 1), (True, often + 2))
+    ]
     return rare[0] if rare else usual
 
 
-def _width(lines: list[str], written: Reading) -> tuple[int, float]:
-    """The most frequent number of fields, and the share of lines with so many."""
-    widths = Counter(len(row) for row in _rows(lines, written) if row)
-    width, often = widths.most_common(1)[0]
-    return width, often / widths.total()
+def _width(lines: list[str], written: Reading) -> tuple[int, float, int]:
+    """The most frequent number of fields, the share of lines with so many, and how many lines stand above two of these."""
+    widths = [len(row) for row in _rows(lines, written) if row]
+    width, often = Counter(widths).most_common(1)[0]
+    first = next((place for place, pair in enumerate(pairwise(widths)) if pair == (width, width)), len(widths))
+    return width, often / len(widths), first
 
 
 def _above(lines: list[str], written: Reading) -> int:
     """How many lines stand above the line of names: those of which at least half of the table's fields hold nothing."""
-    width, _ = _width(lines, written)
+    width, *_ = _width(lines, written)
     for number, line in enumerate(lines):
         is_whole = line.count(written.quote) % 2 == 0
         fields = _rows([line], written)[0] if line.strip() else []
@@ -415,23 +420,26 @@ def _header(path: Path, reading: Reading, shown: str) -> tuple[list[str], int, b
         header = next(rows)
         above += rows.line_num
         below = [row for row in rows if row]
-        names = _named(_whole(header, below, reading), below[0] if below else [], shown)
+        names = _named(_whole(header, below, lines[above:], reading), below[0] if below else [], shown)
     except csv.Error as error:
         raise _no_table(shown, error) from error
     return names, above, not "".join(lines[above:]).strip() and len(lines) < _LINES
 
 
-def _whole(header: list[str], rows: list[list[str]], reading: Reading) -> list[str]:
-    """The names, and an empty one where each row has a field more: its name, as R writes it, or nothing behind a separator.
+def _whole(header: list[str], rows: list[list[str]], lines: list[str], reading: Reading) -> list[str]:
+    """The names, and an empty one where each row has a field more: nothing behind a separator, or the row's name in quotation
+    marks, as R writes it.
 
     Not where a decimal comma in each row may be what parts one field more.
     """
     rows = rows[: len(rows) // 2 + 1]  # the last one may be cut
-    ends = not any(row[-1].strip() for row in rows)
-    is_sure = reading.separator != "," or (ends and len(header) > _FEW_NAMES)
-    if not rows or not is_sure or any(len(row) != len(header) + 1 for row in rows):
+    if not rows or any(len(row) != len(header) + 1 for row in rows):
         return header
-    return [*header, ""] if ends else ["", *header]
+    is_sure = reading.separator != "," or len(header) > _FEW_NAMES
+    if is_sure and not any(row[-1].strip() for row in rows):
+        return [*header, ""]
+    have_names = all(line.startswith(reading.quote) for line in lines if line.strip())
+    return ["", *header] if have_names and reading.separator != "," else header
 
 
 def _named(header: list[str], below: list[str], shown: str) -> list[str]:

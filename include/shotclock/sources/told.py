@@ -1,5 +1,6 @@
 """What a file says in words, read by the project's rules: every column of a file of text, and the text in a parquet file."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from shotclock.errors import ContractError
 from shotclock.kinds import inner, is_known, is_number, is_text, known, spelt, with_names
 from shotclock.sources import encodings, tabular
 
+_WHOLE = r"^([+-]?\d+)[.,]0+$"  # as SPSS writes a code, 2.00
 _FIRST = 1000  # rows in which thousands are looked for
 
 
@@ -125,10 +127,15 @@ class _Column:
 
     def _numbers(self, texts: pa.Array) -> pa.Array:
         ones, zeros = (
-            [word for word in words if self._role == "target" or not tabular.NUMBER.fullmatch(word)]
+            [
+                re.sub(_WHOLE, r"\1", word)
+                for word in words
+                if self._role == "target" or not tabular.NUMBER.fullmatch(word)
+            ]
             for words in (self._reading.ones, self._reading.zeros)
         )
-        is_one, is_zero = self._are(texts, ones, zeros), self._are(texts, zeros, ones)
+        plain = pc.replace_substring_regex(texts, _WHOLE, r"\1") if self._role == "target" else texts
+        is_one, is_zero = self._are(plain, ones, zeros), self._are(plain, zeros, ones)
         told = pc.if_else(is_one, "1", pc.if_else(is_zero, "0", texts))
         expected = " or ".join([*zeros, *ones]) or "0 or 1" if self._is_pair else "a number"
         found = self._read(told, lambda found: tabular.numbers(found, self._reading, pa.float64()), expected)

@@ -170,7 +170,7 @@ SAME_ROWS = {
     "a separator at the end of each row": TEXT.replace("1\n8", "1,\n8").replace("4,0\n", "4,0,\n"),
     "a semicolon at the end of each row": semicolons().replace("1\n8", "1;\n8").replace("4;0\n", "4;0;\n"),
     "rows with names, as R writes them": R.replace("|", " "),
-    "rows with names, as R writes them with tabs and no quotes": R.replace("|", "\t").replace('"', ""),
+    "rows with names, as R writes them with tabs": R.replace("|", "\t"),
     "fields for Excel to leave alone": changed("7,", '="7",').replace("1.5", '"=""1.5"""'),
     "unit separators": TEXT.replace(",", "\x1f"),
 }
@@ -194,6 +194,7 @@ def test_how_a_file_is_called_does_not_matter(tmp_path, name):
     [
         (changed("3,1", "3, YES ").replace("4,0", "4,No"), {"ones": ("yes",), "zeros": ("no",)}, "bought", [1.0, 0.0]),
         (changed("3,1", "3,TRUE").replace("4,0", "4,false"), {"ones": ("True",), "zeros": ("False",)}, "bought", [1.0, 0.0]),
+        (changed("3,1", "3,2.00").replace("4,0", "4,1.00"), {"ones": ("2.0",), "zeros": ("1.0",)}, "bought", [1.0, 0.0]),
         (changed("3,1", "3,a").replace("4,0", "4,A"), {"ones": ("a",), "zeros": ("A",)}, "bought", [1.0, 0.0]),
         (changed("7,", "köln,").encode(), {"encoding": "cp1252"}, "key", ["köln", "8"]),
         (changed("7,", "köln,").encode("utf-16"), {}, "key", ["köln", "8"]),
@@ -314,6 +315,7 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (b"ARROW1\0\0" + bytes(60), {}, ["june.csv: found an Arrow file"]),
         (as_parquet()[:-9], {}, ["june.csv: not a readable parquet file"]),
         (TEXT.replace("1\n", "1,\n"), {}, ["line 2: found 6 fields, expected 5: '7,2025-06-01,1.5,3,1,'"]),
+        (R.replace("|", "\t").replace('"', ""), {"separator": "\t"}, ["line 2: found 6 fields", "(in R: row.names = FALSE)"]),
         (R.replace("|", ","), {}, ["line 2: found 6 fields, expected 5: '\"1\",7,", "(in R: row.names = FALSE)"]),
         (TEXT + "2 rows\n", {}, ["line 4: found 1 fields, expected 5: '2 rows'"]),
         (TEXT + "\x1a", {}, ["line 4: found 1 fields, expected 5"]),

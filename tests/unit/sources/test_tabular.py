@@ -81,7 +81,13 @@ def test_a_name_may_lack_where_rows_have_names_or_end_in_a_separator(read):
         {"n": 7, "m": "b", "unnamed": None},
     ]
     assert read("n,m,o\n5,6,1,\n7,8,0,\n").column_names == ["n", "m", "o", "unnamed"]
-    assert read("n\tm\nx\t6\t7\ny\t8\t9\n").column_names == ["unnamed", "n", "m"]
+    assert read('"n"\t"m"\n"x"\t6\t7\n"y"\t8\t9\n').column_names == ["unnamed", "n", "m"]
+
+
+@pytest.mark.parametrize("above", ["", "Sales; of June\n", "Sales, of June\n"])
+def test_a_text_may_hold_more_of_another_mark_than_separators_stand_in_a_line(read, above):
+    assert read(above + "n,m,o,p\n" + "a;b;c;d;e;f,2,3,4\n" * 9).column_names == ["n", "m", "o", "p"]
+    assert read(above + "n;m;o;p\n" + "1,5;2,5;3,5;4,5\n" * 9)["p"][0].as_py() == 4.5
 
 
 @pytest.mark.parametrize("rows", ["1,5,6\n2,7,8\n", "5,6,\n7,8,\n", "5,25,6\n7,75,8\n"])

@@ -25,7 +25,7 @@ _ROWS_A_BIN = 50
 _HALF = 0.5
 _SURE = 4  # spreads beyond what chance does
 _SHOWN = 3
-_LONG = 24
+_LONG, _SHORT = 24, 60
 _SOME, _LETTERS = 4, 64
 _PLACES = 4
 _HUGE = 1e307
@@ -48,7 +48,7 @@ def against(column: Column, training: npt.NDArray[np.bool_]) -> str:
     if not is_usable(column):
         return f"{column.type}: neither numbers nor text"
     if len(few(known, 1)) == 1 and not column.null_count:
-        return f"{known[0]} in every row"
+        return f"{str(known[0])[:_SHORT]} in every row"
     if is_text(column.type) and (kept := _in_levels(seen)) < _HALF:
         return (
             f"text, {len(_rows_of_levels(known)):,} different ones such as '{known[0].as_py()[:_LONG]}'{_mixed(known)}: only "
@@ -69,10 +69,9 @@ def _in_levels(texts: Column) -> float:
 def _rows_of_levels(texts: Column) -> npt.NDArray[np.int64]:
     """How many rows each level has. Counted by one of their last letters: a table of all texts would be larger than these."""
     lasts = (pc.utf8_slice_codeunits(texts, -place, -place + 1 or None) for place in range(1, _PLACES))
-    parted = next(
-        ((last, letters) for last in lasts if _SOME < len(letters := few(last, _LETTERS)) <= _LETTERS), (None, [])
-    )
-    parts = (texts.filter(pc.equal(parted[0], letter)) for letter in parted[1]) if parted[1] else iter([texts])
+    telling = ((last, few(last, _LETTERS)) for last in lasts)
+    last, letters = next(((last, found) for last, found in telling if _SOME < len(found) <= _LETTERS), (texts, []))
+    parts = (texts.filter(pc.equal(last, letter)) for letter in letters) if letters else iter([texts])
     encoded = (part.combine_chunks().dictionary_encode() for part in parts)
     return np.concatenate([np.bincount(part.indices.to_numpy(), minlength=1) for part in encoded])
 

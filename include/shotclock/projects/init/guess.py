@@ -22,6 +22,7 @@ from shotclock.rows import parts
 Mask = npt.NDArray[np.bool_]
 
 _SHOWN = 20  # names
+_MOST = 5000  # of whose rules `config.limits` takes all
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,11 @@ def _features(
         found.warnings.append(features.outlier(name, column))
         leaks.append(features.leak(name, column, labels))
     found.warnings = [*filter(None, [*found.warnings, *leaks])]
+    if len(found.used) > _MOST:
+        raise ContractError(
+            f"found {len(found.used):,} columns that can be features, expected {_MOST:,} at most, as a project file holds; "
+            "take out of the table, or leave out with --exclude, those that tell least"
+        )
     if not found.used:
         said = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
         raise ContractError(f"found no column that can be a feature ({said}), expected at least one; see --feature")
