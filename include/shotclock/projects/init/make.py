@@ -92,7 +92,10 @@ def make_project(
             newer, _ = _given(production, way)
             table, older = Joined([table, newer], [str(file), str(production)]), table.num_rows
             split = np.arange(table.num_rows) < older
-        guessed = guess(table, split, wishes, written or Reading())
+        try:
+            guessed = guess(table, split, wishes, written or Reading())
+        except ContractError as error:
+            raise ContractError(f"{' and '.join(str(path) for path in (file, production) if path)}: {error}") from error
     reading = _reading(written, guessed)
     origin = " and ".join(path.name for path in (file, production) if path)
     facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, guessed, reading)

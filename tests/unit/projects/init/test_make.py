@@ -175,7 +175,7 @@ def test_a_name_that_cannot_be_one_is_refused(home, loans):
     ("change", "error", "message"),
     [
         (lambda table: table.slice(0, 0), ContractError, "found no rows"),
-        (lambda table: table.drop_columns("granted"), ContractError, "time: found no column of dates"),
+        (lambda table: table.drop_columns("granted"), ContractError, r"loans\.csv: time: found no column of dates"),
     ],
 )
 def test_a_table_that_cannot_be_a_project_is_refused(home, loans, change, error, message):
