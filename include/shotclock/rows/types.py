@@ -109,7 +109,7 @@ def cast(rows: Rows, types: pa.Schema, source: str) -> Rows:
         wanted, column = types.field(field.name), given.column(place)
         try:
             typed = column if field.type == wanted.type else _cast(column, wanted.type)
-            typed = composed(typed) if is_text(wanted.type) else typed
+            typed = composed(typed) if is_text(wanted.type) and inner(wanted.type) == wanted.type else typed
             rows = rows if typed is column else rows.set_column(place, field.name, typed)
         except _LostError as lost:
             value, key = given.column(place)[lost.row], types.names[0]

@@ -114,7 +114,7 @@ class _Column:
 
     def _integers_or_text(self, ids: pa.Array) -> pa.Array:
         try:
-            return ids.cast(pa.int64())
+            return tabular.numbers(ids, self._reading, pa.int64())
         except pa.ArrowInvalid:
             return ids
 

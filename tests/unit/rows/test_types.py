@@ -126,6 +126,12 @@ def test_ids_and_times_of_another_kind_are_refused_with_both_types(column, kind,
     assert f"june.parquet: column '{column}': found type {kind}, expected {expected}, as" in str(error.value)
 
 
+def test_texts_that_are_kept_once_stay_so():
+    kept = rows(key=pa.array(["a", "b"]).dictionary_encode())
+    found = types.cast(kept, known().set(0, kept.schema.field("key")), "june")
+    assert found["key"].equals(kept["key"])
+
+
 def test_what_has_the_types_already_is_not_copied():
     given = types.cast(rows(), known(), "june.parquet")
     assert types.cast(given, known(), "june.parquet")["amount"] is not None

@@ -222,6 +222,7 @@ def test_how_a_file_is_called_does_not_matter(tmp_path, name):
          [datetime(2025, 1, 1), datetime(2026, 1, 1)]),
         (changed("7,", "0007,").replace("8,2025", "0008,2025"), {"text": ("key",)}, "key", ["0007", "0008"]),
         (changed("7,", "A7,").replace("8,2025", "A8,2025"), {}, "key", ["A7", "A8"]),
+        (changed("7,", '"7,008",'), {"thousands": ","}, "key", [7008, 8]),
         (changed("7,", "köln,").encode("cp1252"), {"encoding": "cp1252"}, "key", ["köln", "8"]),
         (changed("7,", "9223372036854775807,"), {}, "key", [9223372036854775807, 8]),
         (changed("7,", '"a, b",'), {}, "key", ["a, b", "8"]),

@@ -92,10 +92,8 @@ def make_project(
             newer, _ = _given(production, way)
             table, older = Joined([table, newer], [str(file), str(production)]), table.num_rows
             split = np.arange(table.num_rows) < older
-        try:
+        with _named(file, production):
             guessed = guess(table, split, wishes, written or Reading())
-        except ContractError as error:
-            raise ContractError(f"{' and '.join(str(path) for path in (file, production) if path)}: {error}") from error
     reading = _reading(written, guessed)
     origin = " and ".join(path.name for path in (file, production) if path)
     facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, guessed, reading)
@@ -121,6 +119,15 @@ def make_project(
             *_size_warnings(facts),
         ),
     )
+
+
+@contextmanager
+def _named(*files: Address | None) -> Iterator[None]:
+    """Name the files in what is said of the rows in them."""
+    try:
+        yield
+    except ContractError as error:
+        raise ContractError(f"{' and '.join(map(str, filter(None, files)))}: {error}") from error
 
 
 @contextmanager
