@@ -82,10 +82,8 @@ def make_project(
     name = name or _name_from(file)
     targets = _targets(name)
     with ExitStack() as stack:
-        as_written = (
-            (wishes.time,) if wishes.time and wishes.time_format else ()
-        )  # what seems to be ISO's may be 2025-31-12
-        way = _Way((*wishes.categories, *as_written), encoding, stack)
+        dates = (wishes.time,) if wishes.time and wishes.time_format else ()  # which may seem to be ISO's
+        way = _Way((*wishes.categories, *dates), encoding, stack)
         table, written = _given(file, way)
         split: Any = share
         if production is not None:
@@ -102,13 +100,11 @@ def make_project(
         partial.write_text(draft.text(guessed.columns, guessed.why, guessed.left_out, facts), encoding="utf-8")
         load_yaml(partial, Project)
         _write(guessed, targets)
-    rows = {"training": facts.training_rows, "production": facts.production_rows}
-    files = {role: RawFile(str(targets[role]), count) for role, count in rows.items()}
     return Made(
         project=name,
         file=str(targets["project"]),
-        training=files["training"],
-        production=files["production"],
+        training=RawFile(str(targets["training"]), facts.training_rows),
+        production=RawFile(str(targets["production"]), facts.production_rows),
         columns=guessed.columns,
         why=guessed.why,
         left_out=guessed.left_out,
