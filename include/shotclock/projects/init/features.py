@@ -138,6 +138,7 @@ def _rounded(value: float, way: Callable[[float], int]) -> float:
     return float(f"{way(value / unit) * unit:.12g}")
 
 
+@np.errstate(over="ignore")  # between the largest numbers lies more than a number holds
 def outlier(name: str, column: Column) -> str:
     """A warning where numbers lie far away from all others: another unit, or a code for "unknown"; otherwise empty."""
     if is_text(column.type):

@@ -112,7 +112,7 @@ def make_project(
             *([] if encoding else _encoding_warnings(reading, guessed.table)),
             *dict.fromkeys(way.doubts),
             *guessed.warnings,
-            *_size_warnings(facts),
+            *_data_warnings(facts, guessed),
         ),
     )
 
@@ -257,7 +257,7 @@ def _encoding_warnings(reading: Reading | None, table: Rows) -> list[str]:
     shown = ", ".join(f"'{text}'" for text in texts if not text.isascii())[:_SHOWN]
     return [
         f"the file is not UTF-8 and was read as {reading.encoding} (`reading.encoding`): {shown}. If these are no words, begin "
-        "again with --encoding, such as cp850 or mac-roman, or with the file in UTF-8"
+        "again with --encoding, such as cp850, cp1250 or mac-roman, or with the file in UTF-8"
     ]
 
 
@@ -269,8 +269,14 @@ def _strange(column: pa.ChunkedArray) -> list[str]:
     return next(filter(None, odd), [])
 
 
-def _size_warnings(facts: draft.Facts) -> list[str]:
+def _data_warnings(facts: draft.Facts, guessed: Guess) -> list[str]:
     warnings = []
+    if guessed.reading.ones and not (facts.reading and facts.reading.ones):
+        codes = " and ".join((*guessed.reading.zeros, *guessed.reading.ones))
+        warnings.append(
+            f"target: '{guessed.columns.target}' holds {codes} here; of later parquet files a number is taken as it stands: "
+            "write 0 and 1 there, or these codes as text"
+        )
     if not facts.production_labelled:
         warnings.append("production has no labels yet: quality is judged once they come, see docs/batches.md")
     if facts.training_labelled < 1000:
