@@ -303,23 +303,24 @@ def _doubt(name: str, fields: list[str], reading: Reading) -> str:
 # Its rows
 
 
-def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of a file in UTF-8, or the named columns of them, as they are written: one batch at least, if without rows.
+def texts(path: Path, reading: Reading, shown: str, only: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a file in UTF-8, or `only` these columns of them, as they are written: one batch at least, if without rows.
 
     Raises:
         SourceError: see `read_csv`.
     """
     names, above, is_all = _header(path, reading, shown)
-    wanted = names if columns is None else [name for name in columns if name in names]
+    wanted = names if only is None else [name for name in only if name in names]
     if not wanted:
         raise SourceError(
-            f"{shown}: found {_listed(names)} in the first line, expected names such as {_listed(columns or ())}; write the "
+            f"{shown}: found {_listed(names)} in the first line, expected names such as {_listed(only or ())}; write the "
             f"names of the columns there, or correct `reading` in the project file: fields are parted by {reading.separator!r}"
         )
     if is_all:
         yield pa.RecordBatch.from_arrays([pa.array([], pa.string()) for _ in wanted], wanted)
         return
     wrong: list[pacsv.InvalidRow] = []
+    row = 0
 
     def refuse(row: pacsv.InvalidRow) -> str:
         wrong.append(row)
@@ -342,7 +343,14 @@ def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | Non
                 parsing,
                 pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=wanted),
             ):
-                yield pa.RecordBatch.from_arrays([_plain(column) for column in batch.columns], wanted)
+                columns = [_plain(column) for column in batch.columns]
+                place = pc.index(columns[0], wanted[0]).as_py()
+                if place >= 0 and len(wanted) > 1 and [str(column[place]) for column in columns] == wanted:
+                    raise SourceError(
+                        f"{shown}: row {row + place + 1:,}: found the names of the columns again, expected a row; take it out"
+                    )
+                yield pa.RecordBatch.from_arrays(columns, wanted)
+                row += batch.num_rows
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise encodings.refused(path, "utf-8", shown) from error

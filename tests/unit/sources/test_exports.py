@@ -318,6 +318,7 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (TEXT.replace("1\n", "1,\n"), {}, ["line 2: found 6 fields, expected 5: '7,2025-06-01,1.5,3,1,'"]),
         (R.replace("|", "\t").replace('"', ""), {"separator": "\t"}, ["line 2: found 6 fields", "(in R: row.names = FALSE)"]),
         (R.replace("|", ","), {}, ["line 2: found 6 fields, expected 5: '\"1\",7,", "(in R: row.names = FALSE)"]),
+        (TEXT + TEXT, {}, ["june.csv: row 3: found the names of the columns again, expected a row; take it out"]),
         (TEXT + "2 rows\n", {}, ["line 4: found 1 fields, expected 5: '2 rows'"]),
         (TEXT + "\x1a", {}, ["line 4: found 1 fields, expected 5"]),
         (changed("7,", '"7,'), {}, ["june.csv: not a readable CSV file"]),

@@ -280,13 +280,13 @@ def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:
                 f"column '{wished}' {_no_key(table[wished])}, expected one value of its own for each row; name another --id, "
                 "or leave it out and one is added"
             )
-        return Role(wished, table[wished], "as --id says")
+        return Role(wished, table[wished], "as --id says", _odd_id(wished, table[wished]))
     named = [name for name in table.column_names if name not in taken and _ID.search(name)]
     for name in sorted(named, key=lambda name: bool(_COUNTS.fullmatch(name))):
         if _is_key(table[name]):
             doubt = f"id: '{name}' may count the rows of one file, and begin anew in the next; see --id"
             why = "is different in every row, and has such a name"
-            return Role(name, table[name], why, [doubt] if _COUNTS.fullmatch(name) else [])
+            return Role(name, table[name], why, [doubt] if _COUNTS.fullmatch(name) else _odd_id(name, table[name]))
     for name in table.column_names:
         if name not in taken and _tells_rows_apart(table[name]):
             doubt = (
@@ -305,6 +305,17 @@ def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:
 def _is_key(column: Column) -> bool:
     fits = pa.types.is_integer(column.type) or is_text(column.type)
     return bool(fits) and column.null_count == 0 and _all_differ(column)
+
+
+def _odd_id(name: str, column: Column) -> list[str]:
+    """A warning where a word stands among whole numbers, such as that of a sum below them."""
+    if not is_text(column.type):
+        return []
+    words = column.filter(pc.invert(pc.match_substring_regex(column, r"^[+-]?\d+$")))
+    if not 0 < len(words) <= _NEARLY * len(column):
+        return []
+    row = pc.index(column, words[0]).as_py() + 1
+    return [f"id: '{name}' holds '{words[0]}' in row {row:,}, and numbers elsewhere: take that row out, if it is none"]
 
 
 def _no_key(column: Column) -> str:

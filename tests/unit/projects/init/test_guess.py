@@ -229,6 +229,12 @@ def test_what_keeps_a_column_from_being_the_id_is_said(loans, ids, why):
     )
 
 
+@pytest.mark.parametrize("wished", [None, "loan_id"])
+def test_a_word_among_ids_of_numbers_is_said(loans, wished):
+    found = guessed(loans(loan_id=[*map(str, range(1, ROWS)), "Total"]), id=wished)
+    assert f"id: 'loan_id' holds 'Total' in row {ROWS}, and numbers elsewhere" in " ".join(found.warnings)
+
+
 def test_a_column_of_lists_is_no_target_and_no_time(loans):
     given = guessed(loans()).table.append_column("tags", pa.array([[1, 2]] * ROWS))
     for wishes in (Wishes("tags"), Wishes("tags", positive="1"), Wishes("repaid", time="tags")):
