@@ -22,7 +22,7 @@ from shotclock.rows import parts
 Mask = npt.NDArray[np.bool_]
 
 _SHOWN = 20  # names
-_MOST = 5000  # of whose rules `config.limits` takes all
+_MOST = 4000  # of whose rules `config.limits` takes all
 
 
 @dataclass(frozen=True)
