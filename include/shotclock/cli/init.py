@@ -1,6 +1,6 @@
 """The command that makes a project from a table."""
 
-import codecs
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,7 +113,7 @@ def init(  # noqa: PLR0913  (one option for each guess)
 
 def _is_known(encoding: str) -> bool:
     try:
-        return bool(codecs.lookup(encoding))
+        return bool(io.TextIOWrapper(io.BytesIO(), encoding=encoding))  # of text, unlike base64
     except LookupError:
         return False
 

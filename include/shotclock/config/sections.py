@@ -1,6 +1,7 @@
 """The project file as pydantic describes it: its sections, frozen and validated, and the whole."""
 
 import codecs
+import io
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
@@ -296,7 +297,7 @@ class Reading(Section):
     @classmethod
     def _is_known(cls, value: str) -> str:
         try:
-            return codecs.lookup(value).name
+            return codecs.lookup(io.TextIOWrapper(io.BytesIO(), encoding=value).encoding).name  # of text, unlike base64
         except LookupError as error:
             raise ValueError("an encoding that Python knows, such as utf-8, utf-16 or cp1252") from error
 

@@ -6,14 +6,14 @@ moments or ISO text. So nothing later on ever meets two types of one column.
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import cast as typed
+from typing import cast as as_type
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from shotclock.config import Columns
 from shotclock.errors import ContractError
-from shotclock.kinds import inner, is_text
+from shotclock.kinds import composed, inner, is_text
 from shotclock.rows.contract import Column, Rows
 
 FEATURES = {"number": pa.float64(), "integer": pa.int64(), "boolean": pa.int8(), "category": pa.string()}
@@ -104,11 +104,13 @@ def cast(rows: Rows, types: pa.Schema, source: str) -> Rows:
     """
     given = rows
     for place, field in enumerate(given.schema):
-        if field.name not in types.names or field.type == types.field(field.name).type:
+        if field.name not in types.names:
             continue
-        wanted = types.field(field.name)
+        wanted, column = types.field(field.name), given.column(place)
         try:
-            rows = rows.set_column(place, field.name, _cast(given.column(place), wanted.type))
+            typed = column if field.type == wanted.type else _cast(column, wanted.type)
+            typed = composed(typed) if is_text(wanted.type) and inner(wanted.type) == wanted.type else typed
+            rows = rows if typed is column else rows.set_column(place, field.name, typed)
         except _LostError as lost:
             value, key = given.column(place)[lost.row], types.names[0]
             raise ContractError(
@@ -167,7 +169,7 @@ def iso(times: Column) -> Column:
         return times.cast(pa.string())
     zone = "%z" if times.type.tz else ""
     days = pc.all(pc.equal(times, pc.floor_temporal(times, unit="day"))).as_py() is not False and not zone
-    return typed(Column, pc.strftime(times, format="%Y-%m-%d" if days else f"%Y-%m-%dT%H:%M:%S{zone}"))
+    return as_type(Column, pc.strftime(times, format="%Y-%m-%d" if days else f"%Y-%m-%dT%H:%M:%S{zone}"))
 
 
 def _moments(texts: Column, kind: pa.DataType) -> Column:

@@ -47,7 +47,8 @@ def encoding(path: Path, shown: str) -> str:
 
 def is_guess(name: str) -> bool:
     """Whether nobody can know that a file is in this encoding: in one of 8 bits, every byte is some letter."""
-    return not codecs.lookup(name).name.startswith("utf")
+    name = codecs.lookup(name).name
+    return not name.startswith("utf") or name == "utf-7"
 
 
 def is_binary(path: Path) -> bool:
@@ -96,6 +97,8 @@ def _wrong(path: Path, name: str) -> Iterator[str]:
                 line.decode(name)
             except UnicodeDecodeError as error:
                 yield f" in line {number:,}: {line[max(error.start - _BESIDE, 0) : error.end + _BESIDE]!r}"
+            except UnicodeError:
+                yield f" in line {number:,}"
 
 
 def _told(path: Path, written: str) -> str:

@@ -24,7 +24,7 @@ from shotclock.config import Columns, Reading
 from shotclock.errors import SourceError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.kinds import with_names
+from shotclock.kinds import Column, spelt, with_names
 from shotclock.sources import encodings, told
 
 _ROWS = 1 << 17
@@ -252,11 +252,13 @@ def _parquet_rows(part: Address, columns: Columns) -> Iterator[pa.RecordBatch]:
     with storage.open_parquet(part) as file:
         there = file.schema_arrow.names
         types = file.schema_arrow
-    names = [name for name in columns.in_file if name in there]
-    batches = storage.read_batches(part, names, _ROWS)
+    spelling = spelt(there)
+    names = {spelling[name]: name for name in columns.in_file if name in spelling}
+    batches = storage.read_batches(part, [*names], _ROWS)
     none = pa.RecordBatch.from_pylist([], pa.schema([field for field in types if field.name in names]))
     for batch in chain([next(batches, none)], batches):
-        yield batch.replace_schema_metadata(with_names(there))
+        named = batch.rename_columns([names[name] for name in batch.schema.names])
+        yield named.replace_schema_metadata(with_names(there))
 
 
 def is_as_kept(address: Address, columns: Columns, reading: Reading) -> bool:
@@ -304,14 +306,19 @@ def _alike(batch: pa.RecordBatch, schema: pa.Schema, part: Address, first: int) 
     lacking = set(schema.names) - set(batch.schema.names)
     if lacking:
         raise SourceError(f"{part}: column '{min(lacking)}' is missing, which other parts have; write them alike")
-    columns = [_cast(batch[field.name], field, part, first) for field in schema]
+    columns = [cast(batch[field.name], field, str(part), first) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _cast(column: pa.Array, field: pa.Field, part: Address, first: int) -> pa.Array:
+def cast(column: Column, field: pa.Field, part: str, first: int = 0) -> Column:
+    """A column in the type of those before it; `first` rows of its part were before these.
+
+    Raises:
+        SourceError: a value has none in that type; it names part, column, row, value and both types.
+    """
     try:
         return column.cast(field.type)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         place = told.first_wrong(lambda some: some.cast(field.type), column)
         raise SourceError(
             f"{part}: column '{field.name}', row {first + place + 1:,}: found '{column[place]}' ({column.type}), expected "

@@ -10,10 +10,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import islice, zip_longest
+from itertools import islice, pairwise, zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ import pyarrow.csv as pacsv
 
 from shotclock.config import Reading
 from shotclock.errors import SourceError
+from shotclock.kinds import composed
 from shotclock.sources import encodings
 
 MISSING = (
@@ -46,7 +48,7 @@ MISSING = (
     *("k.A.", "k. A.", "-", "--", "?", ".", "…", "unknown", "Unknown", "unbekannt", "Unbekannt", "missing"),
 )
 """Words that stand for a missing number in many exports; only `NA` and nothing at all are taken so unasked."""
-_SEPARATORS, _RARE_SEPARATORS = (",", ";", "\t", "|"), ("^", "~", "\x01", ":", " ")
+_SEPARATORS, _RARE_SEPARATORS = (",", ";", "\t", "|"), ("^", "~", "\x01", "\x1f", ":", " ")
 _UNITS = ("€", "US$", "R$", "$", "£", "¥", "₹", "₽", "₺", "₩", "zł", "kr", "Kč", "%", "‰", "EUR", "USD", "GBP", "CHF")
 _RATES = ("%", "‰")
 _HEAD = 1 << 20  # bytes that all but the encoding is seen from
@@ -54,6 +56,7 @@ _LINES = 1000
 _BLOCK = 1 << 20  # Arrow holds several dozen of them
 _FEW = 1000  # values that are tried before all are
 _SHOWN, _FIRST = 60, 4
+_FEW_NAMES = 2  # fewer than any table for a project has
 _AXIS = 2  # more fractions than these, in their order, are names
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
 _PADDED, _DIGITS = r"^0\d+$", r"^[+-]?\d+$"
@@ -152,7 +155,8 @@ def _rows(lines: Sequence[str], written: Reading) -> list[list[str]]:
 
 
 def _marks_of(written: Reading) -> Any:
-    return {"delimiter": written.separator, "quotechar": written.quote, "escapechar": written.escape or None}
+    marks = {"delimiter": written.separator, "quotechar": written.quote, "escapechar": written.escape or None}
+    return marks | {"skipinitialspace": written.separator != " "}
 
 
 def _parted(lines: list[str], told: str, written: Reading) -> Reading:
@@ -160,28 +164,35 @@ def _parted(lines: list[str], told: str, written: Reading) -> Reading:
 
 
 def _separator(lines: list[str], written: Reading) -> str:
-    def evenness(mark: str) -> tuple[bool, int]:
-        width, share = _width(lines, written.model_copy(update={"separator": mark}))
-        return width > 1 and share > 0.8, width
+    def evenness(mark: str, lines: list[str] = lines) -> tuple[bool, int, int]:
+        """Whether lines are of one width; if so, from which line on, for a text may hold as many other marks in each row."""
+        width, share, first = _width(lines, written.model_copy(update={"separator": mark}))
+        is_even = width > 1 and share > 0.8
+        return is_even, -first if is_even else 0, width
 
     usual = max(_SEPARATORS, key=evenness)
     if evenness(usual)[0]:
         return usual
-    # in the line of names too: a colon may stand in every time
-    rare = [mark for mark in _RARE_SEPARATORS if evenness(mark) == (True, lines[0].count(mark) + 1)]
+    # in the line of names too, which may lack one: a colon may stand in every time
+    marks = {mark: lines[0].count(mark) for mark in _RARE_SEPARATORS if mark in lines[0]}
+    rows = lines[1:] or lines
+    rare = [
+        mark for mark, often in marks.items() if evenness(mark, rows)[::2] in ((True, often + 1), (True, often + 2))
+    ]
     return rare[0] if rare else usual
 
 
-def _width(lines: list[str], written: Reading) -> tuple[int, float]:
-    """The most frequent number of fields, and the share of lines with so many."""
-    widths = Counter(len(row) for row in _rows(lines, written) if row)
-    width, often = widths.most_common(1)[0]
-    return width, often / widths.total()
+def _width(lines: list[str], written: Reading) -> tuple[int, float, int]:
+    """The most frequent number of fields, the share of lines with so many, and how many lines stand above two of these."""
+    widths = [len(row) for row in _rows(lines, written) if row]
+    width, often = Counter(widths).most_common(1)[0]
+    first = next((place for place, pair in enumerate(pairwise(widths)) if pair == (width, width)), len(widths))
+    return width, often / len(widths), first
 
 
 def _above(lines: list[str], written: Reading) -> int:
     """How many lines stand above the line of names: those of which at least half of the table's fields hold nothing."""
-    width, _ = _width(lines, written)
+    width, *_ = _width(lines, written)
     for number, line in enumerate(lines):
         is_whole = line.count(written.quote) % 2 == 0
         fields = _rows([line], written)[0] if line.strip() else []
@@ -260,10 +271,17 @@ def _group(thousands: str) -> str:
 
 
 def doubts(path: Path, reading: Reading, shown: str) -> list[str]:
-    """What the first lines of a file in UTF-8 leave open about its numbers, and how it was read."""
+    """What the first lines of a file in UTF-8 leave open about its names and numbers, and how it was read."""
     names, above, _ = _header(path, reading, shown)
-    columns = zip(names, zip_longest(*_rows(_head(path, shown)[above:], reading), fillvalue=""), strict=False)
-    return [told for name, fields in columns if (told := _doubt(name, [_unsigned(f.strip()) for f in fields], reading))]
+    lines = _head(path, shown)
+    columns = zip(names, zip_longest(*_rows(lines[above:], reading), fillvalue=""), strict=False)
+    told = [_doubt(name, [_unsigned(field.strip()) for field in fields], reading) for name, fields in columns]
+    if len(_rows(lines[:above], reading)[-1]) < len(names) and not names[-1].startswith("unnamed"):
+        told.append(
+            f"the first line has a name less than rows have fields: '{names[0]}' is the first field of each, as R writes the "
+            "names of rows; write all names there, if another one lacks its own"
+        )
+    return [*filter(None, told)]
 
 
 def _doubt(name: str, fields: list[str], reading: Reading) -> str:
@@ -285,23 +303,24 @@ def _doubt(name: str, fields: list[str], reading: Reading) -> str:
 # Its rows
 
 
-def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of a file in UTF-8, or the named columns of them, as they are written: one batch at least, if without rows.
+def texts(path: Path, reading: Reading, shown: str, only: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a file in UTF-8, or `only` these columns of them, as they are written: one batch at least, if without rows.
 
     Raises:
         SourceError: see `read_csv`.
     """
     names, above, is_all = _header(path, reading, shown)
-    wanted = names if columns is None else [name for name in columns if name in names]
+    wanted = names if only is None else [name for name in only if name in names]
     if not wanted:
         raise SourceError(
-            f"{shown}: found {_listed(names)} in the first line, expected names such as {_listed(columns or ())}; write the "
+            f"{shown}: found {_listed(names)} in the first line, expected names such as {_listed(only or ())}; write the "
             f"names of the columns there, or correct `reading` in the project file: fields are parted by {reading.separator!r}"
         )
     if is_all:
         yield pa.RecordBatch.from_arrays([pa.array([], pa.string()) for _ in wanted], wanted)
         return
     wrong: list[pacsv.InvalidRow] = []
+    row = 0
 
     def refuse(row: pacsv.InvalidRow) -> str:
         wrong.append(row)
@@ -317,19 +336,59 @@ def texts(path: Path, reading: Reading, shown: str, columns: Sequence[str] | Non
     try:
         # Arrow's own file: with one of Python its threads would call Python, and a process that ends would crash; and of a mere
         # path it takes the ending for the way in which the file is packed.
-        yield from pacsv.open_csv(
-            pa.OSFile(str(path)),
-            pacsv.ReadOptions(column_names=names, skip_rows=above, block_size=_BLOCK, use_threads=False),
-            parsing,
-            pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=wanted),
-        )
+        with _for_arrow(path, reading, shown) as plain:
+            for batch in pacsv.open_csv(
+                pa.OSFile(str(plain)),
+                pacsv.ReadOptions(column_names=names, skip_rows=above, block_size=_BLOCK, use_threads=False),
+                parsing,
+                pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), include_columns=wanted),
+            ):
+                columns = [_plain(column) for column in batch.columns]
+                place = pc.index(columns[0], wanted[0]).as_py()
+                if place >= 0 and len(wanted) > 1 and [str(column[place]) for column in columns] == wanted:
+                    raise SourceError(
+                        f"{shown}: row {row + place + 1:,}: found the names of the columns again, expected a row; take it out"
+                    )
+                yield pa.RecordBatch.from_arrays(columns, wanted)
+                row += batch.num_rows
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise encodings.refused(path, "utf-8", shown) from error
         raise SourceError(
             f"{shown}: not a readable CSV file ({_said(error, wrong)}); take that line out where it is no row, or correct it: "
-            f"the first line names each field, and quotation marks stand around one that holds {reading.separator!r}"
+            f"the first line names each field (in R: row.names = FALSE), and quotation marks stand around one that holds "
+            f"{reading.separator!r}"
         ) from error
+
+
+@contextmanager
+def _for_arrow(path: Path, reading: Reading, shown: str) -> Iterator[Path]:
+    """The file itself, or a copy where blanks stand between a separator and a quotation mark: Arrow takes both for text."""
+    marks = _marks_of(reading)
+    rows = csv.reader(_head(path, shown), **(marks | {"skipinitialspace": False}))
+    if not any(field.startswith(" ") and field.lstrip(" ").startswith(reading.quote) for row in rows for field in row):
+        yield path
+        return
+    with TemporaryDirectory(prefix="shotclock-") as folder:
+        copy = Path(folder) / path.name
+        try:
+            with (
+                path.open(encoding="utf-8", newline="") as given,
+                copy.open("w", encoding="utf-8", newline="") as plain,
+            ):
+                csv.writer(plain, **marks).writerows(csv.reader(given, **marks))
+        except csv.Error as error:
+            raise _no_table(shown, error) from error
+        except UnicodeDecodeError as error:
+            raise encodings.refused(path, "utf-8", shown) from error
+        yield copy
+
+
+def _plain(texts: pa.Array) -> pa.Array:
+    """Texts without what is written for Excel alone, `="007"`, and their letters composed: é has two spellings."""
+    if pc.any(pc.starts_with(texts, '="')).as_py():
+        texts = pc.replace_substring_regex(texts, '^="(.*)"$', r"\1")
+    return composed(texts)
 
 
 def names(path: Path, reading: Reading, shown: str) -> list[str]:
@@ -368,16 +427,36 @@ def _header(path: Path, reading: Reading, shown: str) -> tuple[list[str], int, b
     try:
         header = next(rows)
         above += rows.line_num
-        names = _named(header, next(rows, []), shown)
+        below = [row for row in rows if row]
+        names = _named(_whole(header, below, lines[above:], reading), below[0] if below else [], shown)
     except csv.Error as error:
         raise _no_table(shown, error) from error
     return names, above, not "".join(lines[above:]).strip() and len(lines) < _LINES
 
 
+def _whole(header: list[str], rows: list[list[str]], lines: list[str], reading: Reading) -> list[str]:
+    """The names, and an empty one where each row has a field more: nothing behind a separator, or the row's name in quotation
+    marks, as R writes it.
+
+    Not where a decimal comma in each row may be what parts one field more.
+    """
+    rows = rows[: len(rows) // 2 + 1]  # the last one may be cut
+    if not rows or any(len(row) != len(header) + 1 for row in rows):
+        return header
+    is_sure = reading.separator != "," or len(header) > _FEW_NAMES
+    if is_sure and not any(row[-1].strip() for row in rows):
+        return [*header, ""]
+    have_names = all(line.startswith(reading.quote) for line in lines if line.strip())
+    return ["", *header] if have_names and reading.separator != "," else header
+
+
 def _named(header: list[str], below: list[str], shown: str) -> list[str]:
     names = [re.sub(r"\s*[\r\n]+\s*", " ", name.replace("\ufeff", "").strip()) for name in header]
+    names = [unicodedata.normalize("NFC", name) for name in names]
     if all(NUMBER.fullmatch(name) for name in names) or _is_row(names, below):
-        raise SourceError(f"{shown}: found {', '.join(names[:4])} in the first line, expected the names of the columns")
+        raise SourceError(
+            f"{shown}: found {', '.join(names[:4])} in the first line, expected the names of the columns; write them above it"
+        )
     twice = sorted(name for name, times in Counter(filter(None, names)).items() if times > 1)
     if twice:
         raise SourceError(f"{shown}: column '{twice[0]}' stands twice in the first line, expected once; rename one")

@@ -1,5 +1,6 @@
 """What a file says in words, read by the project's rules: every column of a file of text, and the text in a parquet file."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pyarrow.compute as pc
 
 from shotclock.config import Columns, Feature, Reading
 from shotclock.errors import ContractError
-from shotclock.kinds import inner, is_known, is_text, known, with_names
+from shotclock.kinds import inner, is_known, is_number, is_text, known, spelt, with_names
 from shotclock.sources import encodings, tabular
 
+_WHOLE = r"^([+-]?\d+)[.,]0+$"  # as SPSS writes a code, 2.00
 _FIRST = 1000  # rows in which thousands are looked for
 
 
@@ -34,11 +36,13 @@ def read_rows(path: Path, columns: Columns, reading: Reading, shown: str) -> Ite
 
 
 def is_plain(schema: pa.Schema, columns: Columns, reading: Reading) -> bool:
-    """Whether a parquet file has nothing in words that the project knows as numbers or moments, and only types that it takes; a
-    column that stands twice is nobody's to read."""
+    """Whether a parquet file has nothing in words that the project knows as numbers or moments, only types that it takes, and
+    names that are spelt as the project's; a column that stands twice is nobody's to read."""
     named = [field for field in schema if field.name in columns.in_file]
     twice = len({field.name for field in named}) < len(named)
-    return twice or not any(_is_in_words(field, columns, reading) or _is_other(field, columns) for field in named)
+    lacks = set(columns.in_file) & (spelt(schema.names).keys() - set(schema.names))
+    are_plain = not any(_is_in_words(field, columns, reading) or _is_other(field, columns) for field in named)
+    return twice or (are_plain and not lacks)
 
 
 def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: str, first: int) -> pa.RecordBatch:
@@ -63,11 +67,10 @@ def in_types(batch: pa.RecordBatch, columns: Columns, reading: Reading, shown: s
 
 
 def _is_in_words(field: pa.Field, columns: Columns, reading: Reading) -> bool:
-    """Text where numbers or a time in a layout are meant; or digits that count the time."""
+    """Text where numbers are meant; text or numbers where a time in a layout is."""
     if field.name == columns.time:
-        layout = reading.times.get(field.name, "")
-        counts = tabular.is_counted(layout) and pa.types.is_integer(inner(field.type))
-        return bool(layout) and (is_text(field.type) or counts)
+        layout = reading.times.get(field.name)
+        return bool(layout) and (is_text(field.type) or is_number(inner(field.type)))
     return is_text(field.type) and _is_numeric(field.name, columns)
 
 
@@ -111,7 +114,7 @@ class _Column:
 
     def _integers_or_text(self, ids: pa.Array) -> pa.Array:
         try:
-            return ids.cast(pa.int64())
+            return tabular.numbers(ids, self._reading, pa.int64())
         except pa.ArrowInvalid:
             return ids
 
@@ -124,10 +127,15 @@ class _Column:
 
     def _numbers(self, texts: pa.Array) -> pa.Array:
         ones, zeros = (
-            [word for word in words if self._role == "target" or not tabular.NUMBER.fullmatch(word)]
+            [
+                re.sub(_WHOLE, r"\1", word)
+                for word in words
+                if self._role == "target" or not tabular.NUMBER.fullmatch(word)
+            ]
             for words in (self._reading.ones, self._reading.zeros)
         )
-        is_one, is_zero = self._are(texts, ones, zeros), self._are(texts, zeros, ones)
+        plain = pc.replace_substring_regex(texts, _WHOLE, r"\1") if self._role == "target" else texts
+        is_one, is_zero = self._are(plain, ones, zeros), self._are(plain, zeros, ones)
         told = pc.if_else(is_one, "1", pc.if_else(is_zero, "0", texts))
         expected = " or ".join([*zeros, *ones]) or "0 or 1" if self._is_pair else "a number"
         found = self._read(told, lambda found: tabular.numbers(found, self._reading, pa.float64()), expected)
@@ -174,6 +182,6 @@ def first_wrong(way: Callable[[pa.Array], pa.Array], column: pa.Array) -> int:
 def _fits(way: Callable[[pa.Array], pa.Array], value: pa.Array) -> bool:
     try:
         way(value)
-    except ValueError:
+    except (ValueError, NotImplementedError):
         return False
     return True

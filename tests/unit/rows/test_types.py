@@ -54,6 +54,7 @@ def test_id_and_time_are_of_the_kind_that_the_training_rows_have(column, found, 
     [
         ("key", pa.array([1, 2], pa.int32()), [1, 2], known()),
         ("key", pa.array(["a", "b"]).dictionary_encode(), ["a", "b"], known(pa.string())),
+        ("key", pa.array(["ko\u0308ln", None]), ["k\u00f6ln", None], known(pa.string())),
         ("amount", pa.array([1, 2], pa.int16()), [1.0, 2.0], known()),
         ("amount", pa.array([2**60, 2], pa.int64()), [2.0**60, 2.0], known()),
         ("amount", pa.array([1.5, None], pa.float32()), [1.5, None], known()),
@@ -123,6 +124,12 @@ def test_ids_and_times_of_another_kind_are_refused_with_both_types(column, kind,
         types.refuse_others(pa.schema([(column, kind)]), wanted, "june.parquet")
     expected = wanted.field(column).type
     assert f"june.parquet: column '{column}': found type {kind}, expected {expected}, as" in str(error.value)
+
+
+def test_texts_that_are_kept_once_stay_so():
+    kept = rows(key=pa.array(["a", "b"]).dictionary_encode())
+    found = types.cast(kept, known().set(0, kept.schema.field("key")), "june")
+    assert found["key"].equals(kept["key"])
 
 
 def test_what_has_the_types_already_is_not_copied():

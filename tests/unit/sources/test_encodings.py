@@ -66,7 +66,9 @@ def test_where_wide_letters_are_remembered_and_none_are_there_it_is_ascii(file):
     assert read(file(b"id\n1\n2"), "utf-16") == "id\n1\n2"
 
 
-@pytest.mark.parametrize(("name", "text"), [("cp1252", WESTERN), ("cp1252", "id\n1\n"), ("iso2022_jp", "id\n東京\n")])
+@pytest.mark.parametrize(
+    ("name", "text"), [("cp1252", WESTERN), ("cp1252", "id\n1\n"), ("iso2022_jp", "id\n東京\n"), ("utf-7", WESTERN)]
+)
 def test_what_tells_nothing_of_itself_is_read_as_remembered(file, name, text):
     assert read(file(text.encode(name)), name) == text
 
@@ -79,6 +81,8 @@ def test_a_file_that_is_not_written_as_remembered_is_refused_with_the_line(file)
         SourceError, match=r"bytes that are no utf-16; write the file so, or say which encoding it is in: `rea"
     ):
         read(file(WESTERN.encode("cp1252")), "utf-16")
+    with pytest.raises(SourceError, match="bytes that are no undefined in line 1; write the file so"):
+        read(file(WESTERN.encode("cp1252")), "undefined")
 
 
 def test_a_damaged_file_is_not_taken_for_one_in_another_encoding(file):

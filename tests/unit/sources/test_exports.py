@@ -34,6 +34,7 @@ ROWS = [
     {"key": 8, "at": "2025-06-02", "amount": -20.25, "visits": 4.0, "bought": 0.0},
 ]
 TEXT = "\n".join(LINES) + "\n"
+R = '"key"|"at"|"amount"|"visits"|"bought"\n"1"|7|"2025-06-01"|1.5|3|1\n"2"|8|"2025-06-02"|-20.25|4|0\n'
 
 
 def semicolons(text=TEXT):
@@ -163,6 +164,16 @@ SAME_ROWS = {
     "minus as it is set in books": changed("-20.25", "\u221220.25"),
     "minus before the currency": changed("1.5", "$1.5").replace("-20.25", "-$20.25"),
     "currency as accounts write it": changed("1.5", "$1.5").replace("-20.25", "($20.25)"),
+    "comma, blank and quotes": "\n".join(", ".join(f'"{field}"' for field in line.split(",")) for line in LINES),
+    "semicolon, blank and quotes around a semicolon": (
+        'key; at; amount; visits; bought; note\n7; 2025-06-01; 1,5; 3; 1; "a; b"\n8; 2025-06-02; -20,25; 4; 0; x\n'
+    ),
+    "a separator at the end of each row": TEXT.replace("1\n8", "1,\n8").replace("4,0\n", "4,0,\n"),
+    "a semicolon at the end of each row": semicolons().replace("1\n8", "1;\n8").replace("4;0\n", "4;0;\n"),
+    "rows with names, as R writes them": R.replace("|", " "),
+    "rows with names, as R writes them with tabs": R.replace("|", "\t"),
+    "fields for Excel to leave alone": changed("7,", '="7",').replace("1.5", '"=""1.5"""'),
+    "unit separators": TEXT.replace(",", "\x1f"),
 }
 
 
@@ -184,6 +195,7 @@ def test_how_a_file_is_called_does_not_matter(tmp_path, name):
     [
         (changed("3,1", "3, YES ").replace("4,0", "4,No"), {"ones": ("yes",), "zeros": ("no",)}, "bought", [1.0, 0.0]),
         (changed("3,1", "3,TRUE").replace("4,0", "4,false"), {"ones": ("True",), "zeros": ("False",)}, "bought", [1.0, 0.0]),
+        (changed("3,1", "3,2.00").replace("4,0", "4,1.00"), {"ones": ("2.0",), "zeros": ("1.0",)}, "bought", [1.0, 0.0]),
         (changed("3,1", "3,a").replace("4,0", "4,A"), {"ones": ("a",), "zeros": ("A",)}, "bought", [1.0, 0.0]),
         (changed("7,", "köln,").encode(), {"encoding": "cp1252"}, "key", ["köln", "8"]),
         (changed("7,", "köln,").encode("utf-16"), {}, "key", ["köln", "8"]),
@@ -211,9 +223,12 @@ def test_how_a_file_is_called_does_not_matter(tmp_path, name):
          [datetime(2025, 1, 1), datetime(2026, 1, 1)]),
         (changed("7,", "0007,").replace("8,2025", "0008,2025"), {"text": ("key",)}, "key", ["0007", "0008"]),
         (changed("7,", "A7,").replace("8,2025", "A8,2025"), {}, "key", ["A7", "A8"]),
+        (changed("7,", '"7,008",'), {"thousands": ","}, "key", [7008, 8]),
         (changed("7,", "köln,").encode("cp1252"), {"encoding": "cp1252"}, "key", ["köln", "8"]),
         (changed("7,", "9223372036854775807,"), {}, "key", [9223372036854775807, 8]),
         (changed("7,", '"a, b",'), {}, "key", ["a, b", "8"]),
+        (changed("7,", "ko\u0308ln,"), {}, "key", ["k\u00f6ln", "8"]),
+        (changed("3,1", "3,gelo\u0308st"), {"ones": ("gel\u00f6st",)}, "bought", [1.0, 0.0]),
         (changed("7,", '"a\nb",'), {}, "key", ["a\nb", "8"]),
         (LINES[0] + "\n", {}, "amount", []),
         (TEXT.replace(",", "\x1f"), {"separator": "\x1f"}, "amount", [1.5, -20.25]),
@@ -302,6 +317,9 @@ def test_what_the_project_says_of_its_files_decides(tmp_path, text, reading, col
         (b"ARROW1\0\0" + bytes(60), {}, ["june.csv: found an Arrow file"]),
         (as_parquet()[:-9], {}, ["june.csv: not a readable parquet file"]),
         (TEXT.replace("1\n", "1,\n"), {}, ["line 2: found 6 fields, expected 5: '7,2025-06-01,1.5,3,1,'"]),
+        (R.replace("|", "\t").replace('"', ""), {"separator": "\t"}, ["line 2: found 6 fields", "(in R: row.names = FALSE)"]),
+        (R.replace("|", ","), {}, ["line 2: found 6 fields, expected 5: '\"1\",7,", "(in R: row.names = FALSE)"]),
+        (TEXT + TEXT, {}, ["june.csv: row 3: found the names of the columns again, expected a row; take it out"]),
         (TEXT + "2 rows\n", {}, ["line 4: found 1 fields, expected 5: '2 rows'"]),
         (TEXT + "\x1a", {}, ["line 4: found 1 fields, expected 5"]),
         (changed("7,", '"7,'), {}, ["june.csv: not a readable CSV file"]),
@@ -405,6 +423,14 @@ def test_a_missing_column_is_looked_for_among_all_that_the_file_has(tmp_path):
             contract.check_schema(pq.read_schema(tmp_path / "taken.parquet"), COLUMNS, name, needs_target=True)
 
 
+def test_a_name_in_another_spelling_of_its_letters_is_the_same(tmp_path):
+    columns = COLUMNS.model_copy(update={"features": {"m\u00e9nage": Feature(type="number")}})
+    pq.write_table(pa.table(PLAIN).rename_columns({"amount": "me\u0301nage"}), tmp_path / "june.parquet")
+    assert not exports.is_as_kept(tmp_path / "june.parquet", columns, Reading())
+    exports.write_parquet(tmp_path / "june.parquet", columns, Reading(), tmp_path / "taken.parquet")
+    assert pq.read_table(tmp_path / "taken.parquet")["m\u00e9nage"].to_pylist() == [1.5]
+
+
 def test_parts_of_text_are_one_table_too(tmp_path):
     (tmp_path / "june").mkdir()
     for number in range(2):
@@ -478,6 +504,8 @@ PLAIN = {"key": [7], "at": pa.array([AT], pa.timestamp("s")), "amount": [1.5], "
         ({"bought": pa.array([None], pa.string())}, False, {"bought": [None]}),
         ({"at": [AT]}, False, {"at": [datetime(2025, 6, 1)]}),
         ({"at": [str(AT)]}, False, {"at": [datetime(2025, 6, 1)]}),
+        ({"at": [AT + 0.5]}, False, {"at": [datetime(2025, 6, 1, 0, 0, 0, 500_000)]}),
+        ({"bought": pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1], pa.int8()))}, False, {"bought": [1]}),
         ({"amount": ["1.5"], "visits": ["NA"]}, False, {"amount": [1.5], "visits": [None]}),
         ({"amount": pa.array(["1.5"]).dictionary_encode()}, False, {"amount": [1.5]}),
         ({"key": ["007"]}, True, {"key": ["007"]}),

@@ -75,10 +75,32 @@ def test_a_single_column_is_one(read):
     assert read("n\n1\n2\n").to_pylist() == [{"n": 1}, {"n": 2}]
 
 
+def test_a_name_may_lack_where_rows_have_names_or_end_in_a_separator(read):
+    assert read("n;m\n5;a;\n7;b;\n").to_pylist() == [
+        {"n": 5, "m": "a", "unnamed": None},
+        {"n": 7, "m": "b", "unnamed": None},
+    ]
+    assert read("n,m,o\n5,6,1,\n7,8,0,\n").column_names == ["n", "m", "o", "unnamed"]
+    assert read('"n"\t"m"\n"x"\t6\t7\n"y"\t8\t9\n').column_names == ["unnamed", "n", "m"]
+
+
+@pytest.mark.parametrize("above", ["", "Sales; of June\n", "Sales, of June\n"])
+def test_a_text_may_hold_more_of_another_mark_than_separators_stand_in_a_line(read, above):
+    assert read(above + "n,m,o,p\n" + "a;b;c;d;e;f,2,3,4\n" * 9).column_names == ["n", "m", "o", "p"]
+    assert read(above + "n;m;o;p\n" + "1,5;2,5;3,5;4,5\n" * 9)["p"][0].as_py() == 4.5
+
+
 @pytest.mark.parametrize("rows", ["1,5,6\n2,7,8\n", "5,6,\n7,8,\n", "5,25,6\n7,75,8\n"])
 def test_fields_without_a_name_are_refused_for_a_comma_in_a_number_gives_as_many(read, rows):
     with pytest.raises(SourceError, match=r"line 2: found 3 fields, expected 2: .* the first line names each field"):
         read(f"n,m\n{rows}")
+
+
+def test_letters_are_composed_so_that_two_spellings_are_one(read):
+    assert read("me\u0301nage,n\nko\u0308ln,1\nk\u00f6ln,2\n").to_pydict() == {
+        "m\u00e9nage": ["k\u00f6ln"] * 2,
+        "n": [1, 2],
+    }
 
 
 def test_a_column_without_a_name_is_called_so(read):

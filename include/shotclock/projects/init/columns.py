@@ -1,5 +1,6 @@
 """A table of which one column at a time is held, whatever its size: what becomes of the others lies on disk."""
 
+import unicodedata
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,8 @@ from shotclock.config import Reading
 from shotclock.errors import ContractError
 from shotclock.files import storage
 from shotclock.files.storage import Address
-from shotclock.sources import tabular
+from shotclock.kinds import spelt
+from shotclock.sources import exports, tabular
 
 Column: TypeAlias = pa.ChunkedArray
 
@@ -108,10 +110,11 @@ class ParquetFile:
     def __init__(self, path: Address) -> None:
         self._path = path
         with storage.open_parquet(path) as file:
-            self.num_rows, self.column_names = file.metadata.num_rows, file.schema_arrow.names
+            self.num_rows, names = file.metadata.num_rows, file.schema_arrow.names
+        self._spelt, self.column_names = spelt(names), [unicodedata.normalize("NFC", name) for name in names]
 
     def __getitem__(self, name: str) -> Column:
-        return storage.read_table(self._path, [name])[name]
+        return storage.read_table(self._path, [self._spelt[name]])[self._spelt[name]]
 
 
 class Partitioned:
@@ -145,7 +148,8 @@ class Joined:
     """The rows of several tables, one after the other; a column that one of them lacks is missing there.
 
     Raises:
-        ContractError: a column is of two types that do not fit each other, or a table has none of the first one's columns.
+        ContractError: a table has none of the first one's columns.
+        SourceError: of a column that is asked for: a value does not fit those of the tables before.
     """
 
     def __init__(self, tables: Sequence[Given], shown: Sequence[str]) -> None:
@@ -154,8 +158,8 @@ class Joined:
             if not set(table.column_names) & set(tables[0].column_names):
                 raise ContractError(
                     f"{name}: found the columns {', '.join(table.column_names[:4])}, expected those of {shown[0]}: "
-                    f"{', '.join(tables[0].column_names[:4])}; take it out of the folder, or write the names of its columns "
-                    "in its first line"
+                    f"{', '.join(tables[0].column_names[:4])}; take out of the folder what is no part of the table, or write "
+                    "the names of its columns in its first line"
                 )
         self.num_rows = sum(table.num_rows for table in tables)
         self.column_names = list(dict.fromkeys(name for table in tables for name in table.column_names))
@@ -167,7 +171,7 @@ class Joined:
         ]
         try:
             return pa.concat_tables(pieces, promote_options="permissive")[name]
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            raise ContractError(
-                f"{self._shown[1]}: its columns do not fit those of {self._shown[0]} ({error}); correct one of them"
-            ) from error
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            told = next(piece.schema.field(name) for piece in pieces if not pa.types.is_null(piece[name].type))
+            alike = [exports.cast(piece[name], told, shown) for piece, shown in zip(pieces, self._shown, strict=True)]
+            return pa.chunked_array([chunk for column in alike for chunk in column.chunks], told.type)

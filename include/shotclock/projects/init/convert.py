@@ -114,7 +114,7 @@ def _tidied(column: Column, words: Words, reading: Reading) -> tuple[Column, str
     if is_text(kind) and (numbers := without_words(column, reading)) is not None:
         meant = sorted(_not_numbers(column, reading))
         words.missing |= set(meant)
-        return numbers, f"{_and(meant)} became missing values"
+        return numbers, f"{_and(meant)} became missing values" if meant else "text that became numbers"
     return column, ""
 
 
@@ -130,15 +130,15 @@ def few(column: Column, most: int = _MANY) -> list[Any]:
 
 
 def without_words(column: Column, reading: Reading) -> Column | None:
-    """Numbers, where all else are words that stand for a missing one; None for any other text."""
+    """Numbers, where all else are words that stand for a missing one; None of other text, and of digits alone, as of codes."""
     meant = _not_numbers(column, reading)
-    if not meant or not meant <= set(MISSING):
+    if not meant <= set(MISSING):
         return None
     told = pc.if_else(pc.is_in(pc.utf8_trim_whitespace(column), pa.array(sorted(meant), column.type)), None, column)
     if told.null_count == len(told):
         return None
     found = tabular.typed(tabular.trimmed(told), reading)
-    return found if is_number(found.type) else None
+    return found if pa.types.is_floating(found.type) or (meant and is_number(found.type)) else None
 
 
 def names(column: Column, words: Words) -> Column | None:
@@ -231,14 +231,22 @@ def layouts(column: Column) -> list[str]:
     Digits are a year (2013), a month (201301), a day (20130131), a moment (20130131235959), days as Excel counts them, or are
     counted from 1970 on, by their number of digits.
     """
-    if is_number(column.type):
-        found = _layout_of_digits(column)
-        return [found] if found else []
+    digits = of_digits(column)
+    if digits is not None and (found := _layout_of_digits(digits)):
+        return [found]
     if not is_text(column.type) or not few(column, 1) or is_iso(column):
         return []
     first = few(column, _TRIED)
     fitting = [layout for layout in FORMATS if _is_written_so(first, layout) and _fits(column, layout)]
     return _narrow(column, fitting) if len(fitting) > 1 else fitting
+
+
+def of_digits(column: Column) -> Column | None:
+    """Numbers, also of text that is of digits alone; None of anything else."""
+    try:
+        return column.cast(pa.int64()) if is_text(column.type) else column if is_number(column.type) else None
+    except pa.ArrowInvalid:
+        return None
 
 
 def _narrow(column: Column, fitting: Sequence[str]) -> list[str]:
@@ -340,10 +348,10 @@ def no_time(column: Column) -> tuple[int, str, str] | None:
     first = few(column, _TRIED)
     ways: list[tuple[str, Callable[[str], bool]]] = [
         *_ISO.items(),
-        *(("dates", partial(_is_one, layout=layout)) for layout in FORMATS),
+        *(("dates", partial(_is_one, layout=layout)) for layout in ("%Y%m%d", *FORMATS)),
     ]
     told, best = max(ways, key=lambda way: sum(map(way[1], first)))
-    if 2 * sum(map(best, first)) <= len(first):
+    if 2 * sum(map(best, first)) < len(first):
         return None
     wrong = next((text for text in _different(column) if not best(text)), None)
     return None if wrong is None else (pc.index(column, wrong).as_py(), wrong, told)

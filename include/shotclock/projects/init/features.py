@@ -1,6 +1,7 @@
 """What a feature may hold, what speaks against a column as a feature, and whether it gives the target away."""
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -24,8 +25,10 @@ _ROWS_A_BIN = 50
 _HALF = 0.5
 _SURE = 4  # spreads beyond what chance does
 _SHOWN = 3
-_LONG = 24
-_LETTERS = 64
+_LONG, _SHORT = 24, 60
+_SOME, _LETTERS = 4, 64
+_PLACES = 4
+_HUGE = 1e307
 
 Floats = npt.NDArray[np.float64]
 Bins = npt.NDArray[np.int64]
@@ -38,13 +41,14 @@ def is_usable(column: Column) -> bool:
 
 def against(column: Column, training: npt.NDArray[np.bool_]) -> str:
     """Why the column had better not be a feature; empty where nothing speaks against it."""
-    known, seen = column.drop_null(), column.filter(pa.array(training)).drop_null()
+    known = column.drop_null() if column.null_count else column
+    seen = known.filter(pa.array(training)) if known is column else column.filter(pa.array(training)).drop_null()
     if not len(seen):
         return "no value in the training rows" if len(known) else "no value at all"
     if not is_usable(column):
         return f"{column.type}: neither numbers nor text"
     if len(few(known, 1)) == 1 and not column.null_count:
-        return f"{known[0]} in every row"
+        return f"{str(known[0])[:_SHORT]} in every row"
     if is_text(column.type) and (kept := _in_levels(seen)) < _HALF:
         return (
             f"text, {len(_rows_of_levels(known)):,} different ones such as '{known[0].as_py()[:_LONG]}'{_mixed(known)}: only "
@@ -63,11 +67,11 @@ def _in_levels(texts: Column) -> float:
 
 
 def _rows_of_levels(texts: Column) -> npt.NDArray[np.int64]:
-    """How many rows each level has. Counted by their last letters: a table of all texts would be larger than they are."""
-    last = pc.utf8_slice_codeunits(texts, -1)
-    letters = few(last, _LETTERS)
-    is_short = len(letters) <= _LETTERS
-    parts = (texts.filter(pc.equal(last, letter)) for letter in letters) if is_short else iter([texts])
+    """How many rows each level has. Counted by one of their last letters: a table of all texts would be larger than these."""
+    lasts = (pc.utf8_slice_codeunits(texts, -place, -place + 1 or None) for place in range(1, _PLACES))
+    telling = ((last, few(last, _LETTERS)) for last in lasts)
+    last, letters = next(((last, found) for last, found in telling if _SOME < len(found) <= _LETTERS), (texts, []))
+    parts = (texts.filter(pc.equal(last, letter)) for letter in letters) if letters else iter([texts])
     encoded = (part.combine_chunks().dictionary_encode() for part in parts)
     return np.concatenate([np.bincount(part.indices.to_numpy(), minlength=1) for part in encoded])
 
@@ -127,13 +131,14 @@ def _levels(texts: Column) -> str:
 
 
 def _rounded(value: float, way: Callable[[float], int]) -> float:
-    """To two digits, by `way`: math.floor or math.ceil."""
-    if value == 0:
-        return 0.0
+    """To two digits, by `way`: math.floor or math.ceil; what is nearly too large for a number as it is."""
+    if not 0 < abs(value) < _HUGE:
+        return max(-sys.float_info.max, min(value, sys.float_info.max))
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
     return float(f"{way(value / unit) * unit:.12g}")
 
 
+@np.errstate(over="ignore")  # between the largest numbers lies more than a number holds
 def outlier(name: str, column: Column) -> str:
     """A warning where numbers lie far away from all others: another unit, or a code for "unknown"; otherwise empty."""
     if is_text(column.type):

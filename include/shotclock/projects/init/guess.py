@@ -3,6 +3,7 @@
 Each guess says why it was made, so that whoever knows the data can put it right.
 """
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,9 @@ from shotclock.projects.init.columns import Column, Given, Rows
 from shotclock.rows import parts
 
 Mask = npt.NDArray[np.bool_]
+
+_SHOWN = 20  # names
+_MOST = 4000  # of whose rules `config.limits` takes all
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,11 @@ def _features(
         found.warnings.append(features.outlier(name, column))
         leaks.append(features.leak(name, column, labels))
     found.warnings = [*filter(None, [*found.warnings, *leaks])]
+    if len(found.used) > _MOST:
+        raise ContractError(
+            f"found {len(found.used):,} columns that can be features, expected {_MOST:,} at most, as a project file holds; "
+            "take out of the table, or leave out with --exclude, those that tell least"
+        )
     if not found.used:
         said = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
         raise ContractError(f"found no column that can be a feature ({said}), expected at least one; see --feature")
@@ -235,4 +244,10 @@ def _check_names(table: Given, wishes: Wishes) -> None:
     for option, names in named.items():
         for name in names:
             if name is not None and name not in table.column_names:
-                raise ContractError(f"{option}: found '{name}', expected one of {', '.join(table.column_names)}")
+                near = difflib.get_close_matches(name, table.column_names) or table.column_names
+                more = ", …" if len(near) > _SHOWN else ""
+                raise ContractError(f"{option}: found '{name}', expected one of {', '.join(near[:_SHOWN])}{more}")
+            if name is not None and option in ("--target", "--time") and pa.types.is_nested(table[name].type):
+                raise ContractError(
+                    f"{option}: found '{name}' with {table[name].type} values, expected one value in each row; name another"
+                )

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import filterfalse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -84,15 +83,17 @@ def make_project(
     name = name or _name_from(file)
     targets = _targets(name)
     with ExitStack() as stack:
-        way = _Way(wishes.categories, encoding, stack)
+        dates = (wishes.time,) if wishes.time and wishes.time_format else ()  # which may seem to be ISO's
+        way = _Way((*wishes.categories, *dates), encoding, stack)
         table, written = _given(file, way)
         split: Any = share
         if production is not None:
             newer, _ = _given(production, way)
             table, older = Joined([table, newer], [str(file), str(production)]), table.num_rows
             split = np.arange(table.num_rows) < older
-        guessed = guess(table, split, wishes, written or Reading())
-    reading = _reading(written, guessed.reading)
+        with _named(file, production):
+            guessed = guess(table, split, wishes, written or Reading())
+    reading = _reading(written, guessed)
     origin = " and ".join(path.name for path in (file, production) if path)
     facts = _facts(name, title or name.replace("_", " ").capitalize(), origin, guessed, reading)
     facts = replace(facts, is_text=written is not None)
@@ -100,13 +101,11 @@ def make_project(
         partial.write_text(draft.text(guessed.columns, guessed.why, guessed.left_out, facts), encoding="utf-8")
         load_yaml(partial, Project)
         _write(guessed, targets)
-    rows = {"training": facts.training_rows, "production": facts.production_rows}
-    files = {role: RawFile(str(targets[role]), count) for role, count in rows.items()}
     return Made(
         project=name,
         file=str(targets["project"]),
-        training=files["training"],
-        production=files["production"],
+        training=RawFile(str(targets["training"]), facts.training_rows),
+        production=RawFile(str(targets["production"]), facts.production_rows),
         columns=guessed.columns,
         why=guessed.why,
         left_out=guessed.left_out,
@@ -114,9 +113,18 @@ def make_project(
             *([] if encoding else _encoding_warnings(reading, guessed.table)),
             *dict.fromkeys(way.doubts),
             *guessed.warnings,
-            *_size_warnings(facts),
+            *_data_warnings(facts, guessed),
         ),
     )
+
+
+@contextmanager
+def _named(*files: Address | None) -> Iterator[None]:
+    """Name the files in what is said of the rows in them."""
+    try:
+        yield
+    except ContractError as error:
+        raise ContractError(f"{' and '.join(map(str, filter(None, files)))}: {error}") from error
 
 
 @contextmanager
@@ -154,14 +162,19 @@ def _targets(name: str) -> dict[str, Address]:
 _MEANT = {"missing", "ones", "zeros", "times", "text", "row_order"}
 
 
-def _reading(written: Reading | None, found: Reading) -> Reading | None:
+def _reading(written: Reading | None, guessed: Guess) -> Reading | None:
     """How later files of the system are to be read: how the file was written, and what its words mean.
 
     Of a parquet file that is what stands in it in words; None where nothing does.
     """
+    found = guessed.reading
     if written is not None:
         return written.model_copy(update=found.model_dump(include=_MEANT))
-    words = {name: tuple(filterfalse(tabular.NUMBER.fullmatch, getattr(found, name))) for name in ("ones", "zeros")}
+    is_in_words = is_text(guessed.table.given[guessed.columns.target].type)
+    words = {
+        name: tuple(word for word in getattr(found, name) if is_in_words or not tabular.NUMBER.fullmatch(word))
+        for name in ("ones", "zeros")
+    }
     told = Reading.model_validate(found.model_dump(include=_MEANT - {"text"}) | words)
     return None if told == Reading() else told
 
@@ -189,7 +202,7 @@ def _given(file: Address, way: _Way) -> tuple[Given, Reading | None]:
     if len(table.column_names) == 1:
         raise ContractError(
             f"{file}: found one column, '{table.column_names[0][:60]}', expected several: a time, what is to be predicted, and "
-            "what tells it; write a comma, a semicolon or a tab between the fields"
+            "what tells it; write a comma, a semicolon or a tab between the fields, and quotation marks around no whole line"
         )
     return table, found[0][1]
 
@@ -247,7 +260,7 @@ def _encoding_warnings(reading: Reading | None, table: Rows) -> list[str]:
     shown = ", ".join(f"'{text}'" for text in texts if not text.isascii())[:_SHOWN]
     return [
         f"the file is not UTF-8 and was read as {reading.encoding} (`reading.encoding`): {shown}. If these are no words, begin "
-        "again with --encoding, such as cp850 or mac-roman, or with the file in UTF-8"
+        "again with --encoding, such as cp850, cp1250 or mac-roman, or with the file in UTF-8"
     ]
 
 
@@ -259,8 +272,14 @@ def _strange(column: pa.ChunkedArray) -> list[str]:
     return next(filter(None, odd), [])
 
 
-def _size_warnings(facts: draft.Facts) -> list[str]:
+def _data_warnings(facts: draft.Facts, guessed: Guess) -> list[str]:
     warnings = []
+    if guessed.reading.ones and not (facts.reading and facts.reading.ones):
+        codes = " and ".join((*guessed.reading.zeros, *guessed.reading.ones))
+        warnings.append(
+            f"target: '{guessed.columns.target}' holds {codes} here; of later parquet files a number is taken as it stands: "
+            "write 0 and 1 there, or these codes as text"
+        )
     if not facts.production_labelled:
         warnings.append("production has no labels yet: quality is judged once they come, see docs/batches.md")
     if facts.training_labelled < 1000:

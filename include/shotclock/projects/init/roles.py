@@ -1,6 +1,7 @@
 """Which column is the target, the time, the id: by name and values, or as it was wished."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from shotclock.errors import ContractError
 from shotclock.kinds import is_number, is_text
 from shotclock.projects.init import features
 from shotclock.projects.init.columns import Column, Given, Rows
-from shotclock.projects.init.convert import as_time, few, layouts, no_time, usual_layout
+from shotclock.projects.init.convert import as_time, few, layouts, no_time, of_digits, usual_layout
 from shotclock.rows import parts
 from shotclock.sources.exports import rows_as_times
 
@@ -23,6 +24,7 @@ _COUNTS = re.compile(r"unnamed(:.*)?|index|no|nr|number|row.?(id|no|nr|number)",
 _HEAD = 1000  # rows in which most columns already repeat a value
 _SPARSE = 2  # of the numbers of a numbering at least every other one stands in a row
 _NOTHING = "where nothing stands the outcome is not known: write 0 there, if that is meant"
+_LIKE_ISO = "write it as ISO does, such as 2016-04-13"
 _NEARLY = 0.1  # of the rows of a column that would be the target, but for these
 _CLASSES = 20  # of more different numbers one would not speak as of classes
 
@@ -122,20 +124,24 @@ def _values(column: Column) -> list[object]:
 
 
 def _outcomes(name: str, column: Column, why: str = "as --target says") -> Role:
-    """The target. Of two words the rarer one counts as 1, of two numbers the greater one."""
+    """The target. Of two words the rarer one counts as 1, of two numbers the greater one, and of 0 and another that one: Access
+    writes -1 for yes."""
     values = few(column)
-    if len(values) == 2 and is_number(column.type):
-        low, high = sorted(values, key=float)
-        found = pc.equal(column, pa.scalar(high, column.type)).cast(pa.int8())
-        plain = {low, high} == {0, 1}
-        written = {} if plain else {"ones": (str(high),), "zeros": (str(low),)}
-        return Role(name, found, why if plain else f"{why}; {high} counts as 1", **written)  # type: ignore[arg-type]
-    if len(values) == 2 and is_text(column.type):
-        counts = {str(item["values"]): item["counts"] for item in pc.value_counts(column.drop_null()).to_pylist()}
-        one, zero = sorted(counts, key=lambda word: (counts[word], word))
-        warning = f"target: that '{one}' counts as 1 and '{zero}' as 0 is a guess, for it is rarer: see --positive"
+    if len(values) == 2 and (is_number(column.type) or is_text(column.type)):
+        counts = {item["values"]: item["counts"] for item in pc.value_counts(column.drop_null()).to_pylist()}
+        numbers = {value: float(str(value)) for value in values if re.fullmatch(r"[+-]?\d+(\.\d+)?", str(value))}
+        is_of_numbers = len(numbers) == 2
+        rank = {
+            value: (numbers[value] != 0, numbers[value]) if is_of_numbers else (-counts[value], value)
+            for value in values
+        }
+        zero, one = sorted(values, key=rank.__getitem__)
         found = pc.equal(column, pa.scalar(one, column.type)).cast(pa.int8())
-        return Role(name, found, f"{why}; '{one}' counts as 1", [warning], ones=(one,), zeros=(zero,))
+        if is_of_numbers and (numbers[zero], numbers[one]) == (0, 1):
+            return Role(name, found, why)
+        because = "" if is_of_numbers else ", for it is rarer"
+        warning = f"target: that '{one}' counts as 1 and '{zero}' as 0 is a guess{because}: see --positive"
+        return Role(name, found, f"{why}; '{one}' counts as 1", [warning], ones=(str(one),), zeros=(str(zero),))
     if near := _nearly(name, column):
         raise ContractError(f"{near}; or say with --positive which value counts as 1 (all others count as 0)")
     many = len(column.unique().drop_null())
@@ -169,10 +175,11 @@ def time(table: Rows, wished: str | None, layout: str | None, taken: tuple[str, 
     near: list[str] = []
     for name in table.column_names:
         column = table[name]
-        if name in taken or (is_number(column.type) and not _TIME.search(name)):
+        digits = of_digits(column) is not None
+        if name in taken or (digits and not _TIME.search(name)):
             continue
         if not column.null_count and as_time(column, usual_layout(column)) is not None:
-            found[name] = is_number(column.type)
+            found[name] = digits
         elif _TIME.search(name):
             near.append(f" '{name}' {_why_no_time(column)}.")
     chosen = _chosen(found)
@@ -239,8 +246,8 @@ def _why_no_time(column: Column) -> str:
         return f"is written as {' or '.join(fitting)}: say which"
     odd = no_time(column)
     if odd:
-        return f"holds '{odd[1]}' in row {odd[0] + 1:,}, and {odd[2]} elsewhere"
-    return f"holds '{column[0]}' in row 1, which is written in no way that is known: write it as ISO does, such as 2016-04-13"
+        return f"holds '{odd[1]}' in row {odd[0] + 1:,}, and {odd[2]} elsewhere: {_LIKE_ISO}"
+    return f"holds '{column[0]}' in row 1, which is written in no way that is known: {_LIKE_ISO}"
 
 
 def _written(layout: str | None) -> str:
@@ -270,16 +277,16 @@ def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:
     if wished is not None:
         if not _is_key(table[wished]):
             raise ContractError(
-                f"column '{wished}': found gaps, repeats, or values that are neither whole numbers nor text; expected "
-                "one value of its own for each row; name another --id, or leave it out and one is added"
+                f"column '{wished}' {_no_key(table[wished])}, expected one value of its own for each row; name another --id, "
+                "or leave it out and one is added"
             )
-        return Role(wished, table[wished], "as --id says")
+        return Role(wished, table[wished], "as --id says", _odd_id(wished, table[wished]))
     named = [name for name in table.column_names if name not in taken and _ID.search(name)]
     for name in sorted(named, key=lambda name: bool(_COUNTS.fullmatch(name))):
         if _is_key(table[name]):
             doubt = f"id: '{name}' may count the rows of one file, and begin anew in the next; see --id"
             why = "is different in every row, and has such a name"
-            return Role(name, table[name], why, [doubt] if _COUNTS.fullmatch(name) else [])
+            return Role(name, table[name], why, [doubt] if _COUNTS.fullmatch(name) else _odd_id(name, table[name]))
     for name in table.column_names:
         if name not in taken and _tells_rows_apart(table[name]):
             doubt = (
@@ -287,8 +294,9 @@ def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:
             )
             return Role(name, table[name], "is different in every row", [f"{doubt}; see --id"])
     numbers = pa.chunked_array([np.arange(1, table.num_rows + 1)])
+    near = f" ('{named[0]}' {_no_key(table[named[0]])})" if named else ""
     warning = (
-        f"id: no column is one, so '{ADDED_ID}' was added, 1 to {table.num_rows:,}: rows that come later need ids of "
+        f"id: no column is one{near}, so '{ADDED_ID}' was added, 1 to {table.num_rows:,}: rows that come later need ids of "
         "their own in a column of this name"
     )
     return Role(ADDED_ID, numbers, "added: no column had a value of its own for each row", [warning])
@@ -297,6 +305,27 @@ def identity(table: Rows, wished: str | None, taken: tuple[str, ...]) -> Role:
 def _is_key(column: Column) -> bool:
     fits = pa.types.is_integer(column.type) or is_text(column.type)
     return bool(fits) and column.null_count == 0 and _all_differ(column)
+
+
+def _odd_id(name: str, column: Column) -> list[str]:
+    """A warning where a word stands among whole numbers, such as that of a sum below them."""
+    if not is_text(column.type):
+        return []
+    words = column.filter(pc.invert(pc.match_substring_regex(column, r"^[+-]?\d+$")))
+    if not 0 < len(words) <= _NEARLY * len(column):
+        return []
+    row = pc.index(column, words[0]).as_py() + 1
+    return [f"id: '{name}' holds '{words[0]}' in row {row:,}, and numbers elsewhere: take that row out, if it is none"]
+
+
+def _no_key(column: Column) -> str:
+    """What keeps a column from being one."""
+    if not pa.types.is_integer(column.type) and not is_text(column.type):
+        return f"holds {column.type} values, which are neither whole numbers nor text"
+    if column.null_count:
+        return f"has no value in row {pc.index(pc.is_null(column), True).as_py() + 1:,}"
+    row = bisect_left(range(len(column)), True, key=lambda row: not _all_differ(column[: row + 1]))
+    return f"repeats '{column[row]}' in row {row + 1:,}"
 
 
 def _tells_rows_apart(column: Column) -> bool:

@@ -67,6 +67,9 @@ def days(layout):
         (days("%d%b%Y:%H:%M:%S"), "%d%b%Y:%H:%M:%S", "2025-01-01 00:00:00"),
         (days("%d-%b-%y %I.%M.%S.000000 %p"), "%d-%b-%y %I.%M.%S.%f %p", "2025-01-01 00:00:00"),
         (days("%Y年%m月%d日"), "%Y年%m月%d日", "2025-01-01 00:00:00"),
+        (days("%Y%m%d"), "%Y%m%d", "2025-01-01 00:00:00"),
+        (days("%Y%m%d%H%M%S"), "%Y%m%d%H%M%S", "2025-01-01 00:00:00"),
+        ([str(1735689600 + 60 * n) for n in range(ROWS)], "epoch s", "2025-01-01 00:00:00"),
         ([f"2025-1-{n % 28 + 1}" for n in range(ROWS)], "%Y-%m-%d", "2025-01-01 00:00:00"),
         ([f"2025-Q{n % 4 + 1}" for n in range(ROWS)], "quarter", "2025-01-01 00:00:00"),
         ([f"Q{n % 4 + 2 if n % 4 < 3 else 1} 2025" for n in range(ROWS)], "quarter", "2025-04-01 00:00:00"),
@@ -135,6 +138,10 @@ def test_other_words_among_numbers_are_named():
         ([["Yes", "N", " YES ", "0"][n % 4] for n in range(ROWS)], ("YES", "Yes"), ("0", "N")),
         ([["true", "0", "1", "FALSE", "N"][n % 5] for n in range(ROWS)], ("1", "true"), ("0", "FALSE", "N")),
         ([1 + n % 2 for n in range(ROWS)], ("2",), ("1",)),
+        ([-1 if n % 3 else 0 for n in range(ROWS)], ("-1",), ("0",)),
+        ([2 * (n % 2) - 1 for n in range(ROWS)], ("1",), ("-1",)),
+        ([str(1 + n % 2) for n in range(ROWS)], ("2",), ("1",)),
+        (["0" if n % 3 else "1" for n in range(ROWS)], (), ()),
     ],
 )
 def test_any_two_valued_target_is_taken_and_its_words_are_kept(values, ones, zeros):
@@ -170,9 +177,10 @@ def test_row_numbers_are_the_id_only_where_nothing_else_is_and_that_is_said():
     assert any("'index' may count the rows of one file, and begin anew in the next" in told for told in found.warnings)
 
 
-def test_which_word_counts_as_1_is_said_to_be_a_guess():
-    found = made(bought=["churned" if n % 3 == 0 else "stayed" for n in range(ROWS)])
-    assert any("that 'churned' counts as 1 and 'stayed' as 0 is a guess" in warning for warning in found.warnings)
+@pytest.mark.parametrize(("one", "zero"), [("churned", "stayed"), (2, 1), (-1, 0)])
+def test_which_value_counts_as_1_is_said_to_be_a_guess(one, zero):
+    found = made(bought=[one if n % 3 == 0 else zero for n in range(ROWS)])
+    assert any(f"that '{one}' counts as 1 and '{zero}' as 0 is a guess" in warning for warning in found.warnings)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +211,11 @@ def test_ids_of_text_are_kept_as_text_in_later_files():
     ("values", "said"),
     [
         ([None, *days("%Y-%m-%d")[1:]], "'ordered_at' has no value in 1 of 200 rows, row 1 first"),
-        ([*days("%Y-%m-%d")[:-1], "Total"], "'ordered_at' holds 'Total' in row 200, and dates elsewhere"),
+        (
+            [*days("%Y-%m-%d")[:-1], "Total"],
+            "'ordered_at' holds 'Total' in row 200, and dates elsewhere: write it as ISO",
+        ),
+        ([*days("%Y%m%d")[:-1], "00000000"], "'ordered_at' holds '00000000' in row 200, and dates elsewhere"),
         ([*days("%d.%m.%Y")[:-1], "31.02.2025"], "'ordered_at' holds '31.02.2025' in row 200, and dates elsewhere"),
         (
             [f"0{n % 9 + 1}/0{n % 8 + 1}/2025" for n in range(ROWS)],
@@ -274,6 +286,10 @@ def test_rows_that_have_no_time_may_stand_in_their_order():
         (pa.array([2**63 + 1, 5] * (ROWS // 2), pa.uint64()), "integer"),
         (pa.array([1.5, float("nan")] * (ROWS // 2)), "number"),
         (pa.array([1.5, float("inf")] * (ROWS // 2)), "number"),
+        (pa.array([1.7e308, -1.7e308] * (ROWS // 2)), "number"),
+        (pa.array(["1.5", "-2.5"] * (ROWS // 2)), "number"),
+        (pa.array(["1", "2"] * (ROWS // 2)), "category"),
+        (pa.ExtensionArray.from_storage(pa.bool8(), pa.array([0, 1] * (ROWS // 2), pa.int8())), "integer"),
     ],
     ids=str,
 )
@@ -287,13 +303,14 @@ def test_every_type_that_parquet_has_for_numbers_and_text_is_read(values, kind):
         pa.array([[1]] * ROWS),
         pa.array([{"a": 1}] * ROWS),
         pa.array([b"x", b"y"] * (ROWS // 2)),
+        pa.array([b"x", b"y"] * (ROWS // 2), pa.binary_view()),
         pa.array([1, 2] * (ROWS // 2), pa.time32("s")),
         pa.array([1, 2] * (ROWS // 2), pa.duration("s")),
     ],
     ids=lambda values: str(values.type),
 )
 def test_a_column_of_another_type_is_left_out_with_its_type(values):
-    assert made(odd=values).left_out["odd"] == f"{values.type}: neither numbers nor text"
+    assert made(odd=values).left_out["odd"] == f"{str(values.type).removesuffix('_view')}: neither numbers nor text"
 
 
 def test_a_column_whose_name_no_metric_may_have_is_left_out():

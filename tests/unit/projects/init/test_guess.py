@@ -94,8 +94,8 @@ CODES = np.resize([1, 2, 2], ROWS)
         ({"outcome": WORDS}, "outcome", "Rejected", ["it may be owns_home, repaid as well", "'Rejected' counts as 1"]),
         ({"decision": WORDS}, "repaid", "", ["it may be owns_home, decision as well"]),
         ({"repaid": WORDS, "owns_home": None}, "repaid", "Rejected", ["'Rejected' counts as 1"]),
-        ({"repaid": CODES, "owns_home": None}, "repaid", "2", []),
-        ({"repaid": CODES, "owns_home": WORDS}, "repaid", "2", ["it may be owns_home as well"]),
+        ({"repaid": CODES, "owns_home": None}, "repaid", "2", ["'2' counts as 1"]),
+        ({"repaid": CODES, "owns_home": WORDS}, "repaid", "2", ["it may be owns_home as well", "'2' counts as 1"]),
     ],
 )
 def test_any_column_of_two_values_may_be_the_target_and_what_is_a_guess_is_said(loans, columns, target, counts, told):
@@ -142,10 +142,10 @@ def test_any_two_outcomes_become_0_and_1(loans, values, positive, ones):
             "column 'income': found .*, …: .* a number: to predict one is not supported, expected two outcomes",
         ),
         ({"target": "city", "positive": "Paris"}, "--positive: found 'Paris', expected a value of 'city'"),
-        ({"target": "repayd"}, "--target: found 'repayd', expected one of loan_id, granted"),
+        ({"target": "repayd"}, "--target: found 'repayd', expected one of repaid"),
         ({"exclude": ("town",)}, "--exclude: found 'town', expected one of"),
-        ({"id": "children"}, "column 'children': found gaps, repeats"),
-        ({"id": "income"}, "column 'income': found gaps, repeats, or values that are neither whole numbers nor text"),
+        ({"id": "children"}, r"column 'children' repeats '\d' in row \d, expected one value of its own for each row"),
+        ({"id": "income"}, "column 'income' holds double values, which are neither whole numbers nor text"),
         ({"time": "city"}, "column 'city': found .*, expected dates; say with --time-format"),
         ({"time": "children"}, "column 'children': found .*, expected dates"),
     ],
@@ -210,6 +210,36 @@ def test_an_id_is_added_where_there_is_none_and_that_is_said(loans):
     assert found.columns.id == "row_id"
     assert found.table["row_id"].to_pylist() == list(range(1, ROWS + 1))
     assert any("'row_id' was added" in told for told in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("ids", "why"),
+    [
+        ([*range(1, ROWS), 7], f"repeats '7' in row {ROWS:,}"),
+        ([*map(str, range(1, ROWS)), "7"], f"repeats '7' in row {ROWS:,}"),
+        ([1, None, *range(3, ROWS + 1)], "has no value in row 2"),
+        ([number + 0.5 for number in range(ROWS)], "holds double values, which are neither whole numbers nor text"),
+        ([bytes([number % 256, number // 256]) for number in range(ROWS)], "holds binary values"),
+    ],
+)
+def test_what_keeps_a_column_from_being_the_id_is_said(loans, ids, why):
+    given = guessed(loans(loan_id=None)).table.drop_columns(["row_id"]).append_column("order_id", pa.array(ids))
+    assert any(
+        f"id: no column is one ('order_id' {why}" in told for told in guess(given, 0.5, Wishes("repaid")).warnings
+    )
+
+
+@pytest.mark.parametrize("wished", [None, "loan_id"])
+def test_a_word_among_ids_of_numbers_is_said(loans, wished):
+    found = guessed(loans(loan_id=[*map(str, range(1, ROWS)), "Total"]), id=wished)
+    assert f"id: 'loan_id' holds 'Total' in row {ROWS}, and numbers elsewhere" in " ".join(found.warnings)
+
+
+def test_a_column_of_lists_is_no_target_and_no_time(loans):
+    given = guessed(loans()).table.append_column("tags", pa.array([[1, 2]] * ROWS))
+    for wishes in (Wishes("tags"), Wishes("tags", positive="1"), Wishes("repaid", time="tags")):
+        with pytest.raises(ContractError, match=r"found 'tags' with list<.*> values, expected one value in each row"):
+            guess(given, 0.5, wishes)
 
 
 # Times

@@ -182,7 +182,7 @@ def test_a_name_that_cannot_be_one_is_refused(home, loans, name):
     ("change", "error", "message"),
     [
         (lambda table: table.slice(0, 0), ContractError, "found no rows"),
-        (lambda table: table.drop_columns("granted"), ContractError, "time: found no column of dates"),
+        (lambda table: table.drop_columns("granted"), ContractError, r"loans\.csv: time: found no column of dates"),
     ],
 )
 def test_a_table_that_cannot_be_a_project_is_refused(home, loans, change, error, message):
@@ -194,8 +194,29 @@ def test_files_that_are_missing_or_do_not_fit_each_other_are_refused(home, loans
     with pytest.raises(SourceError, match=r"nowhere\.csv: no such file"):
         made(home / "nowhere.csv")
     text = loans("text.csv", lambda table: table.set_column(3, "children", pa.array(["two"] * ROWS)))
-    with pytest.raises(ContractError, match="its columns do not fit those of"):
+    with pytest.raises(
+        SourceError,
+        match=r"text\.csv: column 'children', row 1: found 'two' \(string\), expected int64 as in the rows before",
+    ):
         made(loans("loans.csv"), production=text)
+
+
+def test_a_layout_that_is_told_reads_also_what_seems_to_be_isos(home, loans):
+    days = pa.array(["2025-02-01", "2025-03-01"] * (ROWS // 2))
+    path = loans("loans.csv", lambda table: table.set_column(1, "granted", days))
+    done = make.make_project(path, Wishes("repaid", time="granted", time_format="%Y-%d-%m"), share=0.5)
+    assert {str(day) for day in pq.read_table(done.production.file)["granted"].to_pylist()} == {"2025-01-03 00:00:00"}
+    with pytest.raises(ContractError, match="--time-format: found '2025-02-01', expected text like %Q"):
+        make.make_project(path, Wishes("repaid", time="granted", time_format="%Q"), share=0.5, name="again")
+
+
+@pytest.mark.parametrize(("kind", "is_kept"), [(pa.int64(), False), (pa.string(), True)], ids=str)
+def test_codes_of_a_target_in_parquet_are_kept_where_they_are_text_and_else_that_is_said(home, loans, kind, is_kept):
+    codes = pa.array([1, 2] * (ROWS // 2)).cast(kind)
+    done = made(loans("loans.parquet", lambda table: table.set_column(5, "repaid", codes)), wishes={"target": "repaid"})
+    said = "target: 'repaid' holds 1 and 2 here; of later parquet files a number is taken as it stands"
+    assert any(told.startswith(said) for told in done.warnings) != is_kept
+    assert load_project(home / "include" / "projects" / "loans.yaml").reading.ones == (("2",) if is_kept else ())
 
 
 def _in_parts(frame, path):
