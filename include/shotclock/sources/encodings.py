@@ -14,6 +14,7 @@ from shotclock.errors import SourceError
 _HEAD = 1000  # bytes that marks and zeros are looked for in
 _PIECE = 1 << 20
 _WORDS = 5000  # with other letters than those of ASCII, which tell what they are
+_NO_NEW = 16  # pieces that bring no other word: what is behind them hardly does
 _NEARLY = 9  # times as many right letters as wrong bytes: a damaged file, and no other encoding
 _BESIDE = 20  # bytes that are shown before and behind a wrong one
 _IN_TEXT = bytes(set(range(256)) - {0, *range(4, 9), *range(14, 26), 27})  # some part fields by 1 to 3, or by 28 to 31
@@ -141,7 +142,7 @@ def _beyond_ascii(path: Path) -> tuple[int, int]:
     for text in _decoded(path, "utf-8", "surrogateescape"):
         if not text.isascii():
             others += len(text) - len(text.encode("ascii", "ignore"))
-            wrong += len(re.findall("[\udc80-\udcff]", text))
+            wrong += len(text) - len(text.encode("utf-8", "ignore").decode())
     return others - wrong, wrong
 
 
@@ -161,9 +162,12 @@ def _likely(path: Path) -> str:
 
 def _words(path: Path) -> set[bytes]:
     found: set[bytes] = set()
+    without = 0
     with path.open("rb") as file:
-        while len(found) < _WORDS and (piece := file.read(_PIECE)):
-            found |= {word for word in re.split(rb"[,;|\t\r\n\"]+", piece) if not word.isascii()}
+        while len(found) < _WORDS and without < _NO_NEW and (piece := file.read(_PIECE)):
+            more = {word for word in re.split(rb"[,;|\t\r\n\"]+", piece) if not word.isascii()} - found
+            without = without + 1 if found and not more else 0
+            found |= more
     return found
 
 
