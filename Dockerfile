@@ -26,8 +26,9 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     .venv/bin/python -m compileall -q --invalidation-mode unchecked-hash include
 
 FROM python:3.11-slim-bookworm
-# libgomp1: threads of scikit-learn and LightGBM; postgresql-client: of the same release as the server, for backups
-RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 postgresql-client && \
+# libgomp1: threads of scikit-learn and LightGBM; postgresql-client: of the same release as the server, for backups;
+# tini: the first process, which reaps what others left, as Celery does not
+RUN apt-get update && apt-get install --yes --no-install-recommends libgomp1 postgresql-client tini && \
     rm -rf /var/lib/apt/lists/* && \
     useradd --uid 50000 --gid 0 --no-create-home --home-dir /opt/shotclock/var shotclock
 WORKDIR /opt/shotclock
@@ -50,3 +51,4 @@ COPY dashboard dashboard
 RUN python -m compileall -q --invalidation-mode unchecked-hash config dags plugins dashboard && \
     install --directory --owner=50000 --group=0 --mode=0775 data source var var/airflow var/log
 USER 50000
+ENTRYPOINT ["tini", "--"]

@@ -116,6 +116,17 @@ def test_the_image_runs_as_somebody_else_than_root_and_holds_no_build_tools():
         assert source == ".venv" or (ROOT / source).is_dir(), source
 
 
+def test_wherever_the_image_runs_its_first_process_reaps_what_others_left():
+    """Celery does not: in a pod, the child of a task that was killed, or of a probe that took too long, stayed a zombie."""
+    last = (ROOT / "Dockerfile").read_text("utf-8").rpartition("\nFROM ")[2]
+    assert 'ENTRYPOINT ["tini", "--"]' in last
+    assert {name for name, service in SERVICES.items() if {"entrypoint", "init"} & service.keys()} == set()
+    for item in yaml.safe_load((ROOT / "helm" / "services.yaml").read_text("utf-8"))["items"]:
+        pod = item["spec"].get("template", {}).get("spec", {})
+        for container in [*pod.get("initContainers", []), *pod.get("containers", [])]:
+            assert "command" not in container, "in a pod, that takes the place of the entry point"
+
+
 QUEUED = """
 from airflow.configuration import conf
 from airflow.jobs.job import Job
@@ -270,7 +281,7 @@ def test_what_runs_beside_the_helm_chart_is_what_docker_compose_runs(name, value
     here = elsewhere[name]
     assert service["spec"]["selector"] == deployment["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
     assert f":{service['spec']['ports'][0]['port']}/" in here.check.command[-1]
-    assert (container["image"], container["command"]) == (here.image, here.command)
+    assert (container["image"], container["args"]) == (here.image, here.command)
     assert container["readinessProbe"]["exec"]["command"] == here.check.command
     assert container["resources"]["limits"]["memory"].lower() == f"{SERVICES[name]['mem_limit']}i"
     assert str(pod["spec"]["securityContext"]["runAsUser"]) == image.user

@@ -2,12 +2,17 @@
 
 Needs Docker 25 or later with Compose, and nothing else where a registry of images answers; without one, mmdebstrap too.
 The tests follow one another in one place, which is taken down with its volumes at the end, whatever has happened.
+
+RESTART_DOCKER='systemctl restart docker' has Docker itself restarted too, amid a training, and with it all else that it runs.
 """
 
 import hashlib
 import json
+import os
+import shlex
 import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +35,12 @@ PORTS = ("AIRFLOW_PORT", "MLFLOW_PORT", "ENDPOINT_PORT", "DASHBOARD_PORT")
 BACKUP = ("python", "-m", "shotclock_deployment.backup")
 PUBLISHED = "data/{}/predictions/" + PREDICTIONS
 OURS_LIMIT = 1.5e9  # bytes of our image, without PyCaret
+LEFT = """
+import pathlib, subprocess, time
+subprocess.run(["sh", "-c", "sleep 0.1 &"])  # which outlives who started it
+time.sleep(1)
+print(*(line for file in pathlib.Path("/proc").glob("[0-9]*/status") for line in file.open() if line.startswith("State:")))
+"""
 
 
 @contextmanager
@@ -67,7 +78,7 @@ class Stack:
 def settings(tmp_path_factory, dev_path, prod_path) -> dict[str, str]:
     """What stands in .env beside the keys: free ports, an image and folders of the tests' own."""
     folder = tmp_path_factory.mktemp("settings")
-    projects, raw = copies(folder, ("shaken", "raced")), folder / "raw"
+    projects, raw = copies(folder, ("shaken", "raced", "resumed")), folder / "raw"
     raw.mkdir()
     for path in (dev_path, prod_path):
         shutil.copy(path, raw)
@@ -149,6 +160,12 @@ def test_no_service_runs_as_root(stack: Stack) -> None:
     assert {name: uid for name, uid in status.items() if "0" in uid.split()} == {}
 
 
+def test_the_image_by_itself_as_in_a_pod_leaves_no_zombies(stack: Stack) -> None:
+    states = docker("run", "--rm", IMAGE, "python", "-c", LEFT)
+    assert states
+    assert "zombie" not in states
+
+
 def test_the_loop_comes_to_rest_with_the_second_champion(stack: Stack, undisturbed: str, tmp_path) -> None:
     assert stack.champion("kobe_shots") == "2"
     stack.place.compose("cp", f"worker:/opt/shotclock/{PUBLISHED.format('kobe_shots')}", str(tmp_path))
@@ -197,6 +214,22 @@ def test_stopped_everything_ends_with_0_and_comes_back_as_it_was(stack: Stack, u
         stack.place.compose("start")
         stack.place.healthy()
     assert (stack.served("kobe_shots"), stack.digest("kobe_shots")) == ("2", undisturbed)
+
+
+@pytest.mark.skipif("RESTART_DOCKER" not in os.environ, reason="stops whatever else Docker runs here")
+def test_docker_itself_is_restarted_amid_a_training_and_it_ends_as_when_left_in_peace(
+    stack: Stack, undisturbed: str
+) -> None:
+    flows = stack.flows
+    flows.parsed("resumed")
+    follower = flows.follower("resumed")
+    flows.trigger("resumed.training")
+    flows.caught("resumed.training", "train")
+    with timed("restart of Docker amid a training, until all are healthy"):
+        subprocess.run(shlex.split(os.environ["RESTART_DOCKER"]), check=True)
+        stack.place.healthy()
+    stack.rest("resumed, after Docker was restarted", follower)
+    assert (stack.champion("resumed"), stack.digest("resumed")) == ("2", undisturbed)
 
 
 def test_a_backup_restored_into_an_empty_place_goes_on_with_the_same_champion(
