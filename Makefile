@@ -63,9 +63,10 @@ test-python: env ## the unit tests on another Python, in an environment of its o
 	@.venv/bin/uv pip install --quiet --python .venv-$(WITH) --no-deps --no-build-isolation --editable .
 	@.venv-$(WITH)/bin/python -m pytest -q $(spread) tests/unit
 
-test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage (22 minutes); 200 kills of flows; all flights; 1,000 triggers
+test-chaos: data ## every service of docker-compose.yaml killed in the midst of every stage (22 minutes); 200 kills of flows; a clock that is moved; all flights; 1,000 triggers
 	@$(run) pytest -q -s tests/production/chaos.py
 	@KILLS=200 $(run) pytest -q tests/integration/flows/test_kills.py tests/integration/package/test_changed_versions.py
+	@CLOCK=1 $(run) pytest -q tests/integration/flows/test_clock.py
 	@EVERY=1 $(run) pytest -q tests/integration/flows/test_late_flights.py
 	@TRIGGERS=1000 $(run) pytest -q tests/security/test_many_triggers.py
 
