@@ -29,6 +29,7 @@ from loop import PREDICTIONS, Flows, copies
 from standins import provide
 
 from shotclock_deployment.keys import complete
+from shotclock_launcher.following.follow import Follower
 
 IMAGE = "shotclock:test-compose"
 PORTS = ("AIRFLOW_PORT", "MLFLOW_PORT", "ENDPOINT_PORT", "DASHBOARD_PORT")
@@ -191,12 +192,18 @@ def test_a_worker_and_the_scheduler_crash_and_it_ends_as_when_left_in_peace(stac
     assert (stack.champion("shaken"), stack.digest("shaken")) == ("2", undisturbed)
 
 
+def amid_a_training(flows: Flows, project: str) -> Follower:
+    """Whoever follows the project's loop, once its training fits a candidate."""
+    flows.parsed(project)
+    follower = flows.follower(project)
+    flows.trigger(f"{project}.training")
+    flows.caught(f"{project}.training", "train")
+    return follower
+
+
 def test_stopped_for_an_upgrade_amid_a_training_workers_end_what_they_run(stack: Stack, undisturbed: str) -> None:
     flows = stack.flows
-    flows.parsed("raced")
-    follower = flows.follower("raced")
-    flows.trigger("raced.training")
-    flows.caught("raced.training", "train")
+    follower = amid_a_training(flows, "raced")
     with timed("stop of worker and scheduler amid a training"):
         stack.place.compose("stop", "worker", "scheduler")
     assert {c["ExitCode"] for c in stack.place.containers("worker")} == {0}
@@ -221,10 +228,7 @@ def test_docker_itself_is_restarted_amid_a_training_and_it_ends_as_when_left_in_
     stack: Stack, undisturbed: str
 ) -> None:
     flows = stack.flows
-    flows.parsed("resumed")
-    follower = flows.follower("resumed")
-    flows.trigger("resumed.training")
-    flows.caught("resumed.training", "train")
+    follower = amid_a_training(flows, "resumed")
     with timed("restart of Docker amid a training, until all are healthy"):
         subprocess.run(shlex.split(os.environ["RESTART_DOCKER"]), check=True)
         stack.place.healthy()

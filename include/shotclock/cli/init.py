@@ -1,6 +1,5 @@
 """The command that makes a project from a table."""
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,9 +111,11 @@ def init(  # noqa: PLR0913  (one option for each guess)
 
 
 def _is_known(encoding: str) -> bool:
+    from shotclock.config import Reading
+
     try:
-        return bool(io.TextIOWrapper(io.BytesIO(), encoding=encoding))  # of text, unlike base64
-    except LookupError:
+        return bool(Reading(encoding=encoding))
+    except ValueError:
         return False
 
 

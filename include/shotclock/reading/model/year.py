@@ -142,12 +142,11 @@ def _past(name: str, pulse: str) -> _Past | None:
     windows = windows_of(
         [*queries.newest(name, records.Performance, most=_MOST), *queries.newest(name, records.Drift, most=_MOST)]
     )
-    completed = {(one.champion, *one.batches[-1:]): one for one in reversed(windows)}  # of two of a batch the first
+    levels = {(one.champion, *one.batches[-1:]): one.level for one in reversed(windows)}  # of two of a batch the first
     names = [storage.at(batch.source).stem for batch in scored]
-    found = [completed.get((batch.champion, name)) for batch, name in zip(scored, names, strict=True)]
     stretches = [
-        Stretch(*span, window.level if window else "unknown", name, batch.champion)
-        for batch, name, window, span in zip(scored, names, found, ends, strict=True)
+        Stretch(*span, levels.get((batch.champion, name), "unknown"), name, batch.champion)
+        for batch, name, span in zip(scored, names, ends, strict=True)
     ]
     compared = _Compared(rules, first)
     rows = pd.concat([compared.rows(version, together) for version, together in _by_version(scored, tables)])
